@@ -1,0 +1,83 @@
+// MurmurHash3 x86 128-bit (public domain algorithm by Austin Appleby), seed 0, over UTF-8. Not for security: keys are
+// placed by it, and everything is checked by its full name.
+
+const encoder = new TextEncoder();
+
+export type KeyHash = {
+  /** 0 to 65,535: which share of the user space; the first two of the eight bytes. */
+  bucket: number;
+  /** 0 to 2^32 - 1: the place on a cell's ring; the next four bytes, so that a cell's buckets spread over its ring. */
+  position: number;
+  /** All eight bytes, big-endian: what a log's rows start with. */
+  bytes: Uint8Array;
+};
+
+const C1 = 0x239b961b;
+const C2 = 0xab0e9789;
+const C3 = 0x38b34ae5;
+const C4 = 0xa1e38b93;
+
+function rotl(x: number, r: number): number {
+  return (x << r) | (x >>> (32 - r));
+}
+
+function fmix(h: number): number {
+  h ^= h >>> 16;
+  h = Math.imul(h, 0x85ebca6b);
+  h ^= h >>> 13;
+  h = Math.imul(h, 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+/** @returns the first 64 of the 128 bits, as two unsigned 32-bit words. */
+export function murmur64(data: Uint8Array): [high: number, low: number] {
+  const length = data.length;
+  const view = new DataView(data.buffer, data.byteOffset, length);
+  let h1 = 0;
+  let h2 = 0;
+  let h3 = 0;
+  let h4 = 0;
+  const blocks = length - (length % 16);
+  for (let i = 0; i < blocks; i += 16) {
+    h1 ^= Math.imul(rotl(Math.imul(view.getUint32(i, true), C1), 15), C2);
+    h1 = (Math.imul(rotl(h1, 19) + h2, 5) + 0x561ccd1b) | 0;
+    h2 ^= Math.imul(rotl(Math.imul(view.getUint32(i + 4, true), C2), 16), C3);
+    h2 = (Math.imul(rotl(h2, 17) + h3, 5) + 0x0bcaa747) | 0;
+    h3 ^= Math.imul(rotl(Math.imul(view.getUint32(i + 8, true), C3), 17), C4);
+    h3 = (Math.imul(rotl(h3, 15) + h4, 5) + 0x96cd1c35) | 0;
+    h4 ^= Math.imul(rotl(Math.imul(view.getUint32(i + 12, true), C4), 18), C1);
+    h4 = (Math.imul(rotl(h4, 13) + h1, 5) + 0x32ac3b17) | 0;
+  }
+  const word = (from: number): number => {
+    let k = 0;
+    for (let i = Math.min(length, from + 4) - 1; i >= from; i--) k = (k << 8) | (data[i] ?? 0);
+    return k;
+  };
+  const rest = length - blocks;
+  if (rest > 12) h4 ^= Math.imul(rotl(Math.imul(word(blocks + 12), C4), 18), C1);
+  if (rest > 8) h3 ^= Math.imul(rotl(Math.imul(word(blocks + 8), C3), 17), C4);
+  if (rest > 4) h2 ^= Math.imul(rotl(Math.imul(word(blocks + 4), C2), 16), C3);
+  if (rest > 0) h1 ^= Math.imul(rotl(Math.imul(word(blocks), C1), 15), C2);
+  h1 ^= length;
+  h2 ^= length;
+  h3 ^= length;
+  h4 ^= length;
+  h1 = (h1 + h2 + h3 + h4) | 0;
+  h2 = fmix((h2 + h1) | 0);
+  h3 = fmix((h3 + h1) | 0);
+  h4 = fmix((h4 + h1) | 0);
+  h1 = fmix(h1);
+  h1 = (h1 + h2 + h3 + h4) | 0;
+  h2 = (h2 + h1) | 0;
+  return [h1 >>> 0, h2 >>> 0];
+}
+
+/** Where a log's key (`user:<id>`, `address:<address>`) belongs: bucket, ring position, row prefix. */
+export function hashKey(key: string): KeyHash {
+  const [high, low] = murmur64(encoder.encode(key));
+  const bytes = new Uint8Array(8);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, high);
+  view.setUint32(4, low);
+  return { bucket: high >>> 16, position: (((high & 0xffff) << 16) | (low >>> 16)) >>> 0, bytes };
+}
