@@ -20,7 +20,11 @@ const SUITES: Record<string, Suite> = {
   e2e: { patterns: ['test/e2e/*.test.ts'], concurrency: 1, timeoutMs: 1_800_000 },
 };
 
-async function runSuite(name: string, suite: Suite, only: string[]): Promise<{ passed: number; failed: number }> {
+async function runSuite(
+  name: string,
+  suite: Suite,
+  only: string[],
+): Promise<{ passed: number; failed: number }> {
   const files: string[] = [];
   for await (const file of glob(suite.patterns, { exclude: ['**/node_modules/**'] })) files.push(file);
   const chosen = files.filter((file) => only.length === 0 || only.some((part) => file.includes(part))).sort();
@@ -55,6 +59,7 @@ for (const name of names) {
   passed += counts.passed;
   failed += counts.failed;
 }
-if (process.env.CELLPOST_TEST_COUNTS) appendFileSync(process.env.CELLPOST_TEST_COUNTS, `${passed} ${failed}\n`);
+if (process.env.CELLPOST_TEST_COUNTS)
+  appendFileSync(process.env.CELLPOST_TEST_COUNTS, `${passed} ${failed}\n`);
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);

@@ -1,0 +1,133 @@
+// The HTTP listener that every workload has: an express app with limits, health, metrics and a graceful end.
+import { createServer, type Server } from 'node:http';
+import express, { type ErrorRequestHandler, type Express } from 'express';
+import type { Registry } from 'prom-client';
+import type { Logger } from '../log.ts';
+
+/** Headers must be there within this time, and a whole request within the other: a slow peer holds no socket for long. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 120_000;
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+/** Sockets at once; more are refused. */
+const MAX_CONNECTIONS = 10_000;
+/** How long close() waits for requests in flight before it cuts them off. */
+const CLOSE_DEADLINE_MS = 5_000;
+
+export type HttpListener = {
+  /** `http://host:port`, with the port that was really taken. */
+  url: string;
+  port: number;
+  server: Server;
+  /** Stops accepting, ends idle connections, waits for requests in flight, then cuts. May be called twice. */
+  close(): Promise<void>;
+};
+
+export type HttpOptions = {
+  host: string;
+  /** 0: any free port. */
+  port: number;
+  logger: Logger;
+  registry: Registry;
+  /** True while this process is worth sending requests to; a string says why it is not. */
+  ready: () => true | string;
+  /** Adds the workload's routes. They come after /healthz, /readyz and /metrics. */
+  routes: (app: Express) => void;
+};
+
+/** @throws the listener's error, with code EADDRINUSE when the port is taken */
+export async function listenHttp(options: HttpOptions): Promise<HttpListener> {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.get('/healthz', (_request, response) => {
+    response.type('text/plain').send('ok\n');
+  });
+  app.get('/readyz', (_request, response) => {
+    const ready = options.ready();
+    response
+      .status(ready === true ? 200 : 503)
+      .type('text/plain')
+      .send(ready === true ? 'ok\n' : `${ready}\n`);
+  });
+  app.get('/metrics', async (_request, response) => {
+    response.type(options.registry.contentType).send(await options.registry.metrics());
+  });
+  options.routes(app);
+  app.use((_request, response) => {
+    sendProblem(response, 404, 'about:blank', 'There is nothing here.');
+  });
+  app.use(errorHandler(options.logger));
+
+  const server = createServer(app);
+  server.headersTimeout = HEADERS_TIMEOUT_MS;
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
+  server.maxConnections = MAX_CONNECTIONS;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : options.port;
+  let closing: Promise<void> | undefined;
+  return {
+    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    port,
+    server,
+    close: () => (closing ??= closeServer(server)),
+  };
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const cut = setTimeout(() => server.closeAllConnections(), CLOSE_DEADLINE_MS);
+  await closed;
+  clearTimeout(cut);
+}
+
+/** What sends a problem: express's response, or anything with its two methods. */
+type ProblemSink = {
+  status(code: number): ProblemSink;
+  type(type: string): ProblemSink;
+  send(body: string): unknown;
+};
+
+/** Answers with problem details (RFC 9457); JMAP's request-level errors have this form, too (RFC 8620 section 3.6.1). */
+export function sendProblem(
+  response: ProblemSink,
+  status: number,
+  type: string,
+  detail: string,
+  more: Record<string, unknown> = {},
+): void {
+  response
+    .status(status)
+    .type('application/problem+json')
+    .send(JSON.stringify({ type, status, detail, ...more }));
+}
+
+function errorHandler(logger: Logger): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    // Errors of express's own parsers carry a status and are safe to show.
+    const status = statusOf(error);
+    if (status < 500) {
+      sendProblem(response, status, 'about:blank', error instanceof Error ? error.message : 'Bad request.');
+      return;
+    }
+    logger.error({ err: error, method: request.method, path: request.path }, 'request failed');
+    sendProblem(response, 500, 'about:blank', 'Something went wrong here; it has been logged.');
+  };
+}
+
+function statusOf(error: unknown): number {
+  if (typeof error !== 'object' || error === null || !('status' in error)) return 500;
+  return typeof error.status === 'number' && error.status >= 400 && error.status < 600 ? error.status : 500;
+}
