@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+// cellctl: what people ask of a running platform. One file a command, in commands/.
+import { Command } from 'commander';
+import { ConfigError } from '../workloads/common/config/env.ts';
+import { nodesCommand } from './commands/nodes.ts';
+import { userAddCommand } from './commands/user-add.ts';
+import { whereCommand } from './commands/where.ts';
+
+const program = new Command('cellctl').description('Asks and changes a running Cellpost platform');
+program.addCommand(nodesCommand());
+program.addCommand(whereCommand());
+program.addCommand(new Command('user').description('users of the platform').addCommand(userAddCommand()));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`cellctl: ${message}\n`);
+  process.exit(error instanceof ConfigError ? 2 : 1);
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+// The door to everything that runs: `cellpost embedded`, `cellpost <workload>`, `cellpost operator`.
+import { Command } from 'commander';
+import { runService, type Service } from './run-service.ts';
+
+type Entry = { describe: string; load: () => Promise<Service> };
+
+const SERVICES: Record<string, Entry> = {
+  embedded: {
+    describe: 'the whole platform on this machine, in one process tree',
+    load: () => import('../embedded/main.ts'),
+  },
+  'app-server': {
+    describe: "a cell's app server",
+    load: () => import('../workloads/app-server/main.ts'),
+  },
+  discovery: {
+    describe: 'the map of users to cells and nodes',
+    load: () => import('../workloads/discovery/main.ts'),
+  },
+  'mta-proxy': {
+    describe: 'the SMTP and LMTP door',
+    load: () => import('../workloads/mta-proxy/main.ts'),
+  },
+  web: {
+    describe: 'the HTTP door: JMAP and the inbox page',
+    load: () => import('../workloads/web/main.ts'),
+  },
+  operator: {
+    describe: 'the Kubernetes operator',
+    load: () => import('../operator/main.ts'),
+  },
+};
+
+const program = new Command('cellpost').description(
+  'Cellpost: one mailbox for email, SMS, chat and the web, in cells',
+);
+for (const [name, service] of Object.entries(SERVICES)) {
+  program
+    .command(name)
+    .description(`runs ${service.describe}; configured by environment variables`)
+    .action(() => runService(name, service.load));
+}
+await program.parseAsync();

@@ -1,0 +1,47 @@
+// How cellctl finds the platform: by CELLPOST_DISCOVERY_URL and CELLPOST_PLATFORM_TOKEN[_FILE], else by the note that
+// an embedded platform leaves in its data folder.
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { readNote } from '../embedded/home.ts';
+import { openCells, type Cells } from '../workloads/common/cell-client/cells.ts';
+import { ConfigError, readEnvironment } from '../workloads/common/config/env.ts';
+import { createLogger } from '../workloads/common/log.ts';
+
+const variables = z.object({
+  CELLPOST_DISCOVERY_URL: z.url().optional(),
+  CELLPOST_PLATFORM_TOKEN: z.string().optional(),
+  CELLPOST_HOME: z.string().default('.cellpost'),
+});
+
+type Target = { discoveryUrl: string; token: string };
+
+/** Runs a command with a connection to the platform, and closes it. @throws ConfigError when there is none */
+export async function withCells<T>(work: (cells: Cells) => Promise<T>): Promise<T> {
+  const cells = await openCells({ ...findPlatform(), logger: createLogger('cellctl', 'silent') });
+  try {
+    return await work(cells);
+  } finally {
+    await cells.close();
+  }
+}
+
+function findPlatform(): Target {
+  const values = readEnvironment(variables, process.env);
+  if (values.CELLPOST_DISCOVERY_URL) {
+    if (!values.CELLPOST_PLATFORM_TOKEN) {
+      throw new ConfigError(
+        'CELLPOST_DISCOVERY_URL needs CELLPOST_PLATFORM_TOKEN or CELLPOST_PLATFORM_TOKEN_FILE beside it.',
+      );
+    }
+    return { discoveryUrl: values.CELLPOST_DISCOVERY_URL, token: values.CELLPOST_PLATFORM_TOKEN };
+  }
+  const home = resolve(values.CELLPOST_HOME);
+  const note = readNote(home);
+  if (!note) {
+    throw new ConfigError(
+      `No platform runs from ${home}: start one with npm start, or set CELLPOST_HOME or CELLPOST_DISCOVERY_URL.`,
+    );
+  }
+  return { discoveryUrl: note.discoveryUrl, token: readFileSync(join(home, 'token'), 'utf8').trim() };
+}

@@ -1,0 +1,62 @@
+// `npm start`: the whole platform in one process tree on this machine.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RunningService } from '../cli/run-service.ts';
+import { ConfigError, type Environment } from '../workloads/common/config/env.ts';
+import { DEMO_PASSWORD, DEMO_USERS, makeDemoUsers } from './demo-users.ts';
+import { Home } from './home.ts';
+import { startPlatform, type Platform } from './platform.ts';
+import { readSettings } from './settings.ts';
+
+/** Longer than this and something is wrong: the cells' nodes did not come to serve. */
+const READY_DEADLINE_MS = 30_000;
+
+export async function start(env: Environment): Promise<RunningService> {
+  const settings = readSettings(env);
+  const home = new Home(settings.home);
+  let platform: Platform | undefined;
+  try {
+    platform = await startPlatform(settings, home, (line) => process.stderr.write(`${line}\n`));
+    await Promise.race([
+      makeDemoUsers(platform.cells),
+      delay(READY_DEADLINE_MS, undefined, { ref: false }).then(() => {
+        throw new ConfigError(
+          `The cells did not come to serve in ${READY_DEADLINE_MS / 1000} s: see ${home.path}/logs`,
+        );
+      }),
+    ]);
+    home.writeNote(platform.note);
+  } catch (error) {
+    await platform?.close();
+    home.close();
+    throw error;
+  }
+  const { note } = platform;
+  process.stdout.write(table(note.webUrl, note.smtp, settings.home));
+  const running = platform;
+  return {
+    url: note.webUrl,
+    ports: { smtp: note.smtp.port },
+    async close() {
+      await running.close();
+      home.close();
+    },
+  };
+}
+
+function table(webUrl: string, smtp: { host: string; port: number }, home: string): string {
+  const [first = ''] = DEMO_USERS;
+  const rows = [
+    ['Inbox page', `${webUrl}/`],
+    ['JMAP session', `${webUrl}/.well-known/jmap`],
+    ['SMTP', `${smtp.host}:${smtp.port}`],
+    ['Users', `${DEMO_USERS.join(', ')} (password ${DEMO_PASSWORD})`],
+    [
+      'First mail',
+      `curl -s --mail-from you@example.org --mail-rcpt ${first} -T README.md smtp://${smtp.host}:${smtp.port}`,
+    ],
+    ['Nodes', 'npx cellctl nodes'],
+    ['Data', home],
+    ['Stop', 'Ctrl-C'],
+  ];
+  return `\n${rows.map(([name = '', value = '']) => `  ${name.padEnd(14)}${value}`).join('\n')}\n\nCellpost is ready\n`;
+}

@@ -1,0 +1,149 @@
+// The processes of an embedded platform: two cells of two app servers each, discovery, the MTA proxy and the web door,
+// around the coordinator inside this process.
+import { join } from 'node:path';
+import { openCells, type Cells } from '../workloads/common/cell-client/cells.ts';
+import { ConfigError, type Environment } from '../workloads/common/config/env.ts';
+import { createLogger } from '../workloads/common/log.ts';
+import { Child } from './child.ts';
+import { startCoordinator } from './coordinator.ts';
+import type { Home, PlatformNote } from './home.ts';
+import type { Settings } from './settings.ts';
+
+const HOST = '127.0.0.1';
+const CELLS = ['a', 'b'];
+const NODES_PER_CELL = 2;
+const DATA_CENTER = 'here';
+
+export type Platform = {
+  note: PlatformNote;
+  cells: Cells;
+  close(): Promise<void>;
+};
+
+/** @throws ConfigError with a sentence for people: a port in use, a data folder of a newer format … */
+export async function startPlatform(
+  settings: Settings,
+  home: Home,
+  say: (line: string) => void,
+): Promise<Platform> {
+  const makeChild = (name: string, workload: string): Child =>
+    new Child({ name, workload, logFile: join(home.path, 'logs', `${name}.log`), onDeath: say });
+  // All at once: loading code is what takes the time, and they wait for their environment when they have.
+  const discovery = makeChild('discovery', 'discovery');
+  const nodes = CELLS.flatMap((cell) =>
+    Array.from({ length: NODES_PER_CELL }, (_, index) => ({
+      cell,
+      node: `${cell}-${index}`,
+      child: makeChild(`app-server ${cell}-${index}`, 'app-server'),
+    })),
+  );
+  const mtaProxy = makeChild('mta-proxy', 'mta-proxy');
+  const web = makeChild('web', 'web');
+  const children = [web, mtaProxy, ...nodes.map((node) => node.child), discovery];
+
+  const coordinator = await startCoordinator({
+    socketPath: home.socketPath,
+    dataFile: join(home.path, 'coordinator.db'),
+  });
+  let cells: Cells | undefined;
+  const common: Environment = {
+    CELLPOST_HTTP_HOST: HOST,
+    CELLPOST_HTTP_PORT: '0',
+    CELLPOST_LOG_LEVEL: settings.logLevel,
+    CELLPOST_PLATFORM_TOKEN: home.token,
+    CELLPOST_BLOB_STORE: `file:${join(home.path, 'blobs')}`,
+    CELLPOST_SESSION_TIMEOUT_MS: String(settings.sessionTimeoutMs),
+  };
+  try {
+    const appServers = nodes.map(({ cell, node, child }) =>
+      child.start(
+        {
+          ...common,
+          CELLPOST_CELL: cell,
+          CELLPOST_NODE: node,
+          CELLPOST_COORDINATION: coordinator.url(`/cells/${cell}`),
+          CELLPOST_LOG_STORE: `sqlite:${join(home.path, 'cells', `${cell}.db`)}`,
+        },
+        { http: 'CELLPOST_HTTP_PORT' },
+      ),
+    );
+    const found = await discovery.start(
+      {
+        ...common,
+        CELLPOST_HTTP_PORT: String(settings.discoveryPort),
+        CELLPOST_COORDINATION: coordinator.url('/discovery'),
+      },
+      { http: 'CELLPOST_HTTP_PORT' },
+    );
+    const doors = { ...common, CELLPOST_DISCOVERY_URL: found.url };
+    cells = await openCells({
+      discoveryUrl: found.url,
+      token: home.token,
+      logger: createLogger('embedded', 'silent'),
+    });
+    for (const cell of CELLS) {
+      await cells.putCell(cell, {
+        state: 'Enabled',
+        dataCenter: DATA_CENTER,
+        coordination: coordinator.url(`/cells/${cell}`),
+      });
+    }
+    const [smtp, http] = await Promise.all([
+      hinted(
+        'CELLPOST_SMTP_PORT',
+        mtaProxy.start(
+          {
+            ...doors,
+            CELLPOST_SMTP_HOST: HOST,
+            CELLPOST_SMTP_PORT: String(settings.smtpPort),
+            CELLPOST_SMTP_HOSTNAME: 'localhost',
+          },
+          { http: 'CELLPOST_HTTP_PORT', smtp: 'CELLPOST_SMTP_PORT' },
+        ),
+      ),
+      hinted(
+        'CELLPOST_HTTP_PORT',
+        web.start(
+          { ...doors, CELLPOST_HTTP_PORT: String(settings.httpPort), CELLPOST_DEMO: '1' },
+          { http: 'CELLPOST_HTTP_PORT' },
+        ),
+      ),
+    ]);
+    await Promise.all(appServers);
+    const opened = cells;
+    return {
+      cells: opened,
+      note: {
+        pid: process.pid,
+        discoveryUrl: found.url,
+        webUrl: http.url,
+        smtp: { host: HOST, port: smtp.ports.smtp ?? settings.smtpPort },
+      },
+      async close() {
+        // Doors first, then who stores, then who knows the way.
+        await Promise.all([web.stop(), mtaProxy.stop()]);
+        await opened.close();
+        await Promise.all(nodes.map((node) => node.child.stop()));
+        await discovery.stop();
+        await coordinator.close();
+      },
+    };
+  } catch (error) {
+    for (const child of children) child.kill();
+    await cells?.close();
+    await coordinator.close();
+    throw error;
+  }
+}
+
+/** Adds to "port in use" what can be done about it. */
+async function hinted<T>(variable: string, started: Promise<T>): Promise<T> {
+  try {
+    return await started;
+  } catch (error) {
+    if (error instanceof ConfigError && error.message.includes('in use')) {
+      throw new ConfigError(`${error.message} Set ${variable} to another one (0: any free one).`);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,37 @@
+// What `npm start` reads from its environment.
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { type Environment, port, positiveInteger, readEnvironment } from '../workloads/common/config/env.ts';
+
+export type Settings = {
+  /** The data folder, absolute. */
+  home: string;
+  smtpPort: number;
+  httpPort: number;
+  discoveryPort: number;
+  logLevel: string;
+  sessionTimeoutMs: number;
+};
+
+const variables = z.object({
+  CELLPOST_HOME: z.string().default('.cellpost'),
+  CELLPOST_SMTP_PORT: port.default(2525),
+  CELLPOST_HTTP_PORT: port.default(8080),
+  CELLPOST_DISCOVERY_PORT: port.default(0),
+  CELLPOST_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  /** How long a dead app server keeps its users: neighbours take over after that. */
+  CELLPOST_SESSION_TIMEOUT_MS: positiveInteger.default(1500),
+});
+
+/** @throws ConfigError */
+export function readSettings(env: Environment): Settings {
+  const values = readEnvironment(variables, env);
+  return {
+    home: resolve(values.CELLPOST_HOME),
+    smtpPort: values.CELLPOST_SMTP_PORT,
+    httpPort: values.CELLPOST_HTTP_PORT,
+    discoveryPort: values.CELLPOST_DISCOVERY_PORT,
+    logLevel: values.CELLPOST_LOG_LEVEL,
+    sessionTimeoutMs: values.CELLPOST_SESSION_TIMEOUT_MS,
+  };
+}
