@@ -58,7 +58,12 @@ export async function startPlatform(env: NodeJS.ProcessEnv = {}): Promise<Platfo
       reject(new Error(`ended with ${code ?? signal}:\n${output.join('\n')}`));
     });
   });
-  await ready;
+  try {
+    await ready;
+  } catch (error) {
+    if (!env.CELLPOST_HOME) await rm(home, { recursive: true, force: true });
+    throw error;
+  }
   const find = (pattern: RegExp): string => pattern.exec(output.join('\n'))?.[1] ?? '';
   const stop = async (): Promise<number | null> => {
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
