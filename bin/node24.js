@@ -32,7 +32,10 @@ function install() {
   process.stderr.write('Installing what package-lock.json says, Node 24 included (once, under a minute) …\n');
   rmSync(marker, { force: true });
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const done = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, encoding: 'utf8' });
+  const done = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
   if (done.error || done.status !== 0) {
     process.stderr.write(`npm ci failed: ${done.error?.message ?? done.stderr}\n`);
     process.exit(1);
