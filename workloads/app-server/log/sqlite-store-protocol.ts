@@ -1,0 +1,49 @@
+// What the SQLite store and its worker threads say to one another. Every call has a number; every answer names it.
+import type { LogRow, ReadLimits, StoredSnapshot } from './log-store.ts';
+
+/** The writer thread appends and replaces snapshots; the reader thread does the rest on a connection of its own. */
+export type WorkerRole = 'writer' | 'reader';
+
+export type WorkerSettings = {
+  file: string;
+  role: WorkerRole;
+  /** How long a call may wait for another process's transaction. */
+  busyDeadlineMs: number;
+};
+
+/** Each operation: what goes in, what comes out. */
+export type Operations = {
+  append: {
+    call: { key: string; seq: number; entry: Uint8Array; bodies: Uint8Array[] };
+    answer: 'appended' | 'conflict';
+  };
+  putSnapshot: { call: { key: string; snapshot: StoredSnapshot }; answer: undefined };
+  read: { call: { key: string; fromSeq: number; limits: ReadLimits }; answer: LogRow[] };
+  readLast: { call: { key: string }; answer: LogRow | undefined };
+  readBody: { call: { key: string; seq: number; index: number }; answer: Uint8Array | undefined };
+  listKeys: { call: { after: string | undefined; limit: number }; answer: string[] };
+  getSnapshot: { call: { key: string }; answer: StoredSnapshot | undefined };
+};
+
+export type OperationName = keyof Operations;
+export type WriteName = 'append' | 'putSnapshot';
+export type ReadName = Exclude<OperationName, WriteName>;
+
+export type Call = {
+  [Name in OperationName]: { id: number; name: Name } & Operations[Name]['call'];
+}[OperationName];
+export type WriteCall = Extract<Call, { name: WriteName }>;
+export type ReadCall = Extract<Call, { name: ReadName }>;
+
+/** Errors cross the thread by name; sqlite-store.ts makes them what log-store.ts promises. */
+export type FailureKind = 'unavailable' | 'unknown' | 'gap' | 'config';
+export type Failure = { kind: FailureKind; message: string };
+
+export type Answer =
+  { id: number; value: Operations[OperationName]['answer'] } | { id: number; failure: Failure };
+
+/** First message of a worker: the file is open, or why it is not. */
+export type Opened = { opened: true } | { opened: false; failure: Failure };
+
+export type FromWorker = Opened | Answer;
+export type ToWorker = Call | { close: true };

@@ -1,0 +1,111 @@
+// Group commit: the writes that wait share one transaction, so one sync of the disk. Runs in the writer thread.
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { hashKey } from '../../common/hash.ts';
+import { certainlyNotCommitted, retryBusy } from './sqlite-store-file.ts';
+import type { Answer, Failure, Operations, WriteCall } from './sqlite-store-protocol.ts';
+
+/** A transaction takes no more than this, so that the first of a burst doesn't wait for all of it. */
+const MAX_GROUP_CALLS = 1024;
+const MAX_GROUP_BYTES = 16 * 1024 * 1024;
+/** A COMMIT that failed is repeated whole this often: each write has its condition, so a repeat does no harm. */
+const COMMIT_TRIES = 3;
+
+export class SqliteWriter {
+  readonly #db: DatabaseSync;
+  readonly #busyDeadlineMs: number;
+  readonly #insertEntry: StatementSync;
+  readonly #insertBody: StatementSync;
+  readonly #selectEntry: StatementSync;
+  readonly #replaceSnapshot: StatementSync;
+
+  constructor(db: DatabaseSync, busyDeadlineMs: number) {
+    this.#db = db;
+    this.#busyDeadlineMs = busyDeadlineMs;
+    // The condition of the contract: no such entry, and the one before it is there. One statement when all is well.
+    this.#insertEntry = db.prepare(`
+      INSERT INTO entries (hash, key, seq, entry)
+      SELECT :hash, :key, :seq, :entry
+      WHERE :seq = 1 OR EXISTS (SELECT 1 FROM entries WHERE hash = :hash AND key = :key AND seq = :seq - 1)
+      ON CONFLICT DO NOTHING`);
+    this.#selectEntry = db.prepare('SELECT entry FROM entries WHERE hash = ? AND key = ? AND seq = ?');
+    this.#insertBody = db.prepare('INSERT INTO bodies (hash, key, seq, number, body) VALUES (?, ?, ?, ?, ?)');
+    this.#replaceSnapshot = db.prepare(
+      'INSERT OR REPLACE INTO snapshots (hash, key, seq, format, bytes) VALUES (?, ?, ?, ?, ?)',
+    );
+  }
+
+  /** Takes the next group off the queue and makes it durable. @returns an answer for each call taken */
+  runGroup(queue: WriteCall[]): Answer[] {
+    const calls = takeGroup(queue);
+    for (let tries = 1; ; tries++) {
+      const outcome = this.#tryGroup(calls);
+      if ('answers' in outcome) return outcome.answers;
+      if (outcome.failure.kind === 'unknown' && tries < COMMIT_TRIES) continue;
+      return calls.map(({ id }) => ({ id, failure: outcome.failure }));
+    }
+  }
+
+  #tryGroup(calls: WriteCall[]): { answers: Answer[] } | { failure: Failure } {
+    let committing = false;
+    try {
+      retryBusy(this.#busyDeadlineMs, () => this.#db.exec('BEGIN IMMEDIATE'));
+      const answers = calls.map((call) => this.#write(call));
+      committing = true;
+      this.#db.exec('COMMIT');
+      return { answers };
+    } catch (error) {
+      this.#rollback();
+      const message = error instanceof Error ? error.message : String(error);
+      return {
+        failure: { kind: committing && !certainlyNotCommitted(error) ? 'unknown' : 'unavailable', message },
+      };
+    }
+  }
+
+  #write(call: WriteCall): Answer {
+    if (call.name === 'append') return this.#append(call);
+    const { seq, format, bytes } = call.snapshot;
+    this.#replaceSnapshot.run(hashKey(call.key).bytes, call.key, seq, format, bytes);
+    return { id: call.id, value: undefined };
+  }
+
+  #append({ id, key, seq, entry, bodies }: Extract<WriteCall, { name: 'append' }>): Answer {
+    const hash = hashKey(key).bytes;
+    if (this.#insertEntry.run({ hash, key, seq, entry }).changes === 1) {
+      for (const [number, body] of bodies.entries()) this.#insertBody.run(hash, key, seq, number, body);
+      return { id, value: 'appended' };
+    }
+    const there = this.#selectEntry.get(hash, key, seq)?.entry;
+    if (!(there instanceof Uint8Array))
+      return { id, failure: { kind: 'gap', message: `entry ${seq - 1} of ${key} does not exist` } };
+    const value: Operations['append']['answer'] =
+      Buffer.compare(there, entry) === 0 ? 'appended' : 'conflict';
+    return { id, value };
+  }
+
+  #rollback(): void {
+    // SQLite has rolled back by itself after the worst errors.
+    if (!this.#db.isTransaction) return;
+    try {
+      this.#db.exec('ROLLBACK');
+    } catch {
+      // The next BEGIN says what is wrong.
+    }
+  }
+}
+
+function takeGroup(queue: WriteCall[]): WriteCall[] {
+  let bytes = 0;
+  let count = 0;
+  for (const call of queue) {
+    bytes += sizeBytes(call);
+    if (count > 0 && (count === MAX_GROUP_CALLS || bytes > MAX_GROUP_BYTES)) break;
+    count++;
+  }
+  return queue.splice(0, count);
+}
+
+function sizeBytes(call: WriteCall): number {
+  if (call.name === 'putSnapshot') return call.snapshot.bytes.byteLength;
+  return call.bodies.reduce((sum, body) => sum + body.byteLength, call.entry.byteLength);
+}

@@ -1,0 +1,88 @@
+// The log store of the embedded platform: one SQLite file a cell, shared by the processes of its app servers. A write is
+// acknowledged when its transaction is on the disk; the writes that wait meanwhile share the next one (group commit).
+import type { Logger } from '../../common/log.ts';
+import type { LogRow, LogStore, ReadLimits, StoredSnapshot } from './log-store.ts';
+import { SqliteThread } from './sqlite-store-thread.ts';
+import { checkAppend, checkLimit, checkLimits, checkSeq } from './store-checks.ts';
+
+/** How long a transaction may wait for those of other processes: they take milliseconds, a large checkpoint a second. */
+const BUSY_DEADLINE_MS = 5_000;
+
+/**
+ * @param file is made when missing, its folder, too
+ * @throws ConfigError when the file is of a newer format or no file of ours; StoreUnavailable when it can't be opened
+ */
+export async function openSqliteStore(file: string, options: { logger?: Logger } = {}): Promise<LogStore> {
+  const settings = { file, busyDeadlineMs: BUSY_DEADLINE_MS };
+  const writer = new SqliteThread({ ...settings, role: 'writer' }, options.logger);
+  const reader = new SqliteThread({ ...settings, role: 'reader' }, options.logger);
+  const opened = await Promise.allSettled([writer.open(), reader.open()]);
+  const failed = opened.find((one) => one.status === 'rejected');
+  if (!failed) return new SqliteStore(writer, reader);
+  await Promise.all([writer.close(), reader.close()]);
+  throw failed.reason;
+}
+
+class SqliteStore implements LogStore {
+  readonly #writer: SqliteThread;
+  readonly #reader: SqliteThread;
+
+  constructor(writer: SqliteThread, reader: SqliteThread) {
+    this.#writer = writer;
+    this.#reader = reader;
+  }
+
+  async append(
+    key: string,
+    seq: number,
+    entry: Uint8Array,
+    bodies: readonly Uint8Array[] = [],
+  ): Promise<'appended' | 'conflict'> {
+    checkAppend(seq, entry, bodies);
+    const own = { key, seq, entry: copy(entry), bodies: bodies.map(copy) };
+    return await this.#writer.call('append', own, [
+      own.entry.buffer,
+      ...own.bodies.map((body) => body.buffer),
+    ]);
+  }
+
+  async read(key: string, fromSeq: number, limits: ReadLimits): Promise<LogRow[]> {
+    checkSeq(fromSeq);
+    checkLimits(limits);
+    return await this.#reader.call('read', { key, fromSeq, limits });
+  }
+
+  async readLast(key: string): Promise<LogRow | undefined> {
+    return await this.#reader.call('readLast', { key });
+  }
+
+  async readBody(key: string, seq: number, index: number): Promise<Uint8Array | undefined> {
+    checkSeq(seq);
+    return await this.#reader.call('readBody', { key, seq, index });
+  }
+
+  async listKeys({ after, limit }: { after?: string; limit: number }): Promise<string[]> {
+    checkLimit(limit);
+    return await this.#reader.call('listKeys', { after, limit });
+  }
+
+  async putSnapshot(key: string, snapshot: StoredSnapshot): Promise<void> {
+    const bytes = copy(snapshot.bytes);
+    await this.#writer.call('putSnapshot', { key, snapshot: { ...snapshot, bytes } }, [bytes.buffer]);
+  }
+
+  async getSnapshot(key: string): Promise<StoredSnapshot | undefined> {
+    return await this.#reader.call('getSnapshot', { key });
+  }
+
+  async close(): Promise<void> {
+    // The last one to close folds the write-ahead log into the file.
+    await this.#reader.close();
+    await this.#writer.close();
+  }
+}
+
+/** Own memory, that can go to the thread as it is: a view may lie in a pool, which would be sent whole. */
+function copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes);
+}
