@@ -1,0 +1,64 @@
+// Makes objects so, and writes nothing when they are.
+import { createHash } from 'node:crypto';
+import type { KubeApi } from './api.ts';
+import { covers } from './covers.ts';
+import { keyOf, type KubeObject } from './resources.ts';
+import type { WatchCache } from './watch-cache.ts';
+
+/** The hash of what was applied last: fields that the operator no longer wants are found by it. */
+export const APPLIED_ANNOTATION = 'cellpost.dev/applied';
+
+/** An object of the wanted name is there and belongs to somebody else. */
+export class NotOurs extends Error {
+  override name = 'NotOurs';
+}
+
+/**
+ * Applies `wanted` unless the live object has it all already, from whatever operator. Objects have one controlling
+ * owner; an object that has another owner is left alone.
+ * @returns the object as it is now, or as the cache knows it
+ * @throws NotOurs, ApiError
+ */
+export async function ensure<T extends KubeObject>(
+  api: KubeApi,
+  cache: WatchCache<KubeObject>,
+  wanted: T,
+): Promise<T> {
+  const hash = hashOf(wanted);
+  const desired: T = {
+    ...wanted,
+    metadata: {
+      ...wanted.metadata,
+      annotations: { ...wanted.metadata.annotations, [APPLIED_ANNOTATION]: hash },
+    },
+  };
+  const { namespace = '', name } = wanted.metadata;
+  // The cache holds labelled objects only and may lag: before anything is made, look.
+  const live = cache.get(namespace, name) ?? (await api.get<KubeObject>(cache.type, { namespace, name }));
+  if (live) {
+    if (!sameOwner(live, wanted))
+      throw new NotOurs(`${live.kind} ${keyOf(live)} exists and is not of this owner.`);
+    // Same type, same name: what it lacks to be a T is found by covers().
+    if (covers(live, desired)) return live as T;
+  }
+  const applied = await api.apply<T>(desired);
+  cache.observe(applied);
+  return applied;
+}
+
+/** The uid of the controlling owner must be the same on both; an object that is on its way out will be made again. */
+function sameOwner(live: KubeObject, wanted: KubeObject): boolean {
+  return controllerOf(live) === controllerOf(wanted);
+}
+
+function controllerOf(object: KubeObject): string | undefined {
+  return object.metadata.ownerReferences?.find((owner) => owner.controller)?.uid;
+}
+
+/** Stable over runs: builders make their fields in a fixed order. */
+export function hashOf(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, HASH_LENGTH);
+}
+
+/** 64 bits: enough to tell apart the few versions of one object. */
+const HASH_LENGTH = 16;
