@@ -109,6 +109,8 @@ export class SqliteThread {
     const worker = new Worker(new URL('./sqlite-store-worker.ts', import.meta.url), {
       workerData: this.#settings,
       name: `sqlite-${this.#settings.role}`,
+      // Not those of the main thread: `--eval` and its like are no business of a worker.
+      execArgv: [],
     });
     const opened = Promise.withResolvers<void>();
     const slow = setTimeout(
@@ -120,12 +122,14 @@ export class SqliteThread {
       else if (message.opened) opened.resolve();
       else opened.reject(toError(message.failure));
     });
+    let why = 'the SQLite thread ended';
     worker.on('error', (error) => {
+      why = `the SQLite thread failed: ${error.message}`;
       this.#logger?.error({ err: error, file: this.#settings.file }, 'the SQLite thread failed');
     });
     worker.on('exit', () => {
-      opened.reject(new StoreUnavailable('the SQLite thread ended'));
-      this.#onExit();
+      opened.reject(new StoreUnavailable(why));
+      this.#onExit(why);
     });
     try {
       await opened.promise;
@@ -144,11 +148,11 @@ export class SqliteThread {
     else waiting?.resolve(answer.value);
   }
 
-  #onExit(): void {
+  #onExit(why: string): void {
     this.#worker = undefined;
     for (const id of this.#waiting.keys()) {
       const waiting = this.#settle(id);
-      waiting?.reject(waiting.lost('the SQLite thread ended'));
+      waiting?.reject(waiting.lost(why));
     }
   }
 
