@@ -1,0 +1,36 @@
+// Why a request was not carried out. Each of these says that the request changed nothing; only OutcomeUnknown
+// (log-store.ts) leaves that open. StoreUnavailable (log-store.ts) is the store's own.
+import type { RingMember } from '../../common/ring/ring.ts';
+
+/** Another server owns the key, or will in a moment (HTTP 421). */
+export class Misdirected extends Error {
+  override name = 'Misdirected';
+  readonly key: string;
+  /** Who owns it, or is about to; undefined when nobody serves. */
+  readonly owner: RingMember | undefined;
+  readonly ringVersion: number;
+  /** How long to wait before asking the owner; 0 when it should be serving already. */
+  readonly retryAfterMs: number;
+  constructor(key: string, owner: RingMember | undefined, ringVersion: number, retryAfterMs: number) {
+    super(owner === undefined ? `nobody serves ${key}` : `${key} belongs to ${owner.name}`);
+    this.key = key;
+    this.owner = owner;
+    this.ringVersion = ringVersion;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** This server has not heard from its coordination for too long: it does not know what it owns (HTTP 503). */
+export class LeaseLost extends Error {
+  override name = 'LeaseLost';
+}
+
+/** Too many requests wait here already (HTTP 503). */
+export class Overloaded extends Error {
+  override name = 'Overloaded';
+}
+
+/** A mistake in a transaction function: it threw after it had added actions. Nothing of it was written. The cause tells more. */
+export class TransactionFailed extends Error {
+  override name = 'TransactionFailed';
+}
