@@ -1,0 +1,57 @@
+// The blob stores that test/conformance/blob-store.test.ts runs against.
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BlobStore } from '../../workloads/common/blobs/blob-store.ts';
+import { openBlobStore } from '../../workloads/common/blobs/open-blob-store.ts';
+import { startVersitygw, versitygwMissing } from '../real/versitygw.ts';
+
+export type BlobStoreUnderTest = {
+  /** Another store over the same blobs, as another process would have it. The suite closes it. */
+  open(): Promise<BlobStore>;
+  /** Damages a blob behind the store's back: its bytes become these. */
+  damage(id: string, bytes: Uint8Array): Promise<void>;
+  /** How many temporary things there are: none but those of writers at work. */
+  countLeftovers(): Promise<number>;
+  close(): Promise<void>;
+};
+
+export type BlobStoreMaker = {
+  name: string;
+  skip: string | undefined;
+  start(): Promise<BlobStoreUnderTest>;
+};
+
+const files: BlobStoreMaker = {
+  name: 'files',
+  skip: undefined,
+  start: async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'cellpost-blobs-'));
+    const root = join(folder, 'blobs');
+    return {
+      open: async () => await openBlobStore(`file:${root}`, {}),
+      damage: async (id, bytes) => await writeFile(join(root, id.slice(0, 2), id.slice(2, 4), id), bytes),
+      countLeftovers: async () => (await readdir(join(root, 'tmp'))).length,
+      close: async () => await rm(folder, { recursive: true, force: true }),
+    };
+  },
+};
+
+const s3: BlobStoreMaker = {
+  name: 'S3 (versitygw)',
+  skip: await versitygwMissing(),
+  start: async () => {
+    const service = await startVersitygw();
+    const env = { AWS_ACCESS_KEY_ID: service.accessKeyId, AWS_SECRET_ACCESS_KEY: service.secretAccessKey };
+    const bucket = 'cellpost-blobs';
+    return {
+      open: async () => await openBlobStore(service.blobStoreUrl(bucket), env),
+      damage: async (id, bytes) => await writeFile(join(service.folder, bucket, id), bytes),
+      countLeftovers: async () =>
+        (await readdir(tmpdir())).filter((name) => name.startsWith(`cellpost-spool-${process.pid}-`)).length,
+      close: async () => await service.close(),
+    };
+  },
+};
+
+export const BLOB_STORES: BlobStoreMaker[] = [files, s3];
