@@ -127,7 +127,7 @@ async function startProcess(
 }
 
 /** The path of the binary, which is built when it is not in the cache yet. */
-export async function versitygwBinary(): Promise<string> {
+async function versitygwBinary(): Promise<string> {
   const path = binaryPath();
   if (await isThere(path)) return path;
   const folder = join(path, '..');

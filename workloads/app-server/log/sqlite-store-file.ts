@@ -99,7 +99,7 @@ const PROTOCOL = 15;
 const NOT_A_DATABASE = 26;
 
 /** SQLite's primary result code; undefined for an error of something else. */
-export function primaryCode(error: unknown): number | undefined {
+function primaryCode(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null || !('errcode' in error)) return undefined;
   return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
 }

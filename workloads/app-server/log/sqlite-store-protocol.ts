@@ -2,7 +2,7 @@
 import type { LogRow, ReadLimits, StoredSnapshot } from './log-store.ts';
 
 /** The writer thread appends and replaces snapshots; the reader thread does the rest on a connection of its own. */
-export type WorkerRole = 'writer' | 'reader';
+type WorkerRole = 'writer' | 'reader';
 
 export type WorkerSettings = {
   file: string;
@@ -26,7 +26,7 @@ export type Operations = {
 };
 
 export type OperationName = keyof Operations;
-export type WriteName = 'append' | 'putSnapshot';
+type WriteName = 'append' | 'putSnapshot';
 export type ReadName = Exclude<OperationName, WriteName>;
 
 export type Call = {
@@ -36,14 +36,14 @@ export type WriteCall = Extract<Call, { name: WriteName }>;
 export type ReadCall = Extract<Call, { name: ReadName }>;
 
 /** Errors cross the thread by name; sqlite-store.ts makes them what log-store.ts promises. */
-export type FailureKind = 'unavailable' | 'unknown' | 'gap' | 'config';
+type FailureKind = 'unavailable' | 'unknown' | 'gap' | 'config';
 export type Failure = { kind: FailureKind; message: string };
 
 export type Answer =
   { id: number; value: Operations[OperationName]['answer'] } | { id: number; failure: Failure };
 
 /** First message of a worker: the file is open, or why it is not. */
-export type Opened = { opened: true } | { opened: false; failure: Failure };
+type Opened = { opened: true } | { opened: false; failure: Failure };
 
 export type FromWorker = Opened | Answer;
 export type ToWorker = Call | { close: true };

@@ -10,6 +10,8 @@ import { ConfigError } from '../../common/config/env.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 
 const ALL = { limit: 1000, maxBytes: Number.MAX_SAFE_INTEGER };
+/** Of util-linux: gives a process mounts of its own. */
+const UNSHARE = 'unshare';
 /** How long another process keeps the file locked in a test: far less than the store's own deadline. */
 const LOCK_MS = 300;
 
@@ -102,7 +104,7 @@ describe('SQLite log store', () => {
       console.log(JSON.stringify({ written, rows: rows.length, errors: [...errors] }));`;
     const module = new URL('./sqlite-store.ts', import.meta.url).href;
     const args = ['-rm', 'sh', '-c', script, folder, process.execPath, program, module];
-    const run = spawnSync('unshare', args, { encoding: 'utf8', timeout: 60_000 });
+    const run = spawnSync(UNSHARE, args, { encoding: 'utf8', timeout: 60_000 });
     if (run.error || /unshare|mount/.test(run.stderr)) {
       t.skip(`no mount namespace here: ${run.error?.message ?? run.stderr.trim()}`);
       return;
