@@ -17,6 +17,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const LIST_PAGE = 500;
 /** The API server ends a watch after this time, plus up to as much again, so that watches don't all come back at once. */
 const WATCH_SECONDS = 300;
+/** A watch answers its headers at once. */
+const WATCH_START_TIMEOUT_MS = 10_000;
 /** Bookmarks come each minute; a watch that is silent for longer is dead. */
 const WATCH_SILENCE_MS = 90_000;
 const WRITES: ReadonlySet<string> = new Set(['create', 'apply', 'patch', 'update', 'delete']);
@@ -33,23 +35,31 @@ type Call = {
 };
 export type WatchEvent<T> = { type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'; object: T };
 export type ListAnswer<T> = { items: T[]; resourceVersion: string };
+export type ApiOptions = {
+  /** Ends every request of this object: what a leader may do ends with its term. */
+  signal?: AbortSignal;
+  watchSilenceMs?: number;
+};
 type At = { namespace: string; name: string };
 
 export class KubeApi {
   readonly #connections: Connections;
   readonly #metrics: OperatorMetrics;
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: ApiOptions;
 
-  /** @param signal ends every request of this object: what a leader may do ends with its term */
-  constructor(connections: Connections, metrics: OperatorMetrics, signal?: AbortSignal) {
+  constructor(connections: Connections, metrics: OperatorMetrics, options: ApiOptions = {}) {
     this.#connections = connections;
     this.#metrics = metrics;
-    this.#signal = signal;
+    this.#options = options;
   }
 
   /** The same API, for as long as the signal lasts. */
   until(signal: AbortSignal): KubeApi {
-    return new KubeApi(this.#connections, this.#metrics, signal);
+    const signals = this.#options.signal ? [this.#options.signal, signal] : [signal];
+    return new KubeApi(this.#connections, this.#metrics, {
+      ...this.#options,
+      signal: AbortSignal.any(signals),
+    });
   }
 
   /** @returns undefined when there is no such object */
@@ -198,7 +208,7 @@ export class KubeApi {
   }
 
   async #send(call: Call): Promise<Dispatcher.ResponseData> {
-    const signals = [this.#signal, call.signal].filter((signal) => signal !== undefined);
+    const signals = [this.#options.signal, call.signal].filter((signal) => signal !== undefined);
     const signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
     signal?.throwIfAborted();
     const { url, headers, dispatcher } = await this.#connections.target(
@@ -217,10 +227,12 @@ export class KubeApi {
       ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
       ...(signal && { signal }),
       ...(dispatcher && { dispatcher }),
-      headersTimeout: REQUEST_TIMEOUT_MS,
-      bodyTimeout: call.verb === 'watch' ? WATCH_SILENCE_MS : REQUEST_TIMEOUT_MS,
+      headersTimeout: call.verb === 'watch' ? WATCH_START_TIMEOUT_MS : REQUEST_TIMEOUT_MS,
+      bodyTimeout:
+        call.verb === 'watch' ? (this.#options.watchSilenceMs ?? WATCH_SILENCE_MS) : REQUEST_TIMEOUT_MS,
     }).catch((error: unknown) => {
       answered(0);
+      if (!signal?.aborted) this.#connections.renew();
       throw error;
     });
     answered(response.statusCode);

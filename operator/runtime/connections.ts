@@ -24,15 +24,23 @@ export class Connections {
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     const context = new RequestContext(url.href, method);
     await this.#config.applySecurityAuthentication(context);
-    if (!this.#pool || performance.now() - this.#pool.since > POOL_LIFE_MS) {
-      // Waits for its own requests, watches among them, before it is gone.
-      void this.#pool?.dispatcher?.close().catch(() => undefined);
+    if (this.#pool && performance.now() - this.#pool.since > POOL_LIFE_MS) this.renew();
+    if (!this.#pool) {
       this.#pool = {
         dispatcher: context.getDispatcher() as Dispatcher | undefined,
         since: performance.now(),
       };
     }
     return { url: url.href, headers: context.getHeaders(), dispatcher: this.#pool.dispatcher };
+  }
+
+  /**
+   * Makes new connections from now on: old ones may lead nowhere, which an idle one does not tell. The old pool waits
+   * for its own requests, watches among them, before it is gone.
+   */
+  renew(): void {
+    void this.#pool?.dispatcher?.close().catch(() => undefined);
+    this.#pool = undefined;
   }
 
   async close(): Promise<void> {
