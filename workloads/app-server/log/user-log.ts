@@ -1,8 +1,24 @@
+// The logs of the users that this server owns: images that are opened by replay, changed by appends, evicted by size.
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log.ts';
 import type { EntryCodec } from './entry-codec.ts';
-import type { LogStore } from './log-store.ts';
+import { StoreUnavailable, type LogStore } from './log-store.ts';
+import { Overloaded } from './user-log-errors.ts';
+import { KeyLog, type ReadRequest, type WriteRequest } from './user-log-key.ts';
+import type { LogParts } from './user-log-open.ts';
 import type { Fold, OwnershipGate, Transaction } from './user-log-types.ts';
+
+export type { ActionAt, Fold, Transaction } from './user-log-types.ts';
+
+/** Waiting for one key: some seconds of its appends. More would time out at their clients anyway. */
+const MAX_WAITING_PER_KEY = 1_000;
+
+/** Waiting in all: bounds the memory that requests hold while the store is away. */
+const MAX_WAITING = 20_000;
+
+/** What an image takes beside its state: the objects around it, its key, its place in the cache. */
+const IMAGE_OVERHEAD_BYTES = 1_024;
 
 export type UserLogsOptions<S, A> = {
   store: LogStore;
@@ -15,12 +31,129 @@ export type UserLogsOptions<S, A> = {
   logger?: Logger;
 };
 
-/** What the API of an app server sees of the logs of its users. Implemented by UserLogs. */
-export interface UserLogsApi<S, A> {
-  read<T>(key: string, fn: (state: S, seq: number) => T | Promise<T>): Promise<T>;
-  write<T>(key: string, fn: (tx: Transaction<S, A>) => T): Promise<T>;
-  release(predicate: (key: string) => boolean): Promise<void>;
-  onAppended(listener: (key: string, seq: number, state: S) => void): () => void;
-  stats(): { open: number; openBytes: number; waiting: number };
-  close(): Promise<void>;
+export class UserLogs<S, A> {
+  readonly #parts: LogParts<S, A>;
+  readonly #logger: Logger | undefined;
+  readonly #logs = new Map<string, KeyLog<S, A>>();
+  /** Those of #logs that nobody uses just now. */
+  readonly #idle: LRUCache<string, KeyLog<S, A>>;
+  readonly #listeners = new Set<(key: string, seq: number, state: S) => void>();
+  #waiting = 0;
+  #written = 0;
+  #closed = false;
+
+  constructor({ cacheBytes, logger, ...parts }: UserLogsOptions<S, A>) {
+    const nextWriter = () => ({ ...parts.gate.tenure(), number: ++this.#written });
+    this.#parts = { ...parts, nextWriter };
+    this.#logger = logger;
+    this.#idle = new LRUCache({
+      maxSize: cacheBytes,
+      sizeCalculation: (log) => log.sizeBytes + IMAGE_OVERHEAD_BYTES,
+      dispose: (log, key, reason) => {
+        if (reason === 'evict') this.#logs.delete(key);
+      },
+    });
+  }
+
+  /**
+   * Calls a function with the state of a key as of its entry `seq` (0: there is no log). The function must not change the
+   * state. An asynchronous one keeps the writers of its key out until it is done (2 s at most; it may go on with what it
+   * holds), and must not read or write the same key inside.
+   * @throws what the function throws; Misdirected, LeaseLost, Overloaded, StoreUnavailable, UnreadableEntry
+   */
+  read<T>(key: string, fn: (state: S, seq: number) => T | Promise<T>): Promise<T> {
+    return this.#submit<T>(key, (settle) => ({ kind: 'read', fn, ...settle }));
+  }
+
+  /**
+   * Calls a function that may add actions to the log of a key, and resolves with its result once they are durable. It must
+   * be synchronous and validate before it adds. One that adds nothing appends nothing.
+   * @throws what the function throws before it added anything (nothing is written then); TransactionFailed when it threw
+   *   later (the same); EntryTooLarge; Misdirected, LeaseLost, Overloaded, StoreUnavailable: certainly not written;
+   *   OutcomeUnknown: may be written
+   */
+  write<T>(key: string, fn: (tx: Transaction<S, A>) => T): Promise<T> {
+    return this.#submit<T>(key, (settle) => ({ kind: 'write', fn, ...settle }));
+  }
+
+  /**
+   * Forgets the images of some keys. From this call on no request is answered from them; the promise resolves when what
+   * was under way for these keys is over. The gate is to refuse the keys before this is called.
+   */
+  async release(predicate: (key: string) => boolean): Promise<void> {
+    const releases: Promise<void>[] = [];
+    for (const [key, log] of this.#logs) {
+      if (predicate(key)) releases.push(log.release().then(() => this.#rest(log)));
+    }
+    await Promise.all(releases);
+  }
+
+  /** Tells of each entry that became durable here, before its writers are answered. @returns what takes the listener off */
+  onAppended(listener: (key: string, seq: number, state: S) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  stats(): { open: number; idleBytes: number; waiting: number } {
+    let open = 0;
+    for (const log of this.#logs.values()) if (log.isOpen) open++;
+    return { open, idleBytes: this.#idle.calculatedSize, waiting: this.#waiting };
+  }
+
+  /** Refuses new requests, finishes those that wait. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    while ([...this.#logs.values()].some((log) => log.isBusy)) await this.release(() => true);
+    this.#logs.clear();
+    this.#idle.clear();
+  }
+
+  #submit<T>(
+    key: string,
+    request: (settle: {
+      resolve: (value: unknown) => void;
+      reject: (error: unknown) => void;
+    }) => ReadRequest<S> | WriteRequest<S, A>,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#closed) return reject(new StoreUnavailable('the logs are closed'));
+      const log = this.#logs.get(key) ?? this.#newLog(key);
+      if (log.waiting >= MAX_WAITING_PER_KEY || this.#waiting >= MAX_WAITING) {
+        this.#rest(log);
+        return reject(new Overloaded(`too many requests wait for ${key}`));
+      }
+      this.#idle.delete(key);
+      this.#waiting++;
+      log.submit(request({ resolve: (value) => resolve(value as T), reject }));
+    });
+  }
+
+  #newLog(key: string): KeyLog<S, A> {
+    const log = new KeyLog<S, A>(key, this.#parts, {
+      appended: (seq, state) => this.#tell(key, seq, state),
+      taken: () => this.#waiting--,
+      idle: () => this.#rest(log),
+    });
+    this.#logs.set(key, log);
+    return log;
+  }
+
+  /** Puts a log that nobody uses where it may be evicted. */
+  #rest(log: KeyLog<S, A>): void {
+    if (log.isBusy || this.#logs.get(log.key) !== log) return;
+    if (log.isOpen) this.#idle.set(log.key, log);
+    else this.#idle.delete(log.key);
+    // An image that alone is larger than the cache is not taken in.
+    if (!this.#idle.has(log.key)) this.#logs.delete(log.key);
+  }
+
+  #tell(key: string, seq: number, state: S): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(key, seq, state);
+      } catch (error) {
+        this.#logger?.error({ err: error, key, seq }, 'a listener of appends failed');
+      }
+    }
+  }
 }

@@ -1,0 +1,137 @@
+// The next entry of a log while transactions are put into it.
+import type { EntryCodec, LogEntry, Writer } from './entry-codec.ts';
+import { EntryTooLarge, MAX_BODY_BYTES, MAX_ENTRY_BYTES } from './log-store.ts';
+import { TransactionFailed } from './user-log-errors.ts';
+import type { Fold, Transaction } from './user-log-types.ts';
+
+/**
+ * No further transaction joins an entry of this size: half of what a store takes, so that the last one to join may add
+ * as much again.
+ */
+const FULL_ENTRY_BYTES = MAX_ENTRY_BYTES / 2;
+const MAX_TRANSACTION_BYTES = MAX_ENTRY_BYTES - FULL_ENTRY_BYTES;
+
+/** The same for all bodies of an entry together: one durable write should not keep other users' writes waiting. */
+const FULL_BODIES_BYTES = 2 * MAX_BODY_BYTES;
+
+/** No further transaction joins an entry that has so many: what one answer of the store carries with it. */
+const FULL_TRANSACTIONS = 128;
+
+export type DraftOf<S, A> = {
+  codec: EntryCodec<A>;
+  fold: Fold<S, A>;
+  state: S;
+  seq: number;
+  timeMs: number;
+  writer: Writer;
+};
+
+/** How a transaction function went; nobody hears of it before the entry is durable. */
+export type Outcome<T> = { ok: true; value: T } | { ok: false; error: unknown };
+
+export class EntryDraft<S, A> {
+  readonly #of: DraftOf<S, A>;
+  readonly #actions: A[] = [];
+  readonly #bodies: Uint8Array[] = [];
+  #transactions = 0;
+  #entryBytes = 0;
+  #bodyBytes = 0;
+  /** The encoded entry while one transaction alone is in it: most entries are that. */
+  #encoded: Uint8Array | undefined;
+  #spoiled = false;
+
+  constructor(of: DraftOf<S, A>) {
+    this.#of = of;
+  }
+
+  /** The state was changed by actions that are not in the entry: it must be thrown away. */
+  get spoiled(): boolean {
+    return this.#spoiled;
+  }
+
+  get full(): boolean {
+    return (
+      this.#spoiled ||
+      this.#transactions >= FULL_TRANSACTIONS ||
+      this.#entryBytes >= FULL_ENTRY_BYTES ||
+      this.#bodyBytes >= FULL_BODIES_BYTES
+    );
+  }
+
+  get isEmpty(): boolean {
+    return this.#actions.length === 0;
+  }
+
+  get bodies(): readonly Uint8Array[] {
+    return this.#bodies;
+  }
+
+  encode(): Uint8Array {
+    return this.#encoded ?? this.#of.codec.encode(this.#entry(this.#actions));
+  }
+
+  /** Runs a transaction function. One that fails leaves nothing in the entry. */
+  run<T>(fn: (tx: Transaction<S, A>) => T): Outcome<T> {
+    const firstAction = this.#actions.length;
+    const firstBody = this.#bodies.length;
+    const call = { active: true, dirty: false };
+    try {
+      const value = fn(this.#transaction(call));
+      call.active = false;
+      if (value instanceof Promise) throw new TypeError('a transaction function must not be asynchronous');
+      if (this.#actions.length === firstAction) this.#bodies.length = firstBody;
+      else this.#account(firstAction, firstBody);
+      return { ok: true, value };
+    } catch (thrown) {
+      call.active = false;
+      this.#actions.length = firstAction;
+      this.#bodies.length = firstBody;
+      if (!call.dirty) return { ok: false, error: thrown };
+      this.#spoiled = true;
+      if (thrown instanceof EntryTooLarge) return { ok: false, error: thrown };
+      return { ok: false, error: new TransactionFailed('a transaction failed half-way', { cause: thrown }) };
+    }
+  }
+
+  #transaction(call: { active: boolean; dirty: boolean }): Transaction<S, A> {
+    const { fold, state, seq, timeMs } = this.#of;
+    const assertActive = () => {
+      if (!call.active) throw new Error('the transaction is over');
+    };
+    return {
+      state,
+      seq,
+      timeMs,
+      add: (action) => {
+        assertActive();
+        const at = { seq, timeMs, index: this.#actions.length };
+        call.dirty = true;
+        fold.apply(state, action, at);
+        this.#actions.push(action);
+        return at;
+      },
+      addBody: (bytes) => {
+        assertActive();
+        if (bytes.byteLength > MAX_BODY_BYTES)
+          throw new EntryTooLarge(`a body of ${bytes.byteLength} bytes is over ${MAX_BODY_BYTES}`);
+        return this.#bodies.push(bytes) - 1;
+      },
+    };
+  }
+
+  #account(firstAction: number, firstBody: number): void {
+    const encoded = this.#of.codec.encode(this.#entry(this.#actions.slice(firstAction)));
+    if (encoded.byteLength > MAX_TRANSACTION_BYTES)
+      throw new EntryTooLarge(
+        `a transaction of ${encoded.byteLength} bytes is over ${MAX_TRANSACTION_BYTES}`,
+      );
+    this.#encoded = firstAction === 0 ? encoded : undefined;
+    this.#entryBytes += encoded.byteLength;
+    for (const body of this.#bodies.slice(firstBody)) this.#bodyBytes += body.byteLength;
+    this.#transactions++;
+  }
+
+  #entry(actions: readonly A[]): LogEntry<A> {
+    return { timeMs: this.#of.timeMs, writer: this.#of.writer, actions };
+  }
+}
