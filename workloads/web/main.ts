@@ -1,0 +1,94 @@
+// The web door: the inbox page, and JMAP for everybody outside. It keeps nothing; each request goes to the app server that
+// owns the user.
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Express } from 'express';
+import { z } from 'zod';
+import { openCells } from '../common/cell-client/cells.ts';
+import { commonVariables, port, readEnvironment, type Environment } from '../common/config/env.ts';
+import { listenHttp } from '../common/http/server.ts';
+import { createLogger } from '../common/log.ts';
+import { addJmapRoutes } from './jmap-routes.ts';
+import { createMetrics } from './metrics.ts';
+import { addPage, type Demo } from './page.ts';
+import { SignInDesk } from './sign-in.ts';
+
+const DEFAULT_PORT = 8080;
+
+const variables = z.object({
+  ...commonVariables,
+  CELLPOST_HTTP_PORT: port.default(DEFAULT_PORT),
+  CELLPOST_DISCOVERY_URL: z.url(),
+  /** `address,address password`: shown on the sign-in form. For demonstrations only. */
+  CELLPOST_DEMO: z
+    .string()
+    .regex(/^\S+ \S+$/, 'is not `address,address password`')
+    .optional(),
+  /** Proxies whose X-Forwarded-For, -Proto and -Host are believed, as express's `trust proxy` takes them. */
+  CELLPOST_TRUSTED_PROXIES: z.string().optional(),
+});
+
+/** @throws ConfigError; the listener's error when the port is taken */
+export async function start(env: Environment): Promise<{ url: string; close(): Promise<void> }> {
+  const config = readEnvironment(variables, env);
+  const logger = createLogger('web', config.CELLPOST_LOG_LEVEL, { version: config.CELLPOST_VERSION });
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const cells = await openCells({
+    discoveryUrl: config.CELLPOST_DISCOVERY_URL,
+    token: config.CELLPOST_PLATFORM_TOKEN,
+    logger,
+  });
+  const closing = new AbortController();
+  try {
+    const listener = await listenHttp({
+      host: config.CELLPOST_HTTP_HOST,
+      port: config.CELLPOST_HTTP_PORT,
+      logger,
+      registry,
+      ready: () => (closing.signal.aborted ? 'closing' : true),
+      routes: (app) => {
+        if (config.CELLPOST_TRUSTED_PROXIES) app.set('trust proxy', config.CELLPOST_TRUSTED_PROXIES);
+        addSecurityHeaders(app);
+        const metrics = createMetrics(registry);
+        addJmapRoutes(app, {
+          cells,
+          desk: new SignInDesk(cells),
+          metrics,
+          closing: closing.signal,
+        });
+        addPage(app, parseDemo(config.CELLPOST_DEMO));
+      },
+    });
+    logger.info({ url: listener.url }, 'the web door is open');
+    return {
+      url: listener.url,
+      close: async () => {
+        closing.abort();
+        await listener.close();
+        await cells.close();
+      },
+    };
+  } catch (error) {
+    await cells.close();
+    throw error;
+  }
+}
+
+/** For every answer; pages and downloads add to them or replace them. */
+function addSecurityHeaders(app: Express): void {
+  app.use((_request, response, next) => {
+    response.set({
+      'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+      'X-Content-Type-Options': 'nosniff',
+      'Referrer-Policy': 'no-referrer',
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cross-Origin-Resource-Policy': 'same-origin',
+    });
+    next();
+  });
+}
+
+function parseDemo(text: string | undefined): Demo | undefined {
+  const [addresses, password] = text?.split(' ') ?? [];
+  return addresses && password ? { addresses: addresses.split(','), password } : undefined;
+}
