@@ -1,0 +1,78 @@
+// The servers that the coordination suite runs against, each in a process of its own that can be killed and started
+// again with the same data.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { until } from '../support/wait.ts';
+
+const PROCESS = fileURLToPath(new URL('coordination-process.ts', import.meta.url));
+const START_DEADLINE_MS = 30_000;
+
+export type CoordinationServer = {
+  /** The shortest session timeout that it grants. */
+  timeoutMs: number;
+  /** True when sessions live through a restart of the server. */
+  keepsSessions: boolean;
+  url(chroot: string): string;
+  /** kill -9 */
+  kill(): Promise<void>;
+  /** Starts it again where it was. */
+  restart(): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** A process of coordination-process.ts and what it has said. */
+export type Talker = { process: ChildProcess; lines: string[]; kill(): Promise<void> };
+
+export function startTalker(args: string[]): Talker {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROCESS, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  const lines: string[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+  return {
+    process: child,
+    lines,
+    async kill() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+export async function said(talker: Talker, start: string): Promise<string> {
+  return until(() => talker.lines.find((line) => line.startsWith(start)), {
+    timeoutMs: START_DEADLINE_MS,
+    what: `a process to say ${start} (it said ${talker.lines.join(', ')})`,
+    intervalMs: 10,
+  });
+}
+
+export async function startEmbedded(): Promise<CoordinationServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'coordinator-'));
+  const socket = join(folder, 'c.sock');
+  const start = async (): Promise<Talker> => {
+    const talker = startTalker(['coordinator', socket, join(folder, 'c.db')]);
+    await said(talker, 'ready');
+    return talker;
+  };
+  let talker = await start();
+  return {
+    timeoutMs: 1_000,
+    keepsSessions: false,
+    url: (chroot) => `local:${socket}?chroot=${chroot}`,
+    kill: () => talker.kill(),
+    async restart() {
+      talker = await start();
+    },
+    async close() {
+      await talker.kill();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
