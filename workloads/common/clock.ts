@@ -36,3 +36,16 @@ export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     signal?.addEventListener('abort', abandon, { once: true });
   });
 }
+
+/** Gives up waiting after so many milliseconds; what was waited for goes on. @throws tooLate() then */
+export function withDeadline<T>(
+  clock: Clock,
+  answer: Promise<T>,
+  deadlineMs: number,
+  tooLate: () => Error,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(deadlineMs, () => reject(tooLate()));
+    answer.then(resolve, reject).finally(() => timer.cancel());
+  });
+}

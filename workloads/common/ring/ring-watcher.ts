@@ -4,6 +4,7 @@ import {
   type CoordinationSession,
   type WatchEvent,
 } from '../coordination/coordination.ts';
+import { systemClock, type Clock, type Timer } from '../clock.ts';
 import { decodeMember, NODES } from './registry.ts';
 import type { RingMember, RingView } from './ring.ts';
 
@@ -29,8 +30,9 @@ export function watchRing(
   session: CoordinationSession,
   onView: (view: RingView) => void,
   onStale: () => void = () => undefined,
+  clock: Clock = systemClock,
 ): RingWatcher {
-  return new Watcher(session, onView, onStale);
+  return new Watcher(session, onView, onStale, clock);
 }
 
 class Watcher implements RingWatcher {
@@ -39,16 +41,23 @@ class Watcher implements RingWatcher {
   readonly #session: CoordinationSession;
   readonly #onView: (view: RingView) => void;
   readonly #onStale: () => void;
+  readonly #clock: Clock;
   readonly #offState: () => void;
   #closed = false;
   #reading = false;
   /** Something changed since the reading under way began. */
   #dirty = false;
-  #retryTimer: NodeJS.Timeout | undefined;
+  #retryTimer: Timer | undefined;
   readonly #onEvent = (_event: WatchEvent): void => this.#read();
 
-  constructor(session: CoordinationSession, onView: (view: RingView) => void, onStale: () => void) {
+  constructor(
+    session: CoordinationSession,
+    onView: (view: RingView) => void,
+    onStale: () => void,
+    clock: Clock,
+  ) {
     this.#session = session;
+    this.#clock = clock;
     this.#onView = onView;
     this.#onStale = onStale;
     this.#offState = session.onState((state) => {
@@ -64,7 +73,7 @@ class Watcher implements RingWatcher {
   close(): void {
     this.#closed = true;
     this.#offState();
-    clearTimeout(this.#retryTimer);
+    this.#retryTimer?.cancel();
   }
 
   #becomeStale(): void {
@@ -91,8 +100,8 @@ class Watcher implements RingWatcher {
       } catch (error) {
         if (!(error instanceof CoordinationError)) throw error;
         if (error.code === 'session-expired' || error.code === 'closed') return;
-        clearTimeout(this.#retryTimer);
-        this.#retryTimer = setTimeout(() => this.#read(), RETRY_MS);
+        this.#retryTimer?.cancel();
+        this.#retryTimer = this.#clock.after(RETRY_MS, () => this.#read());
         return;
       }
       if (this.#dirty || this.#closed) continue;
