@@ -1,8 +1,7 @@
 // One append, with its outcome found out. An entry's bytes are unique (its writer is in it), so writing the same bytes to
 // the same row once more changes nothing if they are there already, and loses against another's entry like the first try:
 // that, and reading the row, is how a lost answer is settled. The next number is never written while this one is open.
-import type { Clock } from '../../common/clock.ts';
-import { delay } from '../../common/clock.ts';
+import { delay, withDeadline, type Clock } from '../../common/clock.ts';
 import { OutcomeUnknown, StoreUnavailable, type LogStore } from './log-store.ts';
 
 /**
@@ -32,7 +31,12 @@ export async function appendSettled(
   const { key, seq, entry, bodies } = append;
   const tryOnce = async () => {
     const answer = store.append(key, seq, entry, bodies);
-    return await within(clock, answer, () => new OutcomeUnknown(`no answer for entry ${seq} of ${key}`));
+    return await withDeadline(
+      clock,
+      answer,
+      CALL_DEADLINE_MS,
+      () => new OutcomeUnknown(`no answer for entry ${seq} of ${key}`),
+    );
   };
   let lost: OutcomeUnknown;
   try {
@@ -81,16 +85,14 @@ async function readEntry(
 
 /** A read of the store that does not hang. @throws StoreUnavailable */
 export async function readWithin<T>(clock: Clock, answer: Promise<T>, key: string): Promise<T> {
-  return await within(clock, answer, () => new StoreUnavailable(`the log of ${key} was not read in time`));
+  return await withDeadline(
+    clock,
+    answer,
+    CALL_DEADLINE_MS,
+    () => new StoreUnavailable(`the log of ${key} was not read in time`),
+  );
 }
 
 function isPassing(error: unknown): boolean {
   return error instanceof OutcomeUnknown || error instanceof StoreUnavailable;
-}
-
-function within<T>(clock: Clock, answer: Promise<T>, tooLate: () => Error): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.after(CALL_DEADLINE_MS, () => reject(tooLate()));
-    answer.then(resolve, reject).finally(() => timer.cancel());
-  });
 }

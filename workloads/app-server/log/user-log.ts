@@ -49,7 +49,7 @@ export class UserLogs<S, A> {
     this.#idle = new LRUCache({
       maxSize: cacheBytes,
       sizeCalculation: (log) => log.sizeBytes + IMAGE_OVERHEAD_BYTES,
-      dispose: (log, key, reason) => {
+      dispose: (_log, key, reason) => {
         if (reason === 'evict') this.#logs.delete(key);
       },
     });

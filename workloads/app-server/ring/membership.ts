@@ -1,0 +1,163 @@
+// A server's place on its cell's ring over all its sessions, and the gate that says what it may answer for.
+import { delay, type Clock } from '../../common/clock.ts';
+import type { CoordinationSession } from '../../common/coordination/coordination.ts';
+import type { Logger } from '../../common/log.ts';
+import type { MemberState, RingView } from '../../common/ring/ring.ts';
+import { LeaseLost, Misdirected } from '../log/user-log-errors.ts';
+import type { OwnershipGate } from '../log/user-log-types.ts';
+import { RingSession, type RingIdentity } from './ring-session.ts';
+
+/** Between a session and the next: long enough not to hammer a coordination that refuses, short against its timeout. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 1_000;
+
+/** What a client is told to wait while a key changes hands: a few round trips to the coordination. */
+const HANDOVER_MS = 25;
+
+export type MembershipOptions = {
+  clock: Clock;
+  /** Opens a session that is connected. */
+  openSession: () => Promise<CoordinationSession>;
+  identity: RingIdentity;
+  /** Another one at each start of the process: with the session it makes the names of writers unique. */
+  instance: string;
+  /** Finishes what is under way for some keys and forgets them (`UserLogs.release`). */
+  release: (predicate: (key: string) => boolean) => Promise<void>;
+  /** Runs on a planned leave when nothing is under way any more, before others take over. */
+  beforeHandover?: () => Promise<void>;
+  logger?: Logger;
+};
+
+export class Membership implements OwnershipGate {
+  readonly #options: MembershipOptions;
+  readonly #ended = new AbortController();
+  #current: RingSession | undefined;
+  #session: CoordinationSession | undefined;
+  #loop: Promise<void> | undefined;
+  #leaving: Promise<void> | undefined;
+  #served: () => void = () => {};
+  readonly #serves: Promise<void>;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    this.#serves = new Promise((resolve) => (this.#served = resolve));
+  }
+
+  get state(): MemberState | 'connecting' | 'closed' {
+    if (this.#ended.signal.aborted) return 'closed';
+    return this.#current?.state ?? 'connecting';
+  }
+
+  /** As this server sees it; the last one seen while it has no session. */
+  get view(): RingView {
+    return this.#current?.view ?? { version: 0, members: [] };
+  }
+
+  get ringVersion(): number {
+    return this.view.version;
+  }
+
+  /** Serves and holds its lease. */
+  isReady(): boolean {
+    return this.#current?.serves ?? false;
+  }
+
+  /**
+   * Starts to take part; with a lost session it begins anew by itself until leave() or close().
+   * @returns a promise that resolves when this server serves for the first time, or is closed before
+   */
+  async join(): Promise<void> {
+    this.#loop ??= this.#takePart();
+    await this.#serves;
+  }
+
+  /** A planned leave: hands over and closes. May be called twice. */
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  /** Lets go of everything at once: requests under way are finished, then the session is closed. May be called twice. */
+  async close(): Promise<void> {
+    this.#ended.abort(new Error('the membership is closed'));
+    this.#current?.end('closed');
+    this.#served();
+    await this.#loop;
+  }
+
+  assertOwner(key: string): void {
+    const ring = this.#current;
+    if (!ring?.hasLease || !ring.ownership) throw new LeaseLost('this server does not know what it owns');
+    const owner = ring.ownership.owner(key);
+    if (ring.state === 'serving' && owner?.session === this.#session?.sessionId) return;
+    throw this.redirect(key);
+  }
+
+  redirect(key: string): Misdirected {
+    const owner = this.#current?.ownership?.owner(key);
+    // To a member that joins, or from one that drains (its successors have yet to see it).
+    const underWay = owner?.state !== 'serving' || this.#current?.state !== 'serving';
+    return new Misdirected(key, owner, this.ringVersion, underWay ? HANDOVER_MS : 0);
+  }
+
+  tenure(): { server: string; session: string } {
+    const ring = this.#current;
+    if (!ring || !this.#session) throw new LeaseLost('this server has no session');
+    const session = `${this.#session.sessionId}-${this.#options.instance}-${ring.tenure}`;
+    return { server: this.#options.identity.name, session };
+  }
+
+  async #takePart(): Promise<void> {
+    const { clock, logger } = this.#options;
+    const { signal } = this.#ended;
+    let pauseMs = FIRST_PAUSE_MS;
+    while (!signal.aborted) {
+      try {
+        const session = await this.#options.openSession();
+        await this.#takePartIn(session);
+        pauseMs = FIRST_PAUSE_MS;
+      } catch (error) {
+        logger?.warn({ err: error }, 'no session with the coordination');
+      }
+      await delay(clock, pauseMs, signal).catch(() => {});
+      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    }
+  }
+
+  /** Returns when the session is over and nothing of it is left. */
+  async #takePartIn(session: CoordinationSession): Promise<void> {
+    const { clock, identity, release, logger } = this.#options;
+    const ring = new RingSession({ clock, session, identity, release, logger });
+    this.#current = ring;
+    this.#session = session;
+    if (this.#ended.signal.aborted) ring.end('closed');
+    const over = new Promise<void>((resolve) => {
+      if (ring.lost.signal.aborted) resolve();
+      else ring.lost.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    try {
+      await ring.join();
+      logger?.info({ session: session.sessionId, ringVersion: ring.view.version }, 'serving');
+      this.#served();
+      await over;
+    } catch (error) {
+      ring.end(String(error));
+    }
+    logger?.info({ session: session.sessionId, reason: String(ring.lost.signal.reason) }, 'not on the ring');
+    // Nobody else sees this member go before its requests are over, as far as that is in our hands.
+    await release(() => true);
+    await session.close().catch(() => {});
+  }
+
+  async #leave(): Promise<void> {
+    const ring = this.#current;
+    if (ring?.serves) {
+      try {
+        await ring.drain(this.#options.beforeHandover ?? (() => Promise.resolve()));
+      } catch (error) {
+        this.#options.logger?.warn({ err: error }, 'left without a handover');
+      }
+    }
+    await this.close();
+  }
+}

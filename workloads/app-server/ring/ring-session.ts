@@ -1,0 +1,310 @@
+// One session on the ring, from registration to its end: join, serve, drain.
+//
+// Why no two servers answer for a key at the same time. A server answers only while it serves, holds its lease, and owns
+// the key among the members of its view (those joining count). Take two that both do, E and L, with overlapping claims. If
+// each is in the other's view, both ask one pure function about the first of the two clockwise, and it names one. So one is
+// not in the other's view; both nodes exist (both leases are valid). Whoever registered later, say L, read the members
+// after its own registration, so E is in its view; hence L is not in E's. But L serves only after each member of its view
+// has acknowledged a view with L in it, and a view loses a member only when that member's session is over. Contradiction.
+//
+// What that leaves to the log: requests that E had under way when it let go are over before E acknowledges, unless the
+// store lost their answers; and leases protect answers, not writes on their way to the store. Both kinds of late writes
+// meet the fence of the next owner (user-log-open.ts). So reads are safe by leases and acknowledgements, writes by
+// compare-and-append.
+//
+// Why joining always ends. Everybody acknowledges what it sees, serving or not, and waits for nobody before it does but
+// for its own requests under way, which have deadlines. A member that dies or hangs loses its session, and with it its
+// node; then nobody waits for it. So two may join at once, and at first start all may.
+import { delay, withDeadline, type Clock } from '../../common/clock.ts';
+import { CoordinationError, type CoordinationSession } from '../../common/coordination/coordination.ts';
+import type { Logger } from '../../common/log.ts';
+import { ACKS, encodeMember, LEASES, NODES } from '../../common/ring/registry.ts';
+import { watchRing, type RingWatcher } from '../../common/ring/ring-watcher.ts';
+import type { MemberState, RingMember, RingView } from '../../common/ring/ring.ts';
+import { decodeAck, encodeAck } from './ack.ts';
+import { Changes } from './changes.ts';
+import { Lease } from './lease.ts';
+import { Ownership } from './ownership.ts';
+
+/** Between tries of a call that got no answer. */
+const RETRY_MS = 50;
+
+/** Watches tell of changes; this is for one that is lost. */
+const LOOK_AGAIN_MS = 500;
+
+/** How long a leaving member stays, so that the others see it drain rather than vanish; they need a round trip. */
+const SEEN_MS = 2_000;
+
+/**
+ * How long others wait for what is under way here, before they take over. What takes longer than this is held up by the
+ * store; it meets the fence of the next owner.
+ */
+const RELEASE_MS = 3_000;
+
+/** How long work before a handover may take: within what Kubernetes leaves a pod that it ends. */
+const BEFORE_HANDOVER_MS = 10_000;
+
+export type RingIdentity = Omit<RingMember, 'state' | 'session'>;
+
+export type RingSessionOptions = {
+  clock: Clock;
+  session: CoordinationSession;
+  identity: RingIdentity;
+  /** Finishes what is under way for some keys and forgets them; the gate refuses them by then. */
+  release: (predicate: (key: string) => boolean) => Promise<void>;
+  logger?: Logger | undefined;
+};
+
+export class RingSession {
+  readonly lost = new AbortController();
+  readonly #options: RingSessionOptions;
+  readonly #changes: Changes;
+  readonly #offState: () => void;
+  #state: MemberState = 'joining';
+  #lease: Lease | undefined;
+  #watcher: RingWatcher | undefined;
+  #view: RingView = { version: 0, members: [] };
+  #ownership: Ownership | undefined;
+  #tenure = 1;
+  #acknowledging = false;
+  #unacknowledged = false;
+
+  constructor(options: RingSessionOptions) {
+    this.#options = options;
+    this.#changes = new Changes(options.clock);
+    this.#offState = options.session.onState((state) => {
+      if (state === 'expired' || state === 'closed') this.end(`the session is ${state}`);
+    });
+  }
+
+  get state(): MemberState {
+    return this.#state;
+  }
+
+  get view(): RingView {
+    return this.#view;
+  }
+
+  /** undefined before the first view. */
+  get ownership(): Ownership | undefined {
+    return this.#ownership;
+  }
+
+  get tenure(): number {
+    return this.#tenure;
+  }
+
+  get hasLease(): boolean {
+    return !this.lost.signal.aborted && (this.#lease?.isValid ?? false);
+  }
+
+  get serves(): boolean {
+    return this.#state === 'serving' && this.hasLease;
+  }
+
+  /** Registers and resolves when this member serves. @throws when the session ended before */
+  async join(): Promise<void> {
+    const { clock, session, identity } = this.#options;
+    // The node of the member comes last: who sees it finds its acknowledgements, not those of an earlier session.
+    await this.#register(LEASES, new Uint8Array());
+    this.#lease = new Lease(clock, session, `${LEASES}/${identity.name}`);
+    await this.#register(ACKS, new Uint8Array());
+    await this.#register(NODES, this.#encoded());
+    this.#watcher = watchRing(session, (view) => this.#install(view), undefined, clock);
+    await this.#allHaveAcknowledged();
+    await this.#publish('serving');
+    this.#state = 'serving';
+    this.#changes.note();
+  }
+
+  /**
+   * Hands everything over to the others: from this call on the gate refuses all keys.
+   * @param beforeHandover runs when nothing is under way any more: snapshots
+   */
+  async drain(beforeHandover: () => Promise<void>): Promise<void> {
+    const { clock, identity } = this.#options;
+    this.#state = 'draining';
+    this.#ownership = new Ownership(this.#view, identity.name);
+    await this.#release(() => true);
+    await this.#atMost(BEFORE_HANDOVER_MS, beforeHandover());
+    await this.#publish('draining');
+    const giveUpAt = clock.now() + SEEN_MS;
+    while (clock.now() < giveUpAt) {
+      const seen = this.#changes.count;
+      if (await this.#allAcks((members) => !members.includes(this.#options.session.sessionId))) return;
+      await this.#pause(seen);
+    }
+  }
+
+  /** The gate is shut from this call on. What is under way goes on: release it before the session is closed. */
+  end(reason: string): void {
+    if (this.lost.signal.aborted) return;
+    this.#lease?.end();
+    this.#watcher?.close();
+    this.#offState();
+    this.lost.abort(new Error(reason));
+    this.#changes.note();
+  }
+
+  /** A view counts from this moment: what others own in it is refused before anybody can hear that we have seen it. */
+  #install(view: RingView): void {
+    if (this.lost.signal.aborted) return;
+    const { identity, session } = this.#options;
+    const self = view.members.find((member) => member.name === identity.name);
+    if (self?.session !== session.sessionId) return this.end('somebody removed this member from the ring');
+    const before = this.#ownership;
+    this.#view = view;
+    this.#ownership = new Ownership(view, this.#state === 'draining' ? identity.name : undefined);
+    // With a member gone we may own keys that others wrote to since we last did: see user-log-open.ts.
+    const now = new Set(this.#ownership.sessions);
+    if (before?.sessions.some((one) => !now.has(one))) this.#tenure++;
+    this.#changes.note();
+    void this.#acknowledge();
+  }
+
+  /** Lets go of what is not ours in the newest view, then says so; one at a time. */
+  async #acknowledge(): Promise<void> {
+    this.#unacknowledged = true;
+    if (this.#acknowledging) return;
+    this.#acknowledging = true;
+    const { identity, session, logger } = this.#options;
+    const path = `${ACKS}/${identity.name}`;
+    try {
+      while (this.#unacknowledged && this.#ownership) {
+        this.#unacknowledged = false;
+        const ownership = this.#ownership;
+        await this.#release((key) => ownership.owner(key)?.session !== session.sessionId);
+        const ack = {
+          ringVersion: ownership.version,
+          session: session.sessionId,
+          members: ownership.sessions,
+        };
+        await this.#persist(() => session.set(path, encodeAck(ack)));
+      }
+    } catch (error) {
+      if (!this.lost.signal.aborted)
+        logger?.error({ err: error }, 'a change of the ring was not acknowledged');
+      this.end('a change of the ring could not be acknowledged');
+    } finally {
+      this.#acknowledging = false;
+    }
+  }
+
+  async #release(predicate: (key: string) => boolean): Promise<void> {
+    await this.#atMost(RELEASE_MS, this.#options.release(predicate));
+  }
+
+  async #atMost(deadlineMs: number, work: Promise<void>): Promise<void> {
+    const { clock, logger } = this.#options;
+    try {
+      await withDeadline(clock, work, deadlineMs, () => new Error(`not done after ${deadlineMs} ms`));
+    } catch (error) {
+      logger?.warn({ err: error }, 'a handover does not wait any longer');
+    }
+  }
+
+  async #allHaveAcknowledged(): Promise<void> {
+    const { session } = this.#options;
+    const acknowledged = new Set<string>();
+    for (;;) {
+      const seen = this.#changes.count;
+      const ok = await this.#allAcks((members) => members.includes(session.sessionId), acknowledged);
+      if (ok && seen === this.#changes.count) return;
+      await this.#pause(seen);
+    }
+  }
+
+  /**
+   * Whether the acknowledgements of all other members that count satisfy a condition.
+   * @param known sessions that have satisfied it before, and need not be asked again
+   */
+  async #allAcks(condition: (members: string[]) => boolean, known = new Set<string>()): Promise<boolean> {
+    const { session, identity } = this.#options;
+    const ownership = this.#ownership;
+    if (!ownership) return false;
+    const others = this.#view.members.filter(
+      (one) =>
+        one.name !== identity.name && ownership.sessions.includes(one.session) && !known.has(one.session),
+    );
+    const answers = await Promise.all(
+      others.map(async (other) => {
+        const node = await this.#persist(() => session.get(`${ACKS}/${other.name}`, this.#onAck));
+        const ack = node && decodeAck(node.data);
+        const ok = ack?.session === other.session && condition(ack.members);
+        if (ok) known.add(other.session);
+        return ok;
+      }),
+    );
+    return !answers.includes(false);
+  }
+
+  readonly #onAck = () => this.#changes.note();
+
+  /** Creates this member's ephemeral node; waits for the one of an earlier session of the same name to go. */
+  async #register(folder: string, data: Uint8Array): Promise<void> {
+    const { session, identity, logger } = this.#options;
+    const path = `${folder}/${identity.name}`;
+    await this.#make(folder);
+    for (;;) {
+      const seen = this.#changes.count;
+      const created = await this.#persist(() => this.#create(path, data, true));
+      if (created) return;
+      const there = await this.#persist(() => session.get(path, () => this.#changes.note()));
+      // Ours: the answer to the creation was lost.
+      if (there?.stat.ephemeralOwner === session.sessionId) return;
+      if (!there) continue;
+      logger?.info({ path }, 'waiting for the end of an earlier session of this name');
+      await this.#pause(seen);
+    }
+  }
+
+  async #make(folder: string): Promise<void> {
+    await this.#persist(() => this.#create(folder, new Uint8Array(), false));
+  }
+
+  /** @returns whether it was created; false when it was there */
+  async #create(path: string, data: Uint8Array, ephemeral: boolean): Promise<boolean> {
+    try {
+      await this.#options.session.create(path, data, { ephemeral });
+      return true;
+    } catch (error) {
+      if (error instanceof CoordinationError && error.code === 'node-exists') return false;
+      throw error;
+    }
+  }
+
+  async #publish(state: MemberState): Promise<void> {
+    const { session, identity } = this.#options;
+    await this.#persist(() => session.set(`${NODES}/${identity.name}`, this.#encoded(state)));
+  }
+
+  #encoded(state: MemberState = this.#state): Uint8Array {
+    const { session, identity } = this.#options;
+    return encodeMember({ ...identity, state, session: session.sessionId });
+  }
+
+  /** Repeats a call whose answer was lost, until it is answered or the session ends. The call must bear repeating. */
+  async #persist<T>(call: () => Promise<T>): Promise<T> {
+    for (;;) {
+      this.lost.signal.throwIfAborted();
+      try {
+        const answer = await call();
+        this.lost.signal.throwIfAborted();
+        return answer;
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        await delay(this.#options.clock, RETRY_MS, this.lost.signal);
+      }
+    }
+  }
+
+  async #pause(seen: number): Promise<void> {
+    this.lost.signal.throwIfAborted();
+    await this.#changes.since(seen, LOOK_AGAIN_MS);
+    this.lost.signal.throwIfAborted();
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof CoordinationError && (error.code === 'connection-loss' || error.code === 'timeout');
+}
