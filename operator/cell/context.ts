@@ -1,0 +1,44 @@
+// All that the builders of a cell's objects need to know besides its spec: a pure function of what was observed.
+import { ownerOf, type Owner } from '../resources/owner.ts';
+import { credentialsName, imageAt } from '../resources/service-pod.ts';
+import type { Settings } from '../settings.ts';
+import type { Cell, Platform, PullPolicy } from '../types.ts';
+
+export type CellContext = {
+  owner: Owner;
+  /** The platform's Secret, which the cell's own is a copy of. */
+  platformCredentials: { namespace: string; name: string };
+  platform: { name: string; namespace: string };
+  images: { cellpost: string; hbase: string; pullPolicy: PullPolicy };
+  blobStoreUrl: string;
+  operatorNamespace: string;
+  operatorLabels: Record<string, string>;
+};
+
+export function platformOf(cell: Cell): { name: string; namespace: string } {
+  const { name, namespace } = cell.spec.platform;
+  return { name, namespace: namespace ?? cell.metadata.namespace ?? '' };
+}
+
+export function blobStoreUrl({ s3 }: Platform['spec']['blobStore']): string {
+  const query = new URLSearchParams({ endpoint: s3.endpoint, region: s3.region });
+  return `s3://${s3.bucket}?${query}`;
+}
+
+export function cellContext(cell: Cell, platform: Platform, settings: Settings): CellContext {
+  const { images } = platform.spec;
+  const at = platformOf(cell);
+  return {
+    owner: ownerOf(cell, settings.domain),
+    platform: at,
+    platformCredentials: { namespace: at.namespace, name: credentialsName(at) },
+    images: {
+      cellpost: imageAt(images.cellpost ?? settings.images.cellpost, cell.spec.version),
+      hbase: images.hbase ?? settings.images.hbase,
+      pullPolicy: images.pullPolicy,
+    },
+    blobStoreUrl: blobStoreUrl(platform.spec.blobStore),
+    operatorNamespace: settings.namespace,
+    operatorLabels: settings.labels,
+  };
+}

@@ -1,0 +1,135 @@
+// What a cell's status says: pure functions of what was seen and done.
+import { selectorOf, type Owner } from '../resources/owner.ts';
+import { versionOf } from '../resources/service-pod.ts';
+import type { StepReport } from '../runtime/steps.ts';
+import {
+  degradedCondition,
+  mergeConditions,
+  nextOf,
+  progressingCondition,
+  troublesOf,
+  type ConditionNow,
+} from '../status.ts';
+import type { Cell, CellStatus, RoleStatus } from '../types.ts';
+import type { CellObservation } from './observation.ts';
+import type { CellStepName, Marks } from './steps.ts';
+
+export type Deletion = { reason: string; message: string };
+
+export type StatusInput = {
+  cell: Cell;
+  owner: Owner;
+  observed: CellObservation;
+  reports: StepReport<CellStepName>[];
+  marks: Marks;
+  /** The image that app servers should run; undefined while the platform is not known. */
+  image: string | undefined;
+  /** Why a deletion does not go on. */
+  deletion?: Deletion;
+  now: Date;
+};
+
+export function cellStatus(input: StatusInput): CellStatus {
+  const { cell, owner, observed, marks, now } = input;
+  const generation = cell.metadata.generation ?? 0;
+  const ready = readyCondition(input);
+  const open = input.deletion
+    ? { nextAction: 'Delete the cell', blockedBy: input.deletion.message }
+    : openWork(input);
+  const degraded = degradedCondition(troublesOf(input.reports, observed.podTroubles));
+  const conditions: ConditionNow[] = [
+    ready,
+    input.deletion
+      ? {
+          type: 'Progressing',
+          status: 'False',
+          reason: input.deletion.reason,
+          message: input.deletion.message,
+        }
+      : progressingCondition(open),
+    degraded,
+    ...(input.deletion ? [{ type: 'Deleting', status: 'False' as const, ...input.deletion }] : []),
+  ];
+  const version = runningVersion(input);
+  const selector = Object.entries(selectorOf(owner, 'app-server'))
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',');
+  return {
+    observedGeneration: generation,
+    phase: phaseOf(input, ready, degraded, open),
+    nextAction: open.nextAction,
+    blockedBy: open.blockedBy,
+    ...(version !== undefined && { version }),
+    zookeeper: { ...counts(observed.zookeeper), ...(marks.formedAt && { formedAt: marks.formedAt }) },
+    hbase: { ...counts(observed.hbase), ...(marks.schema && { schema: marks.schema }) },
+    appServers: { ...counts(observed.appServers), selector },
+    ...(marks.discovery && { discovery: marks.discovery }),
+    conditions: mergeConditions(cell.status?.conditions, conditions, generation, now),
+  };
+}
+
+const counts = ({ replicas, ready, summary }: RoleStatus): RoleStatus => ({ replicas, ready, summary });
+
+/** Ready: users of this cell are served. */
+function readyCondition({ reports, marks, observed, cell }: StatusInput): ConditionNow {
+  const closed = reports.find(({ name, outcome }) => name !== 'discovery' && outcome !== 'done');
+  const no = (reason: string, message: string): ConditionNow => ({
+    type: 'Ready',
+    status: 'False',
+    reason,
+    message,
+  });
+  if (cell.spec.appServers.replicas === 0)
+    return no('NoAppServers', 'The cell is asked to run no app servers.');
+  if (closed) return no('NotServing', closed.message);
+  if (reports.length === 0) return no('NotServing', 'Nothing has been started yet.');
+  if (!marks.discovery) return no('NotPublished', 'Discovery does not know the cell yet.');
+  if (cell.spec.state === 'Disabled')
+    return no('Disabled', 'The cell is disabled: its users are told to come back.');
+  return {
+    type: 'Ready',
+    status: 'True',
+    reason: 'Serving',
+    message: `${observed.appServers.ready} app servers serve.`,
+  };
+}
+
+/** The first step that is not done; when all are, the first role that has not all its pods. */
+function openWork({ reports, observed, cell }: StatusInput): { nextAction: string; blockedBy: string } {
+  const next = nextOf(reports);
+  if (next.nextAction !== '') return next;
+  const roles = [
+    { title: 'Complete ZooKeeper', seen: observed.zookeeper, wanted: cell.spec.zookeeper.replicas },
+    { title: 'Complete HBase', seen: observed.hbase, wanted: 1 },
+    { title: 'Complete the app servers', seen: observed.appServers, wanted: cell.spec.appServers.replicas },
+  ];
+  for (const { title, seen, wanted } of roles) {
+    if (seen.ready !== wanted) {
+      return { nextAction: title, blockedBy: `${wanted} pods must be ready; ${seen.ready} are.` };
+    }
+    if (!seen.upToDate) return { nextAction: title, blockedBy: 'Not all pods run what the spec says yet.' };
+  }
+  return next;
+}
+
+function phaseOf(
+  input: StatusInput,
+  ready: ConditionNow,
+  degraded: ConditionNow,
+  open: { nextAction: string; blockedBy: string },
+): string {
+  if (input.deletion) return `Deletion waits: ${input.deletion.message}`;
+  if (degraded.status === 'True')
+    return `${ready.status === 'True' ? 'Serving' : 'Not serving'}, with trouble: ${degraded.message}`;
+  if (open.nextAction !== '') {
+    return `${ready.status === 'True' ? 'Serving. ' : ''}${open.nextAction}: ${open.blockedBy}`;
+  }
+  return ready.status === 'True' ? 'Serving' : ready.message;
+}
+
+/** The version is told when all app servers run it; until then the one before stands. */
+function runningVersion({ cell, observed, image }: StatusInput): string | undefined {
+  const { upToDate, ready } = observed.appServers;
+  const all = upToDate && ready > 0 && ready === cell.spec.appServers.replicas;
+  return all && image !== undefined ? versionOf(image) : cell.status?.version;
+}

@@ -1,0 +1,117 @@
+// The recipe of a cell: ZooKeeper, HBase, the schema, app servers, discovery.
+import { roleName } from '../resources/owner.ts';
+import { hashOf } from '../runtime/apply.ts';
+import { DONE, waitFor, type Step } from '../runtime/steps.ts';
+import type { Cell, CellStatus, Platform } from '../types.ts';
+import { ensureAll, type World } from '../world.ts';
+import type { CellContext } from './context.ts';
+import type { CellObservation } from './observation.ts';
+import { publish, type Published } from './publish.ts';
+import { appServerResources, credentialsSecret } from './resources/app-servers.ts';
+import { cellEnsembleResources } from './resources/ensemble.ts';
+import { LOG_TABLE, hbaseResources, restUrl } from './resources/hbase.ts';
+
+export type CellStepName = 'zookeeper' | 'hbase' | 'schema' | 'app-servers' | 'discovery';
+
+/** What the steps leave behind, for the status. */
+export type Marks = {
+  formedAt?: string;
+  schema?: string;
+  discovery?: Published;
+};
+
+export type CellWork = {
+  world: World;
+  cell: Cell;
+  platform: Platform;
+  context: CellContext;
+  /** The platform's Secret, decoded. */
+  credentials: Record<string, string>;
+  observed: CellObservation;
+  marks: Marks;
+  now: Date;
+};
+
+/** What the cell's status remembers from earlier. */
+export function marksOf(status: CellStatus | undefined): Marks {
+  return {
+    ...(status?.zookeeper?.formedAt && { formedAt: status.zookeeper.formedAt }),
+    ...(status?.hbase?.schema && { schema: status.hbase.schema }),
+    ...(status?.discovery && { discovery: status.discovery }),
+  };
+}
+
+export function cellSteps(work: CellWork): Step<CellStepName>[] {
+  return [
+    { name: 'zookeeper', title: 'Start ZooKeeper', needs: [], run: () => startZooKeeper(work) },
+    { name: 'hbase', title: 'Start HBase', needs: ['zookeeper'], run: () => startHbase(work) },
+    { name: 'schema', title: 'Make the log table', needs: ['hbase'], run: () => makeSchema(work) },
+    { name: 'app-servers', title: 'Start app servers', needs: ['schema'], run: () => startAppServers(work) },
+    {
+      name: 'discovery',
+      title: 'Publish the cell in discovery',
+      // Once published, changes of its state are told whatever state its servers are in.
+      needs: work.marks.discovery ? [] : ['app-servers'],
+      run: () => publishCell(work),
+    },
+  ];
+}
+
+async function startZooKeeper({ world, context, cell, observed, marks, now }: CellWork) {
+  await ensureAll(world, cellEnsembleResources(context, cell.spec));
+  const { ready } = observed.zookeeper;
+  const wanted = cell.spec.zookeeper.replicas;
+  if (!marks.formedAt && ready === wanted) marks.formedAt = now.toISOString().replace(/\.\d+Z$/, 'Z');
+  // A new ensemble waits for all its members; one that has been formed serves with a majority.
+  const needed = marks.formedAt ? Math.floor(wanted / 2) + 1 : wanted;
+  return ready >= needed
+    ? DONE
+    : waitFor(`${needed} of ${wanted} ZooKeeper servers must be ready; ${ready} are.`);
+}
+
+async function startHbase({ world, context, cell, observed }: CellWork) {
+  await ensureAll(world, hbaseResources(context, cell.spec));
+  return observed.hbase.ready >= 1
+    ? DONE
+    : waitFor(
+        `Pod ${roleName(context.owner, 'hbase')}-0 must have its master, region server and REST server ready.`,
+      );
+}
+
+async function makeSchema({ world, context, cell, marks }: CellWork) {
+  const schema = hashOf([SCHEMA_VERSION, LOG_TABLE, cell.spec.hbase.regions]);
+  if (marks.schema === schema) return DONE;
+  await world.outside.ensureSchema(restUrl(context.owner), {
+    table: LOG_TABLE,
+    regions: cell.spec.hbase.regions,
+  });
+  marks.schema = schema;
+  return DONE;
+}
+
+/** Grows when ensureSchema makes something new of an old table. */
+const SCHEMA_VERSION = 1;
+
+async function startAppServers({ world, context, cell, credentials, observed }: CellWork) {
+  await ensureAll(world, [
+    credentialsSecret(context.owner, credentials),
+    ...appServerResources(context, cell.spec, credentials),
+  ]);
+  const { ready } = observed.appServers;
+  const wanted = cell.spec.appServers.replicas;
+  if (ready > 0 || wanted === 0) return DONE;
+  return waitFor(`One of ${wanted} app servers must serve its tokens; none does.`);
+}
+
+async function publishCell(work: CellWork) {
+  const { world, cell, context, credentials, marks } = work;
+  const discovery = world.outside.discovery(discoveryUrl(work), credentials.platformToken ?? '');
+  marks.discovery = await publish(discovery, cell, context.owner, marks.discovery);
+  return DONE;
+}
+
+function discoveryUrl({ platform }: CellWork): string {
+  const url = platform.status?.discoveryUrl;
+  if (!url) throw new Error(`Platform ${platform.metadata.name} has no discovery yet.`);
+  return url;
+}

@@ -1,0 +1,90 @@
+// Whom an object belongs to, and what it is called and labelled for that.
+import type { KubeObject, ObjectMeta, OwnerReference } from '../runtime/resources.ts';
+
+export const MANAGED_BY = 'app.kubernetes.io/managed-by';
+export const COMPONENT = 'app.kubernetes.io/component';
+/** Caches hold what has this label. */
+export const MANAGED_SELECTOR = `${MANAGED_BY}=cellpost`;
+
+export type Role = 'zookeeper' | 'hbase' | 'app-server' | 'discovery' | 'mta-proxy' | 'web';
+
+/** A cell or platform, as builders need it. */
+export type Owner = {
+  apiVersion: string;
+  kind: 'Cell' | 'Platform';
+  name: string;
+  namespace: string;
+  uid: string;
+  /** The cluster's DNS domain, such as cluster.local. */
+  domain: string;
+};
+
+/** @throws when the object has no uid: it does not come from the API server */
+export function ownerOf(object: KubeObject, domain: string): Owner {
+  const { name, namespace, uid } = object.metadata;
+  const { kind } = object;
+  if (!uid || !namespace || (kind !== 'Cell' && kind !== 'Platform'))
+    throw new Error(`${kind} ${name} can own nothing.`);
+  return { apiVersion: object.apiVersion, kind, name, namespace, uid, domain };
+}
+
+/** The label that names the owner, and is on all that is its. */
+export const ownerLabel = (kind: 'Cell' | 'Platform'): string => `cellpost.dev/${kind.toLowerCase()}`;
+
+/** What pods of a role are selected by; never changes, for selectors can't. */
+export function selectorOf(owner: Owner, role: Role): Record<string, string> {
+  return { [ownerLabel(owner.kind)]: owner.name, [COMPONENT]: role };
+}
+
+export function labelsOf(owner: Owner, role?: Role): Record<string, string> {
+  return {
+    'app.kubernetes.io/name': 'cellpost',
+    'app.kubernetes.io/instance': owner.name,
+    'app.kubernetes.io/part-of': owner.kind.toLowerCase(),
+    [MANAGED_BY]: 'cellpost',
+    [ownerLabel(owner.kind)]: owner.name,
+    ...(role && { [COMPONENT]: role }),
+  };
+}
+
+/** Metadata of a child: it goes when its owner goes. */
+export function childMeta(owner: Owner, name: string, role?: Role): ObjectMeta {
+  const reference: OwnerReference = {
+    apiVersion: owner.apiVersion,
+    kind: owner.kind,
+    name: owner.name,
+    uid: owner.uid,
+    controller: true,
+    blockOwnerDeletion: true,
+  };
+  return {
+    name,
+    namespace: owner.namespace,
+    labels: labelsOf(owner, role),
+    ownerReferences: [reference],
+  };
+}
+
+const SHORT: Record<Role, string> = {
+  zookeeper: 'zk',
+  hbase: 'hbase',
+  'app-server': 'app',
+  discovery: 'discovery',
+  'mta-proxy': 'mta-proxy',
+  web: 'web',
+};
+
+/** The name of a role's StatefulSet or Deployment and of its Service: `a-zk`, `a-app`. */
+export function roleName(owner: { name: string }, role: Role): string {
+  return `${owner.name}-${SHORT[role]}`;
+}
+
+/** `a-zk.mail.svc.cluster.local` */
+export function serviceHost(owner: Owner, role: Role): string {
+  return `${roleName(owner, role)}.${owner.namespace}.svc.${owner.domain}`;
+}
+
+/** The stable DNS name of a StatefulSet's pod: `a-zk-0.a-zk.mail.svc.cluster.local`. */
+export function podHost(owner: Owner, role: Role, ordinal: number): string {
+  return `${roleName(owner, role)}-${ordinal}.${serviceHost(owner, role)}`;
+}

@@ -1,0 +1,14 @@
+// The scripts and settings that pods mount, as they lie in scripts/.
+import { readFileSync } from 'node:fs';
+
+export type ScriptName =
+  | 'zookeeper-start.sh'
+  | 'zookeeper-live.sh'
+  | 'zookeeper-ready.sh'
+  | 'hbase-master-ready.sh'
+  | 'hbase-region-server-ready.sh'
+  | 'log4j.properties';
+
+export function script(name: ScriptName): string {
+  return readFileSync(new URL(`scripts/${name}`, import.meta.url), 'utf8');
+}

@@ -1,0 +1,88 @@
+// The custom resources as the API server gives them: crds/ has filled in all defaults.
+import type { KubeObject } from './runtime/resources.ts';
+
+export type Quantity = string | number;
+export type Resources = {
+  requests?: { cpu?: Quantity; memory?: Quantity };
+  limits: { cpu?: Quantity; memory: Quantity };
+};
+export type Volume = { size: Quantity; className?: string };
+export type ZooKeeperSpec = { replicas: number; storage: Volume; resources: Resources };
+
+export type CellSpec = {
+  state: 'Enabled' | 'Draining' | 'Disabled';
+  version?: string;
+  dataCenter: string;
+  platform: { name: string; namespace?: string };
+  zookeeper: ZooKeeperSpec;
+  hbase: {
+    storage: 'Local';
+    volume: Volume;
+    regions: number;
+    master: { resources: Resources };
+    regionServer: { resources: Resources };
+    rest: { resources: Resources };
+  };
+  appServers: { replicas: number; tokens: number; cacheBytes: number; resources: Resources };
+};
+
+export type Condition = {
+  type: string;
+  status: 'True' | 'False' | 'Unknown';
+  reason: string;
+  message: string;
+  observedGeneration?: number;
+  lastTransitionTime: string;
+};
+
+/** How the servers of one role fare. */
+export type RoleStatus = { replicas: number; ready: number; summary: string };
+export type EnsembleStatus = RoleStatus & { formedAt?: string };
+
+/** What both kinds tell of themselves. */
+export type CommonStatus = {
+  observedGeneration?: number;
+  phase?: string;
+  nextAction?: string;
+  blockedBy?: string;
+  conditions?: Condition[];
+};
+
+export type CellStatus = CommonStatus & {
+  version?: string;
+  zookeeper?: EnsembleStatus;
+  hbase?: RoleStatus & { schema?: string };
+  appServers?: RoleStatus & { selector: string };
+  discovery?: { name: string; record: string };
+};
+
+export type Cell = KubeObject & { spec: CellSpec; status?: CellStatus };
+
+export type ServiceType = 'ClusterIP' | 'NodePort' | 'LoadBalancer';
+
+export type PlatformSpec = {
+  images: { cellpost?: string; hbase?: string; pullPolicy: PullPolicy };
+  blobStore: { s3: { endpoint: string; bucket: string; region: string; secretRef: { name: string } } };
+  zookeeper: ZooKeeperSpec;
+  discovery: { replicas: number; resources: Resources };
+  mtaProxy: {
+    replicas: number;
+    resources: Resources;
+    hostname?: string;
+    maxMessageBytes: number;
+    service: { type: ServiceType };
+  };
+  web: { replicas: number; resources: Resources; service: { type: ServiceType } };
+};
+
+export type PullPolicy = 'Always' | 'IfNotPresent' | 'Never';
+
+export type PlatformStatus = CommonStatus & {
+  discoveryUrl?: string;
+  zookeeper?: EnsembleStatus;
+  discovery?: RoleStatus;
+  mtaProxy?: RoleStatus;
+  web?: RoleStatus;
+};
+
+export type Platform = KubeObject & { spec: PlatformSpec; status?: PlatformStatus };

@@ -1,0 +1,111 @@
+// What reconciling works with: copies of the cluster's objects, the API to change them, and the services outside of it.
+import type { Logger } from '../workloads/common/log.ts';
+import type { DiscoveryAdmin } from './outside/discovery.ts';
+import { ensure } from './runtime/apply.ts';
+import type { KubeApi } from './runtime/api.ts';
+import type { Events } from './runtime/events.ts';
+import type { KubeObject, ResourceType } from './runtime/resources.ts';
+import { TYPES } from './runtime/resources.ts';
+import type { WatchCache } from './runtime/watch-cache.ts';
+import type { Settings } from './settings.ts';
+import type { Cell, Platform } from './types.ts';
+
+export type PodObject = KubeObject & {
+  status?: {
+    phase?: string;
+    conditions?: { type: string; status: string; reason?: string; message?: string }[];
+    containerStatuses?: ContainerStatus[];
+    initContainerStatuses?: ContainerStatus[];
+  };
+};
+export type ContainerStatus = {
+  name: string;
+  ready: boolean;
+  state?: { waiting?: { reason?: string; message?: string } };
+};
+export type StatefulSetObject = KubeObject & {
+  spec: { replicas?: number };
+  status?: {
+    observedGeneration?: number;
+    replicas?: number;
+    readyReplicas?: number;
+    updatedReplicas?: number;
+    currentRevision?: string;
+    updateRevision?: string;
+  };
+};
+export type SecretObject = KubeObject & { data?: Record<string, string> };
+
+export type Caches = {
+  cells: WatchCache<Cell>;
+  platforms: WatchCache<Platform>;
+  statefulSets: WatchCache<StatefulSetObject>;
+  deployments: WatchCache<StatefulSetObject>;
+  pods: WatchCache<PodObject>;
+  secrets: WatchCache<SecretObject>;
+  volumeClaims: WatchCache<KubeObject>;
+  services: WatchCache<KubeObject>;
+  configMaps: WatchCache<KubeObject>;
+  disruptionBudgets: WatchCache<KubeObject>;
+  networkPolicies: WatchCache<KubeObject>;
+};
+
+/** The services that the operator talks to besides the Kubernetes API. */
+export type Outside = {
+  discovery(url: string, token: string): DiscoveryAdmin;
+  /** Makes sure of the log table; resolves when it is there. */
+  ensureSchema(restUrl: string, options: { table: string; regions: number }): Promise<void>;
+};
+
+export type World = {
+  api: KubeApi;
+  caches: Caches;
+  events: Events;
+  outside: Outside;
+  settings: Settings;
+  logger: Logger;
+};
+
+/** Makes the objects so, all that can be made; an error of one does not keep the others from being made. */
+export async function ensureAll(world: World, objects: KubeObject[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const object of objects) {
+    try {
+      await ensure(world.api, cacheOf(world.caches, object), object);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length === 1) throw errors[0];
+  if (errors.length > 1) throw new AggregateError(errors, errors.map(messageOf).join(' '));
+}
+
+function cacheOf(caches: Caches, { kind }: KubeObject): WatchCache<KubeObject> {
+  for (const cache of Object.values(caches) as WatchCache<KubeObject>[]) {
+    if (cache.type.kind === kind) return cache;
+  }
+  throw new Error(`There is no cache of ${kind}.`);
+}
+
+/** The sentence of an error for a status: stable, so that the same trouble is written once. */
+export function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n', 1)[0]?.slice(0, MAX_MESSAGE_LENGTH) ?? '';
+}
+
+const MAX_MESSAGE_LENGTH = 500;
+
+/** The types that are cached, by the caches' names. */
+export const CACHED: Record<keyof Caches, ResourceType> = {
+  cells: TYPES.cell,
+  platforms: TYPES.platform,
+  statefulSets: TYPES.statefulSet,
+  deployments: TYPES.deployment,
+  pods: TYPES.pod,
+  secrets: TYPES.secret,
+  volumeClaims: TYPES.volumeClaim,
+  services: TYPES.service,
+  configMaps: TYPES.configMap,
+  disruptionBudgets: TYPES.disruptionBudget,
+  networkPolicies: TYPES.networkPolicy,
+};
