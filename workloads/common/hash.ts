@@ -32,20 +32,21 @@ function fmix(h: number): number {
 /** @returns the first 64 of the 128 bits, as two unsigned 32-bit words. */
 export function murmur64(data: Uint8Array): [high: number, low: number] {
   const length = data.length;
-  const view = new DataView(data.buffer, data.byteOffset, length);
+  const word32 = (i: number): number =>
+    (data[i] ?? 0) | ((data[i + 1] ?? 0) << 8) | ((data[i + 2] ?? 0) << 16) | ((data[i + 3] ?? 0) << 24);
   let h1 = 0;
   let h2 = 0;
   let h3 = 0;
   let h4 = 0;
   const blocks = length - (length % 16);
   for (let i = 0; i < blocks; i += 16) {
-    h1 ^= Math.imul(rotl(Math.imul(view.getUint32(i, true), C1), 15), C2);
+    h1 ^= Math.imul(rotl(Math.imul(word32(i), C1), 15), C2);
     h1 = (Math.imul(rotl(h1, 19) + h2, 5) + 0x561ccd1b) | 0;
-    h2 ^= Math.imul(rotl(Math.imul(view.getUint32(i + 4, true), C2), 16), C3);
+    h2 ^= Math.imul(rotl(Math.imul(word32(i + 4), C2), 16), C3);
     h2 = (Math.imul(rotl(h2, 17) + h3, 5) + 0x0bcaa747) | 0;
-    h3 ^= Math.imul(rotl(Math.imul(view.getUint32(i + 8, true), C3), 17), C4);
+    h3 ^= Math.imul(rotl(Math.imul(word32(i + 8), C3), 17), C4);
     h3 = (Math.imul(rotl(h3, 15) + h4, 5) + 0x96cd1c35) | 0;
-    h4 ^= Math.imul(rotl(Math.imul(view.getUint32(i + 12, true), C4), 18), C1);
+    h4 ^= Math.imul(rotl(Math.imul(word32(i + 12), C4), 18), C1);
     h4 = (Math.imul(rotl(h4, 13) + h1, 5) + 0x32ac3b17) | 0;
   }
   const word = (from: number): number => {
@@ -72,12 +73,23 @@ export function murmur64(data: Uint8Array): [high: number, low: number] {
   return [h1 >>> 0, h2 >>> 0];
 }
 
+/** Keys that fit are encoded into one buffer, over and over: hashing is what every request begins with. */
+const scratch = new Uint8Array(1024);
+/** UTF-8 takes at most three bytes for each unit of a string. */
+const MAX_SCRATCH_LENGTH = Math.floor(scratch.length / 3);
+
+function encode(key: string): Uint8Array {
+  if (key.length > MAX_SCRATCH_LENGTH) return encoder.encode(key);
+  return scratch.subarray(0, encoder.encodeInto(key, scratch).written);
+}
+
 /** Where a log's key (`user:<id>`, `address:<address>`) belongs: bucket, ring position, row prefix. */
 export function hashKey(key: string): KeyHash {
-  const [high, low] = murmur64(encoder.encode(key));
+  const [high, low] = murmur64(encode(key));
   const bytes = new Uint8Array(8);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, high);
-  view.setUint32(4, low);
+  for (let i = 0; i < 4; i++) {
+    bytes[i] = high >>> (24 - 8 * i);
+    bytes[4 + i] = low >>> (24 - 8 * i);
+  }
   return { bucket: high >>> 16, position: (((high & 0xffff) << 16) | (low >>> 16)) >>> 0, bytes };
 }
