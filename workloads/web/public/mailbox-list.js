@@ -1,0 +1,40 @@
+// The mailboxes with their unread counts.
+import { html } from 'htm/preact';
+import { Icon, iconOfRole } from './icons.js';
+
+/** @import { MailStore } from './mail-store.js' */
+
+/** @param {{ store: MailStore, onShow: () => void }} props */
+export function MailboxList({ store, onShow }) {
+  const current = store.currentMailbox?.id;
+  return html`<nav class="mailboxes" aria-label="Mailboxes">
+    <ul>
+      ${store.mailboxes.map(
+        (mailbox) =>
+          html`<li key=${mailbox.id}>
+            <button
+              aria-current=${mailbox.id === current ? 'page' : undefined}
+              class=${mailbox.unreadEmails > 0 ? 'unread' : ''}
+              onClick=${() => {
+                onShow();
+                void store.show({ mailboxId: mailbox.id });
+              }}
+            >
+              <${Icon} name=${iconOfRole(mailbox.role)} />
+              <span class="name">${mailbox.name}</span>
+              ${
+                mailbox.unreadEmails > 0 &&
+                html`<span class="count" aria-label=${`${mailbox.unreadEmails} unread`}
+                  >${mailbox.unreadEmails}</span
+                >`
+              }
+            </button>
+          </li>`,
+      )}
+    </ul>
+    <p class="hint faint">
+      <kbd>j</kbd> <kbd>k</kbd> next, previous · <kbd>e</kbd> archive · <kbd>#</kbd> delete ·
+      <kbd>s</kbd> star · <kbd>u</kbd> unread · <kbd>/</kbd> search
+    </p>
+  </nav>`;
+}
