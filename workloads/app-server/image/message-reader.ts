@@ -1,0 +1,101 @@
+// What an image doesn't keep of a message: its headers and structure, from the log's entry; its bytes, from beside the
+// entry or from the blob store. Entries never change, so what was read once may be kept.
+import { LRUCache } from 'lru-cache';
+import type { BlobStore, ByteRange } from '../../common/blobs/blob-store.ts';
+import type { Action, MessageAdded } from '../log/actions.ts';
+import type { EntryCodec } from '../log/entry-codec.ts';
+import type { LogStore } from '../log/log-store.ts';
+import { indexOf, ordinal, seqOf, type Ordinal } from './ids.ts';
+
+/** Entries this far apart are read in one go: passing over a few is cheaper than asking again. */
+const MAX_GAP = 16;
+/** Bytes of one read of the log. */
+const READ_BYTES = 4 * 1024 * 1024;
+/** A decoded message takes about so many times the bytes of its entry. */
+const DECODED_FACTOR = 3;
+
+/** The log has no such message where the image says: broken, or the user was moved away meanwhile. */
+export class MessageMissing extends Error {
+  override name = 'MessageMissing';
+}
+
+export class MessageReader {
+  readonly #store: LogStore;
+  readonly #blobs: BlobStore;
+  readonly #codec: EntryCodec<Action>;
+  /** By user and message: no entry of it is shared between users. */
+  readonly #cache: LRUCache<string, MessageAdded>;
+
+  constructor(options: { store: LogStore; blobs: BlobStore; codec: EntryCodec<Action>; cacheBytes: number }) {
+    this.#store = options.store;
+    this.#blobs = options.blobs;
+    this.#codec = options.codec;
+    this.#cache = new LRUCache({ maxSize: Math.max(1, options.cacheBytes) });
+  }
+
+  /** @throws MessageMissing; StoreUnavailable */
+  async load(key: string, ids: Iterable<Ordinal>): Promise<Map<Ordinal, MessageAdded>> {
+    const found = new Map<Ordinal, MessageAdded>();
+    const missing = new Set<Ordinal>();
+    for (const id of ids) {
+      const cached = this.#cache.get(cacheKey(key, id));
+      if (cached) found.set(id, cached);
+      else missing.add(id);
+    }
+    if (missing.size === 0) return found;
+    const seqs = [...new Set([...missing].map(seqOf))].sort((a, b) => a - b);
+    for (const [first, last] of runs(seqs)) await this.#readRun(key, first, last, missing, found);
+    for (const id of missing)
+      if (!found.has(id)) throw new MessageMissing(`entry ${seqOf(id)} holds no message ${indexOf(id)}`);
+    return found;
+  }
+
+  async #readRun(
+    key: string,
+    first: number,
+    last: number,
+    wanted: ReadonlySet<Ordinal>,
+    found: Map<Ordinal, MessageAdded>,
+  ): Promise<void> {
+    for (let next = first; next <= last;) {
+      const rows = await this.#store.read(key, next, { limit: last - next + 1, maxBytes: READ_BYTES });
+      const end = rows.at(-1);
+      if (!end) return;
+      for (const row of rows) {
+        const { actions } = this.#codec.decode(row.entry);
+        for (const [index, action] of actions.entries()) {
+          const id = ordinal({ seq: row.seq, index });
+          if (action.type !== 'messageAdded' || !wanted.has(id)) continue;
+          found.set(id, action);
+          const size = Math.ceil((row.entry.byteLength / actions.length) * DECODED_FACTOR);
+          this.#cache.set(cacheKey(key, id), action, { size });
+        }
+      }
+      next = end.seq + 1;
+    }
+  }
+
+  /** The message's bytes, or a range of them. @throws MessageMissing; StoreUnavailable, BlobNotFound … */
+  async bytes(key: string, id: Ordinal, message: MessageAdded, range?: ByteRange): Promise<Uint8Array> {
+    const { body } = message;
+    if (body.kind === 'blob') return this.#blobs.get(body.sha256, range);
+    const whole = await this.#store.readBody(key, seqOf(id), body.index);
+    if (!whole) throw new MessageMissing(`entry ${seqOf(id)} has no body ${body.index}`);
+    return range ? whole.subarray(range.offset, range.offset + range.length) : whole;
+  }
+}
+
+function cacheKey(key: string, id: Ordinal): string {
+  return `${key}\n${id}`;
+}
+
+/** Groups ascending numbers into runs without large gaps. */
+function runs(seqs: readonly number[]): [first: number, last: number][] {
+  const found: [number, number][] = [];
+  for (const seq of seqs) {
+    const run = found.at(-1);
+    if (run && seq - run[1] <= MAX_GAP) run[1] = seq;
+    else found.push([seq, seq]);
+  }
+  return found;
+}

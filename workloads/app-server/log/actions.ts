@@ -1,0 +1,86 @@
+// What can be said in a user's or an address's log. entry.proto is how it is written; its numbers stay for years.
+import type { ParsedMessage } from '../../common/mime/message.ts';
+
+/** How a message reached us. */
+export type Channel = 'email' | 'sms' | 'chat' | 'web';
+
+export type Envelope = { mailFrom: string; rcptTo: string[] };
+
+/** Where the bytes of a message lie: beside the entry itself, or in the blob store. */
+export type BodyRef = { kind: 'inline'; index: number } | { kind: 'blob'; sha256: string };
+
+export type UserCreated = { type: 'userCreated'; userId: string; addresses: string[]; displayName: string };
+
+export type CredentialsSet = {
+  type: 'credentialsSet';
+  salt: Uint8Array;
+  hash: Uint8Array;
+  n: number;
+  r: number;
+  p: number;
+};
+
+export type MailboxCreated = {
+  type: 'mailboxCreated';
+  name: string;
+  /** '' for a mailbox at the top. */
+  parentId: string;
+  /** '' for a mailbox without a role. */
+  role: string;
+  sortOrder: number;
+  isSubscribed: boolean;
+};
+
+/** What is undefined stays as it is. */
+export type MailboxUpdated = {
+  type: 'mailboxUpdated';
+  mailboxId: string;
+  name?: string | undefined;
+  parentId?: string | undefined;
+  role?: string | undefined;
+  sortOrder?: number | undefined;
+  isSubscribed?: boolean | undefined;
+};
+
+/** Its emails were moved or destroyed by actions before this one. */
+export type MailboxDestroyed = { type: 'mailboxDestroyed'; mailboxId: string };
+
+export type MessageAdded = {
+  type: 'messageAdded';
+  mailboxIds: string[];
+  keywords: string[];
+  receivedAtMs: number;
+  sizeBytes: number;
+  /** '' for a message that was not delivered but made here. */
+  deliveryKey: string;
+  envelope: Envelope;
+  channel: Channel;
+  message: ParsedMessage;
+  body: BodyRef;
+  /** The thread that it joins; '' when it starts one. Decided when it was written, so that replays need no such rules. */
+  threadId: string;
+};
+
+export type MessageKeywordsChanged = { type: 'messageKeywordsChanged'; emailId: string; keywords: string[] };
+export type MessageMailboxesChanged = {
+  type: 'messageMailboxesChanged';
+  emailId: string;
+  mailboxIds: string[];
+};
+/** Names the thread, so that changes of threads can be told from the log alone. */
+export type MessageDestroyed = { type: 'messageDestroyed'; emailId: string; threadId: string };
+
+/** In the log of an address. */
+export type AddressAssigned = { type: 'addressAssigned'; userId: string };
+
+export type Action =
+  | UserCreated
+  | CredentialsSet
+  | MailboxCreated
+  | MailboxUpdated
+  | MailboxDestroyed
+  | MessageAdded
+  | MessageKeywordsChanged
+  | MessageMailboxesChanged
+  | MessageDestroyed
+  | AddressAssigned;

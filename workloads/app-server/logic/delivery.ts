@@ -1,0 +1,59 @@
+// A message arrives: exactly once, whatever is repeated.
+import { findDelivery } from '../image/emails.ts';
+import { emailId, mailboxId, ordinal, stateString, threadId } from '../image/ids.ts';
+import { asUser, type MailboxRecord, type UserImage } from '../image/model.ts';
+import { findThread, threadKeys } from '../image/threading.ts';
+import type { Channel, Envelope } from '../log/actions.ts';
+import type { ParsedMessage } from '../../common/mime/message.ts';
+import type { Tx } from './users.ts';
+
+export type Delivery = {
+  deliveryKey: string;
+  receivedAtMs: number;
+  envelope: Envelope;
+  channel: Channel;
+  message: ParsedMessage;
+  sizeBytes: number;
+  /** The bytes themselves, or the blob that holds them. */
+  body: { kind: 'bytes'; bytes: Uint8Array } | { kind: 'blob'; sha256: string };
+};
+
+export type Delivered = { emailId: string; duplicate: boolean; newState: string };
+
+/** Emails that one user may have; beyond it deliveries are refused for good (SMTP 552). */
+export const MAX_EMAILS = 2_000_000;
+
+/** @returns 'noUser' when the log holds no user; 'overQuota' */
+export function deliver(tx: Tx, delivery: Delivery): Delivered | 'noUser' | 'overQuota' {
+  const image = asUser(tx.state);
+  if (!image) return 'noUser';
+  const before = findDelivery(image, delivery.deliveryKey);
+  if (before !== undefined)
+    return { emailId: emailId(before), duplicate: true, newState: stateString(image.emailsChangedAt) };
+  const mailbox = inboxOf(image);
+  if (!mailbox || image.emails.size >= MAX_EMAILS) return 'overQuota';
+  const thread = findThread(image, threadKeys(delivery.message.headers));
+  const { body } = delivery;
+  const at = tx.add({
+    type: 'messageAdded',
+    mailboxIds: [mailboxId(mailbox.id)],
+    keywords: [],
+    receivedAtMs: delivery.receivedAtMs,
+    sizeBytes: delivery.sizeBytes,
+    deliveryKey: delivery.deliveryKey,
+    envelope: delivery.envelope,
+    channel: delivery.channel,
+    message: delivery.message,
+    body:
+      body.kind === 'blob'
+        ? { kind: 'blob', sha256: body.sha256 }
+        : { kind: 'inline', index: tx.addBody(body.bytes) },
+    threadId: thread === undefined ? '' : threadId(thread),
+  });
+  return { emailId: emailId(ordinal(at)), duplicate: false, newState: stateString(image.emailsChangedAt) };
+}
+
+function inboxOf(image: UserImage): MailboxRecord | undefined {
+  for (const mailbox of image.mailboxes.values()) if (mailbox.role === 'inbox') return mailbox;
+  return image.mailboxes.values().next().value;
+}

@@ -1,0 +1,100 @@
+// Changes of messages: keywords, mailboxes, the end (RFC 8621 section 4.6). A patch is checked whole before anything is added.
+import { mailboxId, emailId, parseEmailId, parseMailboxId, threadId } from '../image/ids.ts';
+import type { EmailRecord, UserImage } from '../image/model.ts';
+import { invalidProperties, NOT_FOUND, type SetError } from './set-error.ts';
+import type { Tx } from './users.ts';
+
+/** Keywords of one email: each is kept and sent with it. */
+const MAX_KEYWORDS = 128;
+/** RFC 8621 section 4.1.1: ASCII without what IMAP's atoms may not hold. */
+const KEYWORD = /^[\u0021\u0023\u0024\u0026\u0027\u002b-\u005b\u005e-\u007a\u007c\u007d\u007e]{1,255}$/;
+
+/** A JSON object of a client; its values are not to be trusted. */
+export type PatchObject = Record<string, unknown>;
+
+export function findEmail(image: UserImage, id: string): EmailRecord | undefined {
+  const at = parseEmailId(id);
+  return at === undefined ? undefined : image.emails.get(at);
+}
+
+/** @returns undefined when the email was changed, or the patch changes nothing */
+export function updateEmail(tx: Tx, image: UserImage, id: string, patch: PatchObject): SetError | undefined {
+  const email = findEmail(image, id);
+  if (!email) return NOT_FOUND;
+  const keywords = patchSet(email.keywords, patch, 'keywords', toKeyword);
+  const mailboxIds = patchSet(
+    email.mailboxes.map((mailbox) => mailboxId(mailbox.id)),
+    patch,
+    'mailboxIds',
+    (name) => toMailboxId(image, name),
+  );
+  const unknown = Object.keys(patch).filter((name) => !/^(?:keywords|mailboxIds)(?:\/|$)/.test(name));
+  const bad = [...unknown, ...keywords.bad, ...mailboxIds.bad];
+  if (bad.length > 0)
+    return invalidProperties(bad, 'Only keywords and mailboxIds can be changed, to values of their kind.');
+  if (keywords.items.length > MAX_KEYWORDS)
+    return { type: 'tooManyKeywords', description: `An email has at most ${MAX_KEYWORDS} keywords.` };
+  if (mailboxIds.items.length === 0)
+    return invalidProperties(['mailboxIds'], 'An email is in at least one mailbox.');
+  if (keywords.changed) tx.add({ type: 'messageKeywordsChanged', emailId: id, keywords: keywords.items });
+  if (mailboxIds.changed)
+    tx.add({ type: 'messageMailboxesChanged', emailId: id, mailboxIds: mailboxIds.items });
+  return undefined;
+}
+
+/** @returns undefined when the email was destroyed */
+export function destroyEmail(tx: Tx, image: UserImage, id: string): SetError | undefined {
+  const email = findEmail(image, id);
+  if (!email) return NOT_FOUND;
+  tx.add({ type: 'messageDestroyed', emailId: emailId(email.id), threadId: threadId(email.thread.id) });
+  return undefined;
+}
+
+type PatchedSet = { items: string[]; bad: string[]; changed: boolean };
+
+/** Applies `name: {item: true}` (the whole set) or `name/item: true | null` (one of it) to a set. */
+function patchSet(
+  before: readonly string[],
+  patch: PatchObject,
+  name: string,
+  toItem: (text: string) => string | undefined,
+): PatchedSet {
+  const bad: string[] = [];
+  let items = new Set(before);
+  const whole = Object.hasOwn(patch, name);
+  if (whole) {
+    items = new Set();
+    const value = patch[name];
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) bad.push(name);
+    else
+      for (const [key, wanted] of Object.entries(value)) {
+        const item = toItem(key);
+        if (item === undefined || wanted !== true) bad.push(`${name}/${key}`);
+        else items.add(item);
+      }
+  }
+  for (const [path, wanted] of Object.entries(patch)) {
+    if (!path.startsWith(`${name}/`)) continue;
+    const item = toItem(unescape(path.slice(name.length + 1)));
+    // A path below one that is set as a whole is ambiguous (RFC 8620 section 5.3).
+    if (whole || item === undefined || (wanted !== true && wanted !== null)) bad.push(path);
+    else if (wanted) items.add(item);
+    else items.delete(item);
+  }
+  const changed = items.size !== before.length || before.some((item) => !items.has(item));
+  return { items: [...items], bad, changed };
+}
+
+/** RFC 6901 section 4. */
+function unescape(token: string): string {
+  return token.replaceAll('~1', '/').replaceAll('~0', '~');
+}
+
+function toKeyword(text: string): string | undefined {
+  return KEYWORD.test(text) ? text.toLowerCase() : undefined;
+}
+
+function toMailboxId(image: UserImage, text: string): string | undefined {
+  const at = parseMailboxId(text);
+  return at !== undefined && image.mailboxes.has(at) ? text : undefined;
+}

@@ -1,0 +1,58 @@
+// Users and addresses: how they come to be.
+import type { Transaction } from '../log/user-log-types.ts';
+import type { Action } from '../log/actions.ts';
+import type { Image, ScryptHash, UserProfile } from '../image/model.ts';
+
+/** What every user starts with; roles are those of RFC 8621 section 2. "Other" is for senders who are no friends. */
+const DEFAULT_MAILBOXES = [
+  { name: 'Inbox', role: 'inbox' },
+  { name: 'Archive', role: 'archive' },
+  { name: 'Drafts', role: 'drafts' },
+  { name: 'Sent', role: 'sent' },
+  { name: 'Junk', role: 'junk' },
+  { name: 'Trash', role: 'trash' },
+  { name: 'Other', role: '' },
+] as const;
+
+export type Tx = Transaction<Image, Action>;
+
+/**
+ * Creates the user with the default mailboxes; a user who is there already with the same addresses stays as they are.
+ * @param credentials undefined when the user is known to be there
+ * @returns 'created', 'exists', or 'conflict' when the user has other addresses
+ */
+export function createUser(
+  tx: Tx,
+  profile: UserProfile,
+  credentials: ScryptHash | undefined,
+): 'created' | 'exists' | 'conflict' {
+  const image = tx.state;
+  if (image.kind !== 'user') return 'conflict';
+  if (image.user) return sameList(image.user.addresses, profile.addresses) ? 'exists' : 'conflict';
+  if (!credentials) return 'conflict';
+  tx.add({ type: 'userCreated', ...profile });
+  tx.add({ type: 'credentialsSet', ...credentials });
+  for (const [index, { name, role }] of DEFAULT_MAILBOXES.entries())
+    tx.add({
+      type: 'mailboxCreated',
+      name,
+      role,
+      parentId: '',
+      sortOrder: (index + 1) * 10,
+      isSubscribed: true,
+    });
+  return 'created';
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((item) => b.includes(item));
+}
+
+/** Gives the address to the user. @returns 'taken' when another has it */
+export function assignAddress(tx: Tx, userId: string): 'assigned' | 'exists' | 'taken' {
+  const image = tx.state;
+  if (image.kind !== 'address') return 'taken';
+  if (image.userId !== undefined) return image.userId === userId ? 'exists' : 'taken';
+  tx.add({ type: 'addressAssigned', userId });
+  return 'assigned';
+}
