@@ -28,7 +28,6 @@ export function normalizeAddress(address: string): string | undefined {
   const text = address.normalize('NFC').toLowerCase();
   const at = text.lastIndexOf('@');
   if (at < 1 || at === text.length - 1 || text.length > MAX_ADDRESS_LENGTH) return undefined;
-  // eslint-disable-next-line no-control-regex
-  if (/[\u0000-\u0020\u007f<>]/.test(text)) return undefined;
+  if (/[\p{Cc}\s<>]/u.test(text)) return undefined;
   return text;
 }
