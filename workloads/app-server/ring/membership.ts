@@ -16,8 +16,8 @@ const HANDOVER_MS = 25;
 
 export type MembershipOptions = {
   clock: Clock;
-  /** Opens a session that is connected. */
-  openSession: () => Promise<CoordinationSession>;
+  /** Opens a session that is connected; the signal ends the waiting. */
+  openSession: (signal: AbortSignal) => Promise<CoordinationSession>;
   identity: RingIdentity;
   /** Another one at each start of the process: with the session it makes the names of writers unique. */
   instance: string;
@@ -113,7 +113,7 @@ export class Membership implements OwnershipGate {
     let pauseMs = FIRST_PAUSE_MS;
     while (!signal.aborted) {
       try {
-        const session = await this.#options.openSession();
+        const session = await this.#options.openSession(signal);
         await this.#takePartIn(session);
         pauseMs = FIRST_PAUSE_MS;
       } catch (error) {
