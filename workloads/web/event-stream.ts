@@ -6,7 +6,8 @@ import type { Response } from 'express';
 
 /** An event is a few hundred bytes; a stream without an end of one is none. */
 const MAX_EVENT_BYTES = 64 * 1024;
-/** Between two tries to find the owner again. */
+/** Before the owner is asked again: after a stream that ended, and after a try that failed. */
+const MOVED_PAUSE_MS = 20;
 const RECONNECT_PAUSE_MS = 250;
 /** When nothing is found for so long, the client is let go; it comes back by itself. */
 const RECONNECT_DEADLINE_MS = 60_000;
@@ -43,6 +44,7 @@ export async function keepEventStream(
   let lastEventId = options.lastEventId;
   let lostAtMs = Date.now();
   while (!signal.aborted) {
+    let pauseMs = RECONNECT_PAUSE_MS;
     const upstream = await options.open(lastEventId, signal).catch((error: unknown) => {
       if (!response.headersSent && !signal.aborted) throw error;
       return undefined;
@@ -52,10 +54,11 @@ export async function keepEventStream(
       const end = await relay(upstream.body, response, options.closeAfterState, (id) => (lastEventId = id));
       if (end === 'done') break;
       lostAtMs = Date.now();
+      pauseMs = MOVED_PAUSE_MS;
     } else if (upstream && !response.headersSent) return upstream;
     else if (upstream && upstream.status < 500) break;
     if (Date.now() - lostAtMs > RECONNECT_DEADLINE_MS) break;
-    await delay(RECONNECT_PAUSE_MS, undefined, { signal }).catch(() => undefined);
+    await delay(pauseMs, undefined, { signal }).catch(() => undefined);
   }
   response.end();
   return undefined;
@@ -90,6 +93,8 @@ async function relay(
         rest = rest.slice(end);
         const id = /^id: ?(.*)$/m.exec(event)?.[1];
         if (id !== undefined) onId(id);
+        // The app server says that it gives the user away; the client need not know.
+        if (/^event: ?end$/m.test(event)) return 'lost';
         await write(response, event);
         if (closeAfterState && /^event: ?state$/m.test(event)) return 'done';
       }

@@ -16,6 +16,8 @@ const REMOTE = /^\s*(?:https?:)?\/\//i;
 const REMOTE_CSS = /(?:url\(|@import)\s*["']?\s*(?:https?:)?\/\//i;
 /** Attributes whose address a browser loads by itself. */
 const LOADING = ['src', 'srcset', 'background', 'poster'];
+/** Addresses that can mean something outside of their document; others would be places of this server. */
+const ABSOLUTE = /^\s*(?:(?:https?:)?\/\/|cid:|data:)/i;
 /** Larger pictures within a message are not shown in place. */
 const MAX_INLINE_IMAGE_BYTES = 5_000_000;
 /** What mail without any style of its own looks like. */
@@ -107,6 +109,11 @@ function sanitize(markup) {
     if (!LINKS.test(link.getAttribute('href') ?? '')) link.removeAttribute('href');
     link.setAttribute('target', '_blank');
     link.setAttribute('rel', 'noopener noreferrer');
+  }
+  for (const name of LOADING) {
+    for (const element of root.querySelectorAll(`[${name}]`)) {
+      if (!ABSOLUTE.test(element.getAttribute(name) ?? '')) element.removeAttribute(name);
+    }
   }
   return root;
 }
