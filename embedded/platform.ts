@@ -6,6 +6,7 @@ import { ConfigError, type Environment } from '../workloads/common/config/env.ts
 import { createLogger } from '../workloads/common/log.ts';
 import { Child } from './child.ts';
 import { startCoordinator } from './coordinator.ts';
+import { DEMO_PASSWORD, DEMO_USERS } from './demo-users.ts';
 import type { Home, PlatformNote } from './home.ts';
 import type { Settings } from './settings.ts';
 
@@ -104,7 +105,11 @@ export async function startPlatform(
       hinted(
         'CELLPOST_HTTP_PORT',
         web.start(
-          { ...doors, CELLPOST_HTTP_PORT: String(settings.httpPort), CELLPOST_DEMO: '1' },
+          {
+            ...doors,
+            CELLPOST_HTTP_PORT: String(settings.httpPort),
+            CELLPOST_DEMO: `${DEMO_USERS.join(',')} ${DEMO_PASSWORD}`,
+          },
           { http: 'CELLPOST_HTTP_PORT' },
         ),
       ),
