@@ -8,6 +8,7 @@ import { Icon, iconOfRole } from './icons.js';
 export function MailboxList({ store, onShow }) {
   const current = store.currentMailbox?.id;
   return html`<nav class="mailboxes" aria-label="Mailboxes">
+    <p class="narrow-who"><img src="icon.svg" alt="" width="26" height="26" />${store.username}</p>
     <ul>
       ${store.mailboxes.map(
         (mailbox) =>
