@@ -1,0 +1,99 @@
+// A client: delivers and reads, follows redirects, repeats what was not answered, and delivers some things again much later.
+import type { Answer, ClientRequest, SimNode } from './node.ts';
+import type { Random } from './random.ts';
+import type { World } from './world.ts';
+
+/** A request on its way is given up after this. */
+const ATTEMPT_MS = 6_000;
+const LONGEST_REST_MS = 700;
+
+/** Deliveries remembered for being made again. */
+const REMEMBERED = 30;
+
+export type ClientOptions = {
+  world: World;
+  random: Random;
+  name: string;
+  keys: readonly string[];
+  nodes: readonly SimNode[];
+};
+
+export class SimClient {
+  readonly errors = new Map<string, number>();
+  readonly #options: ClientOptions;
+  readonly #random: Random;
+  readonly #owners = new Map<string, string>();
+  readonly #earlier: { key: string; deliveryKey: string }[] = [];
+  #deliveries = 0;
+  #stopped = false;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#random = options.random.fork(options.name);
+  }
+
+  start(): void {
+    this.#rest();
+  }
+
+  /** No new requests after this. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Repeats a request until it is answered. */
+  send(request: ClientRequest, done: () => void): void {
+    const { world, nodes } = this.#options;
+    const random = this.#random;
+    const known = this.#owners.get(request.key);
+    const node = nodes.find((one) => one.name === known) ?? random.pick(nodes);
+    let over = false;
+    const settle = (answer: Answer) => {
+      if (over) return;
+      over = true;
+      timer.cancel();
+      if (answer.ok) {
+        this.#owners.set(request.key, node.name);
+        return done();
+      }
+      this.errors.set(answer.error, (this.errors.get(answer.error) ?? 0) + 1);
+      if (answer.owner !== undefined) this.#owners.set(request.key, answer.owner);
+      else this.#owners.delete(request.key);
+      const pauseMs = answer.retryAfterMs + random.between(0, 20);
+      world.after(pauseMs, `${this.#options.name} repeats`, () => this.send(request, done));
+    };
+    const refused = (error: string): Answer => ({ ok: false, error, owner: undefined, retryAfterMs: 50 });
+    const timer = world.after(ATTEMPT_MS, `${this.#options.name} gives up on ${node.name}`, () =>
+      settle(refused('TimedOut')),
+    );
+    const what = request.kind === 'deliver' ? request.deliveryKey : 'read';
+    const label = `${this.#options.name} ${what} ${request.key}`;
+    node.clientLinks.up.send(label, () =>
+      node.handle(request, (answer) =>
+        node.clientLinks.down.send(`${answer.ok ? 'ok' : answer.error} for ${label}`, () => settle(answer)),
+      ),
+    );
+  }
+
+  #rest(): void {
+    const random = this.#random;
+    const pauseMs = random.chance(0.3) ? random.between(0, 3) : random.between(0, LONGEST_REST_MS);
+    this.#options.world.after(pauseMs, `${this.#options.name} rests no more`, () => {
+      if (!this.#stopped) this.send(this.#next(), () => this.#rest());
+    });
+  }
+
+  #next(): ClientRequest {
+    const random = this.#random;
+    const key = random.pick(this.#options.keys);
+    if (random.chance(0.45)) {
+      return { kind: 'read', key, slowMs: random.chance(0.05) ? random.between(0, 3_000) : 0 };
+    }
+    if (this.#earlier.length > 0 && random.chance(0.2))
+      return { kind: 'deliver', ...random.pick(this.#earlier) };
+    const delivery = { key, deliveryKey: `${this.#options.name}-${++this.#deliveries}` };
+    this.#earlier.push(delivery);
+    if (this.#earlier.length > REMEMBERED) this.#earlier.shift();
+    return { kind: 'deliver', ...delivery };
+  }
+}

@@ -1,0 +1,120 @@
+// What the disk got and what was answered, checked against the invariants as it happens.
+import type { LogEntry } from '../../workloads/app-server/log/entry-codec.ts';
+import {
+  look,
+  mailboxCodec,
+  mailboxFold,
+  type DeliverResult,
+  type Mailbox,
+  type ReadResult,
+} from './mailbox.ts';
+import type { World } from './world.ts';
+
+type KeyHistory = {
+  entries: { bytes: string; entry: LogEntry<string> }[];
+  mailbox: Mailbox;
+  /** What a reader of entry `seq` must see, by seq. */
+  views: ReadResult[];
+  /** The newest entry that somebody has been told of: who asks from now on must see it. */
+  floor: number;
+  /** Acknowledged deliveries: key to id. */
+  acknowledged: Map<string, string>;
+};
+
+/** What a request must see at least, taken when it begins. */
+export type Begun = { key: string; floor: number };
+
+export class History {
+  readonly #world: World;
+  readonly #keys = new Map<string, KeyHistory>();
+  reads = 0;
+  acknowledged = 0;
+  duplicates = 0;
+  fences = 0;
+  shared = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** The disk took an entry: invariant 2 (a number is given once), and the clock of a log. */
+  written(key: string, seq: number, bytes: Uint8Array): void {
+    const history = this.#of(key);
+    const text = Buffer.from(bytes).toString();
+    const there = history.entries[seq - 1];
+    // A write that arrives twice. One that replaces another is seen by what it does to readers and writers.
+    if (there) return;
+    const entry = mailboxCodec.decode(bytes);
+    history.entries.push({ bytes: text, entry });
+    if (history.entries.length !== seq)
+      this.#fail(`${key} got entry ${seq} after ${history.entries.length - 1}`);
+    const before = history.entries[seq - 2]?.entry;
+    if (before && entry.timeMs < before.timeMs) this.#fail(`time goes back in entry ${seq} of ${key}`);
+    if (entry.actions.length === 0) this.fences++;
+    if (entry.actions.length > 1) this.shared++;
+    for (const [index, deliveryKey] of entry.actions.entries()) {
+      if (history.mailbox.ids.has(deliveryKey))
+        this.#fail(`${deliveryKey} was delivered to ${key} twice (invariant 5)`);
+      mailboxFold.apply(history.mailbox, deliveryKey, { seq, index, timeMs: entry.timeMs });
+    }
+    history.views[seq] = look(history.mailbox, seq);
+  }
+
+  begin(key: string): Begun {
+    return { key, floor: this.#of(key).floor };
+  }
+
+  /** A delivery is acknowledged: invariants 1, 4 and 5. */
+  acknowledge({ key, floor }: Begun, deliveryKey: string, result: DeliverResult): void {
+    const history = this.#of(key);
+    this.acknowledged++;
+    if (result.duplicate) this.duplicates++;
+    if (history.mailbox.ids.get(deliveryKey) !== result.id)
+      this.#fail(`${deliveryKey} of ${key} is acknowledged as ${result.id} and not on disk (invariant 1)`);
+    if (result.asOf < floor)
+      this.#fail(`a write of ${key} saw entry ${result.asOf}, not ${floor} (invariant 4)`);
+    history.floor = Math.max(history.floor, Number.parseInt(result.id, 10), result.asOf);
+    history.acknowledged.set(deliveryKey, result.id);
+  }
+
+  /** A read is answered: invariants 3 and 4. */
+  answer({ key, floor }: Begun, result: ReadResult): void {
+    const history = this.#of(key);
+    this.reads++;
+    if (result.seq < floor)
+      this.#fail(`a read of ${key} saw entry ${result.seq}, not ${floor} (invariant 4)`);
+    const due = history.views[result.seq];
+    if (!due || due.count !== result.count || due.digest !== result.digest)
+      this.#fail(`a read of ${key} at ${result.seq} was no fold of the log (invariant 3)`);
+    history.floor = Math.max(history.floor, result.seq);
+  }
+
+  /** At the end: the logs as they are on disk are what was seen to be written, and hold all that was acknowledged. */
+  checkDisk(logs: ReadonlyMap<string, readonly { entry: Uint8Array }[]>): void {
+    for (const [key, history] of this.#keys) {
+      const onDisk = (logs.get(key) ?? []).map(({ entry }) => Buffer.from(entry).toString());
+      const seen = history.entries.map(({ bytes }) => bytes);
+      if (JSON.stringify(onDisk) !== JSON.stringify(seen))
+        this.#fail(`the log of ${key} was changed (invariant 2)`);
+      for (const [deliveryKey, id] of history.acknowledged) {
+        if (history.mailbox.ids.get(deliveryKey) !== id)
+          this.#fail(`${deliveryKey} of ${key} is lost (invariant 1)`);
+      }
+    }
+  }
+
+  #of(key: string): KeyHistory {
+    let history = this.#keys.get(key);
+    if (!history) {
+      const mailbox = mailboxFold.empty(key);
+      const views = [look(mailbox, 0)];
+      history = { entries: [], mailbox, views, floor: 0, acknowledged: new Map() };
+      this.#keys.set(key, history);
+    }
+    return history;
+  }
+
+  #fail(message: string): void {
+    this.#world.fail(message);
+  }
+}

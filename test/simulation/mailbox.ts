@@ -1,0 +1,56 @@
+// The smallest mailbox that can go wrong: messages with delivery keys, in the order of their arrival.
+import type { EntryCodec, LogEntry } from '../../workloads/app-server/log/entry-codec.ts';
+import { UnreadableEntry } from '../../workloads/app-server/log/entry-codec.ts';
+import type { Fold, Transaction } from '../../workloads/app-server/log/user-log-types.ts';
+
+export type Delivered = { deliveryKey: string; id: string };
+
+export type Mailbox = {
+  messages: Delivered[];
+  ids: Map<string, string>;
+  /** Of everything that was delivered, in order. */
+  digest: number;
+};
+
+export const mailboxFold: Fold<Mailbox, string> = {
+  empty: () => ({ messages: [], ids: new Map(), digest: 0 }),
+  apply(mailbox, deliveryKey, at) {
+    const id = `${at.seq}.${at.index}`;
+    mailbox.messages.push({ deliveryKey, id });
+    mailbox.ids.set(deliveryKey, id);
+    for (const char of `${deliveryKey} ${id} ${at.timeMs}`)
+      mailbox.digest = (Math.imul(mailbox.digest, 31) + char.charCodeAt(0)) | 0;
+  },
+  sizeBytes: (mailbox) => 100 * mailbox.messages.length,
+};
+
+export const mailboxCodec: EntryCodec<string> = {
+  encode: (entry) => new TextEncoder().encode(JSON.stringify(entry)),
+  decode(bytes) {
+    const entry = JSON.parse(new TextDecoder().decode(bytes)) as LogEntry<string>;
+    if (!Array.isArray(entry.actions)) throw new UnreadableEntry('no actions');
+    return entry;
+  },
+};
+
+export type DeliverResult = {
+  id: string;
+  duplicate: boolean;
+  /** The newest durable entry that the transaction saw. */
+  asOf: number;
+};
+
+/** Delivers once: the same delivery key again changes nothing. */
+export function deliver(tx: Transaction<Mailbox, string>, deliveryKey: string, dedupe = true): DeliverResult {
+  const known = dedupe ? tx.state.ids.get(deliveryKey) : undefined;
+  const asOf = tx.seq - 1;
+  if (known !== undefined) return { id: known, duplicate: true, asOf };
+  const at = tx.add(deliveryKey);
+  return { id: `${at.seq}.${at.index}`, duplicate: false, asOf };
+}
+
+export type ReadResult = { seq: number; count: number; digest: number };
+
+export function look(mailbox: Mailbox, seq: number): ReadResult {
+  return { seq, count: mailbox.messages.length, digest: mailbox.digest };
+}

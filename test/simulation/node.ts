@@ -1,0 +1,202 @@
+// An app server in the simulation: the real Membership and UserLogs in a process that is started, stopped and killed.
+import { delay } from '../../workloads/common/clock.ts';
+import { CoordinationError } from '../../workloads/common/coordination/coordination.ts';
+import { UserLogs } from '../../workloads/app-server/log/user-log.ts';
+import { Misdirected } from '../../workloads/app-server/log/user-log-errors.ts';
+import { Membership } from '../../workloads/app-server/ring/membership.ts';
+import { SimSession } from './coordination-session.ts';
+import type { SimCoordination } from './coordination-server.ts';
+import type { History } from './history.ts';
+import { Link } from './link.ts';
+import { deliver, look, mailboxCodec, mailboxFold, type Mailbox } from './mailbox.ts';
+import { withOneTenure, withoutAcks, withoutFence, withoutLease, type Mutation } from './mutations.ts';
+import { SimProcess } from './process.ts';
+import type { Random } from './random.ts';
+import { SimStore, type Disk } from './store.ts';
+import type { World } from './world.ts';
+
+const SESSION_TIMEOUT_MS = 2_000;
+
+/** Small, so that images are evicted and opened again. */
+const CACHE_BYTES = 8_000;
+
+export type Parts = {
+  world: World;
+  random: Random;
+  coordination: SimCoordination;
+  disk: Disk;
+  history: History;
+  mutation: Mutation | undefined;
+};
+
+export type ClientRequest =
+  { kind: 'deliver'; key: string; deliveryKey: string } | { kind: 'read'; key: string; slowMs: number };
+
+export type Answer =
+  { ok: true } | { ok: false; error: string; owner: string | undefined; retryAfterMs: number };
+
+type Running = {
+  process: SimProcess;
+  membership: Membership;
+  logs: UserLogs<Mailbox, string>;
+  sessions: Set<SimSession>;
+};
+
+export class SimNode {
+  readonly name: string;
+  readonly coordinationLinks: { up: Link; down: Link };
+  readonly storeLinks: { up: Link; down: Link };
+  readonly clientLinks: { up: Link; down: Link };
+  readonly #parts: Parts;
+  readonly #random: Random;
+  #running: Running | undefined;
+  #starts = 0;
+
+  constructor(name: string, parts: Parts) {
+    this.name = name;
+    this.#parts = parts;
+    this.#random = parts.random.fork(name);
+    const pair = (other: string) => ({
+      up: new Link(parts.world, `${name}>${other}`, this.#random),
+      down: new Link(parts.world, `${other}>${name}`, this.#random),
+    });
+    this.coordinationLinks = pair('coordination');
+    this.storeLinks = pair('store');
+    this.clientLinks = pair('clients');
+  }
+
+  get process(): SimProcess | undefined {
+    return this.#running?.process;
+  }
+
+  get isReady(): boolean {
+    return this.#running?.membership.isReady() ?? false;
+  }
+
+  get isUp(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** Whether this node, if asked now, would answer for the key. */
+  answersFor(key: string): boolean {
+    if (!this.#running?.process.isRunning) return false;
+    try {
+      this.#running.membership.assertOwner(key);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  start(): void {
+    if (this.#running) return;
+    const { world, coordination, disk, mutation } = this.#parts;
+    const instance = String(++this.#starts);
+    const random = this.#random.fork(instance);
+    const process = new SimProcess(world, `${this.name}#${instance}`, random);
+    const { clock } = process;
+    const sessions = new Set<SimSession>();
+    const membership: Membership = new Membership({
+      clock: mutation === 'no lease' ? withoutLease(clock) : clock,
+      openSession: async () => {
+        const session = new SimSession(process, coordination, this.coordinationLinks, SESSION_TIMEOUT_MS);
+        sessions.add(session);
+        session.onState((state) => {
+          world.trace(`${process.name} session ${session.sessionId} ${state}`);
+          if (state === 'expired' || state === 'closed') sessions.delete(session);
+        });
+        await connected(session);
+        return mutation === 'no acks' ? withoutAcks(session) : session;
+      },
+      identity: {
+        name: this.name,
+        url: `http://${this.name}`,
+        tokens: 8,
+        version: 'simulated',
+        pid: this.#starts,
+      },
+      instance,
+      release: (predicate) => logs.release(predicate),
+    });
+    const gate = mutation === 'one tenure' ? withOneTenure(membership) : membership;
+    const logs = new UserLogs<Mailbox, string>({
+      store: new SimStore(world, process, this.storeLinks, disk, random.fork('store')),
+      codec: mutation === 'no fence' ? withoutFence(mailboxCodec, gate) : mailboxCodec,
+      fold: mailboxFold,
+      gate,
+      clock,
+      cacheBytes: CACHE_BYTES,
+    });
+    this.#running = { process, membership, logs, sessions };
+    void membership.join();
+  }
+
+  kill(): void {
+    this.#running?.process.kill();
+    this.#running = undefined;
+  }
+
+  /** A planned leave. @returns resolves when it has left; never when it is killed meanwhile */
+  async leave(): Promise<void> {
+    const running = this.#running;
+    if (!running) return;
+    await running.membership.leave();
+    await running.logs.close();
+    if (this.#running === running) this.kill();
+  }
+
+  resetConnections(): void {
+    for (const session of this.#running?.sessions ?? []) session.reset();
+  }
+
+  /** A request reaches the node; the answer goes to `reply` if there is one. */
+  handle(request: ClientRequest, reply: (answer: Answer) => void): void {
+    const running = this.#running;
+    if (!running) return reply({ ok: false, error: 'ConnectionRefused', owner: undefined, retryAfterMs: 50 });
+    running.process.run(() => {
+      const work =
+        request.kind === 'deliver' ? this.#deliver(running, request) : this.#read(running, request);
+      work.then(
+        () => reply({ ok: true }),
+        (error: unknown) => reply(refusal(error)),
+      );
+    });
+  }
+
+  async #deliver({ logs }: Running, request: ClientRequest & { kind: 'deliver' }): Promise<void> {
+    const { history, mutation } = this.#parts;
+    const { key, deliveryKey } = request;
+    const begun = history.begin(key);
+    const result = await logs.write(key, (tx) => deliver(tx, deliveryKey, mutation !== 'no dedupe'));
+    history.acknowledge(begun, deliveryKey, result);
+  }
+
+  async #read({ logs, process }: Running, { key, slowMs }: ClientRequest & { kind: 'read' }): Promise<void> {
+    const { history, world } = this.#parts;
+    const begun = history.begin(key);
+    const result = await logs.read(key, async (mailbox, seq) => {
+      const first = look(mailbox, seq);
+      if (slowMs > 0) await delay(process.clock, slowMs);
+      if (look(mailbox, seq).digest !== first.digest) world.fail(`${key} was changed under a reader`);
+      return first;
+    });
+    history.answer(begun, result);
+  }
+}
+
+function refusal(error: unknown): Answer {
+  if (error instanceof Misdirected)
+    return { ok: false, error: error.name, owner: error.owner?.name, retryAfterMs: error.retryAfterMs };
+  const name = error instanceof Error ? error.name : String(error);
+  return { ok: false, error: name, owner: undefined, retryAfterMs: 50 };
+}
+
+function connected(session: SimSession): Promise<void> {
+  return new Promise((resolve, reject) => {
+    session.onState((state) => {
+      if (state === 'connected') resolve();
+      if (state === 'expired' || state === 'closed')
+        reject(new CoordinationError('session-expired', 'expired'));
+    });
+  });
+}
