@@ -19,6 +19,9 @@ export class MessageMissing extends Error {
   override name = 'MessageMissing';
 }
 
+/** Reads a message's bytes: all, or a range. @throws MessageMissing; StoreUnavailable, BlobNotFound … */
+export type MessageBytes = (range?: ByteRange) => Promise<Uint8Array>;
+
 export class MessageReader {
   readonly #store: LogStore;
   readonly #blobs: BlobStore;
@@ -75,13 +78,20 @@ export class MessageReader {
     }
   }
 
-  /** The message's bytes, or a range of them. @throws MessageMissing; StoreUnavailable, BlobNotFound … */
-  async bytes(key: string, id: Ordinal, message: MessageAdded, range?: ByteRange): Promise<Uint8Array> {
-    const { body } = message;
-    if (body.kind === 'blob') return this.#blobs.get(body.sha256, range);
-    const whole = await this.#store.readBody(key, seqOf(id), body.index);
-    if (!whole) throw new MessageMissing(`entry ${seqOf(id)} has no body ${body.index}`);
-    return range ? whole.subarray(range.offset, range.offset + range.length) : whole;
+  /** The message's bytes, read when they are asked for; a body that lies in the log is read once. */
+  open(key: string, id: Ordinal, { body }: MessageAdded): MessageBytes {
+    if (body.kind === 'blob') return (range) => this.#blobs.get(body.sha256, range);
+    let whole: Promise<Uint8Array> | undefined;
+    return async (range) => {
+      const bytes = await (whole ??= this.#readBody(key, id, body.index));
+      return range ? bytes.subarray(range.offset, range.offset + range.length) : bytes;
+    };
+  }
+
+  async #readBody(key: string, id: Ordinal, index: number): Promise<Uint8Array> {
+    const bytes = await this.#store.readBody(key, seqOf(id), index);
+    if (!bytes) throw new MessageMissing(`entry ${seqOf(id)} has no body ${index}`);
+    return bytes;
   }
 }
 

@@ -1,0 +1,93 @@
+// An app server without its ring: images, logic and API over a log store, as long as the gate lets it.
+import type { Registry } from 'prom-client';
+import type { BlobStore } from '../../common/blobs/blob-store.ts';
+import { systemClock } from '../../common/clock.ts';
+import { listenHttp, type HttpListener } from '../../common/http/server.ts';
+import type { Logger } from '../../common/log.ts';
+import { imageFold } from '../image/fold.ts';
+import { MessageReader } from '../image/message-reader.ts';
+import { entryCodec } from '../log/entry.ts';
+import type { LogStore } from '../log/log-store.ts';
+import type { OwnershipGate } from '../log/user-log-types.ts';
+import { UserLogs } from '../log/user-log.ts';
+import { PasswordVerifier } from '../logic/credentials.ts';
+import { BlobIds } from './blob-ids.ts';
+import { EventStreams } from './event-source.ts';
+import { ActionReader } from './log-changes.ts';
+import { ApiMetrics } from './metrics.ts';
+import { addRoutes } from './routes.ts';
+import type { Logs, Services } from './services.ts';
+
+/** Of the memory for caches, this share is for messages' headers and structure; the rest is for images. */
+const MESSAGES_SHARE = 0.25;
+
+export type ApiServerOptions = {
+  store: LogStore;
+  blobs: BlobStore;
+  gate: OwnershipGate;
+  platformToken: string;
+  logger: Logger;
+  registry: Registry;
+  /** Memory for images and messages. */
+  cacheBytes: number;
+  host: string;
+  /** 0: any free port. */
+  port: number;
+  ready: () => true | string;
+  /** What GET /node tells beside the number of users. */
+  node: () => Record<string, unknown>;
+};
+
+export type ApiServer = {
+  listener: HttpListener;
+  logs: Logs;
+  /** Ends streams and requests, then the logs; the stores stay open. May be called twice. */
+  close(): Promise<void>;
+};
+
+/** @throws the listener's error when the port is taken */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const { store, blobs, gate, logger, registry, platformToken, cacheBytes } = options;
+  const metrics = new ApiMetrics(registry);
+  const messageBytes = Math.floor(cacheBytes * MESSAGES_SHARE);
+  const logs: Logs = new UserLogs({
+    store,
+    codec: entryCodec,
+    fold: imageFold,
+    gate,
+    clock: systemClock,
+    cacheBytes: cacheBytes - messageBytes,
+    logger,
+  });
+  const services: Services = {
+    logs,
+    blobs,
+    messages: new MessageReader({ store, blobs, codec: entryCodec, cacheBytes: messageBytes }),
+    actions: new ActionReader(store, entryCodec),
+    passwords: new PasswordVerifier(),
+    blobIds: new BlobIds(platformToken),
+    metrics,
+    logger,
+    platformToken,
+    node: () => ({ ...options.node(), users: logs.stats().open }),
+  };
+  metrics.watchLogs(() => logs.stats());
+  const streams = new EventStreams({ logs, gate, metrics });
+  const listener = await listenHttp({
+    host: options.host,
+    port: options.port,
+    logger,
+    registry,
+    ready: options.ready,
+    routes: (app) => addRoutes(app, services, streams),
+  });
+  return {
+    listener,
+    logs,
+    async close() {
+      streams.close();
+      await listener.close();
+      await logs.close();
+    },
+  };
+}

@@ -1,0 +1,26 @@
+// Bounds of the API; the session object tells clients (RFC 8620 section 2).
+
+export const CORE = 'urn:ietf:params:jmap:core';
+export const MAIL = 'urn:ietf:params:jmap:mail';
+/** Our own: how mail gets in. Services only. */
+export const DELIVERY = 'urn:cellpost:delivery';
+
+/** A request in JSON: a delivery carries up to 64 KiB of body in base64 and the message's headers. */
+export const MAX_REQUEST_BYTES = 10_000_000;
+/** As large as the largest message that the MTA proxy takes, and some. */
+export const MAX_UPLOAD_BYTES = 50_000_000;
+/** Requests, uploads and event streams of one user at once: a browser with some tabs. */
+export const MAX_CONCURRENT_REQUESTS = 8;
+export const MAX_CONCURRENT_UPLOADS = 4;
+export const MAX_EVENT_STREAMS = 32;
+export const MAX_CALLS_IN_REQUEST = 64;
+export const MAX_OBJECTS_IN_GET = 500;
+export const MAX_OBJECTS_IN_SET = 500;
+/** Ids that one query returns. */
+export const MAX_QUERY_LIMIT = 5_000;
+/** Levels of arrays and objects in a request: far deeper than any filter that a person makes. */
+export const MAX_JSON_DEPTH = 64;
+/** Conditions and operators of one filter. */
+export const MAX_FILTER_NODES = 100;
+
+export const COLLATIONS = ['i;ascii-casemap', 'i;unicode-casemap'] as const;

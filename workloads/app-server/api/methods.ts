@@ -1,0 +1,34 @@
+// All JMAP methods, by name.
+import type { Method } from './method.ts';
+import { coreEcho } from './methods/core-echo.ts';
+import { deliveryDeliver } from './methods/delivery-deliver.ts';
+import { emailChanges } from './methods/email-changes.ts';
+import { emailGet } from './methods/email-get.ts';
+import { emailQuery } from './methods/email-query.ts';
+import { emailSet } from './methods/email-set.ts';
+import { mailboxChanges } from './methods/mailbox-changes.ts';
+import { mailboxGet } from './methods/mailbox-get.ts';
+import { mailboxQuery } from './methods/mailbox-query.ts';
+import { mailboxSet } from './methods/mailbox-set.ts';
+import { emailQueryChanges, mailboxQueryChanges } from './methods/query-changes.ts';
+import { threadChanges } from './methods/thread-changes.ts';
+import { threadGet } from './methods/thread-get.ts';
+
+export const methods: ReadonlyMap<string, Method> = new Map(
+  [
+    coreEcho,
+    mailboxGet,
+    mailboxChanges,
+    mailboxQuery,
+    mailboxQueryChanges,
+    mailboxSet,
+    threadGet,
+    threadChanges,
+    emailGet,
+    emailChanges,
+    emailQuery,
+    emailQueryChanges,
+    emailSet,
+    deliveryDeliver,
+  ].map((method) => [method.name, method]),
+);

@@ -1,0 +1,27 @@
+// What the API works with: opened by main.ts, or by a test.
+import type { BlobStore } from '../../common/blobs/blob-store.ts';
+import type { Logger } from '../../common/log.ts';
+import type { Image } from '../image/model.ts';
+import type { Action } from '../log/actions.ts';
+import type { MessageReader } from '../image/message-reader.ts';
+import type { UserLogs } from '../log/user-log.ts';
+import type { PasswordVerifier } from '../logic/credentials.ts';
+import type { BlobIds } from './blob-ids.ts';
+import type { ActionReader } from './log-changes.ts';
+import type { ApiMetrics } from './metrics.ts';
+
+export type Logs = UserLogs<Image, Action>;
+
+export type Services = {
+  logs: Logs;
+  blobs: BlobStore;
+  messages: MessageReader;
+  actions: ActionReader;
+  passwords: PasswordVerifier;
+  blobIds: BlobIds;
+  metrics: ApiMetrics;
+  logger: Logger;
+  platformToken: string;
+  /** What GET /node tells. */
+  node: () => Record<string, unknown>;
+};

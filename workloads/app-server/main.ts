@@ -1,0 +1,115 @@
+// An app server: the sole entry to the data of the users that its cell's ring gives it.
+import { randomBytes } from 'node:crypto';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { z } from 'zod';
+import { openBlobStore } from '../common/blobs/open-blob-store.ts';
+import { systemClock } from '../common/clock.ts';
+import {
+  commonVariables,
+  port,
+  positiveInteger,
+  readEnvironment,
+  type Environment,
+} from '../common/config/env.ts';
+import { openCoordination } from '../common/coordination/open.ts';
+import { createLogger } from '../common/log.ts';
+import { DEFAULT_TOKENS } from '../common/ring/ring.ts';
+import { startApiServer, type ApiServer } from './api/api-server.ts';
+import { openLogStore } from './log/open-log-store.ts';
+import { Membership } from './ring/membership.ts';
+import type { RingIdentity } from './ring/ring-session.ts';
+
+const DEFAULT_PORT = 8081;
+/** More tokens make a ring that nobody can look up quickly, and no better spread. */
+const MAX_TOKENS = 1024;
+const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
+const DEFAULT_SESSION_TIMEOUT_MS = 2_000;
+
+const variables = z.object({
+  ...commonVariables,
+  CELLPOST_HTTP_PORT: port.default(DEFAULT_PORT),
+  CELLPOST_CELL: z.string().min(1),
+  /** The name on the ring: stable over restarts. */
+  CELLPOST_NODE: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,127}$/),
+  CELLPOST_TOKENS: positiveInteger.max(MAX_TOKENS).default(DEFAULT_TOKENS),
+  /** Under which others reach this server; its own listener's URL unless told. */
+  CELLPOST_ADVERTISED_URL: z.url().optional(),
+  CELLPOST_COORDINATION: z
+    .string()
+    .regex(/^(?:zookeeper:\/\/|local:\/)/, 'is neither zookeeper://… nor local:/…'),
+  CELLPOST_SESSION_TIMEOUT_MS: positiveInteger.default(DEFAULT_SESSION_TIMEOUT_MS),
+  CELLPOST_LOG_STORE: z.string().min(1),
+  CELLPOST_BLOB_STORE: z.string().min(1),
+  CELLPOST_CACHE_BYTES: positiveInteger.default(DEFAULT_CACHE_BYTES),
+});
+
+/**
+ * Resolves when the listener is open; /readyz tells when it serves.
+ * @throws ConfigError; the listener's error when the port is taken
+ */
+export async function start(env: Environment): Promise<{ url: string; close(): Promise<void> }> {
+  const config = readEnvironment(variables, env);
+  const { CELLPOST_CELL: cell, CELLPOST_NODE: node, CELLPOST_VERSION: version } = config;
+  const logger = createLogger('app-server', config.CELLPOST_LOG_LEVEL, { cell, node, version });
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  await using resources = new AsyncDisposableStack();
+  const store = await openLogStore(config.CELLPOST_LOG_STORE, { logger });
+  resources.defer(() => store.close());
+  const blobs = await openBlobStore(config.CELLPOST_BLOB_STORE, env);
+  resources.defer(() => blobs.close());
+
+  // Its URL is known once the listener is open, and read when it joins.
+  const identity: RingIdentity = {
+    name: node,
+    url: '',
+    tokens: config.CELLPOST_TOKENS,
+    version,
+    pid: process.pid,
+  };
+  let api: ApiServer | undefined;
+  const membership = new Membership({
+    clock: systemClock,
+    identity,
+    instance: randomBytes(6).toString('hex'),
+    openSession: (signal) =>
+      openCoordination(config.CELLPOST_COORDINATION, {
+        timeoutMs: config.CELLPOST_SESSION_TIMEOUT_MS,
+        logger,
+        signal,
+      }),
+    release: async (predicate) => api?.logs.release(predicate),
+    logger,
+  });
+  api = await startApiServer({
+    store,
+    blobs,
+    gate: membership,
+    platformToken: config.CELLPOST_PLATFORM_TOKEN,
+    logger,
+    registry,
+    cacheBytes: config.CELLPOST_CACHE_BYTES,
+    host: config.CELLPOST_HTTP_HOST,
+    port: config.CELLPOST_HTTP_PORT,
+    ready: () => (membership.isReady() ? true : `the ring says: ${membership.state}`),
+    node: () => ({
+      cell,
+      node,
+      state: membership.state,
+      ready: membership.isReady(),
+      ringVersion: membership.ringVersion,
+      url: identity.url,
+      version,
+      pid: process.pid,
+    }),
+  });
+  resources.defer(() => api.close());
+  identity.url = config.CELLPOST_ADVERTISED_URL ?? api.listener.url;
+  void membership.join();
+  resources.defer(() => membership.leave());
+  logger.info({ url: api.listener.url, advertised: identity.url }, 'the app server listens');
+
+  const open = resources.move();
+  let closing: Promise<void> | undefined;
+  return { url: api.listener.url, close: () => (closing ??= open.disposeAsync()) };
+}
