@@ -207,14 +207,14 @@ test('content and commands may come in one packet or byte by byte', async () => 
 test('BDAT takes chunks, zero bytes and pipelined commands after them; misuse is told', async () => {
   const smtp = await client();
   await smtp.begin('alice@x.test');
-  assert.match(await smtp.command('BDAT 6\r\na\r\n.\r'), /^250/);
+  assert.match(await smtp.command('BDAT 6\r\na\r\n.'), /^250/);
   assert.match(await smtp.command('DATA'), /^503/);
   assert.match(await smtp.command('RCPT TO:<bob@x.test>'), /^503/);
-  smtp.send('BDAT 1\r\n\nBDAT 0 LAST\r\n');
+  smtp.send('BDAT 2\r\n\r\nBDAT 0 LAST\r\n');
   assert.match(await smtp.reply(), /^250/);
   assert.match(await smtp.reply(), /^250/);
-  assert.equal(stored[0]?.content, 'a\r\n.\r\n\n'.slice(0, 6) + '\n'.slice(1));
-  assert.match(await smtp.command('BDAT 3\r\nabc'), /^503/);
+  assert.equal(stored[0]?.content, 'a\r\n.\r\n\r\n');
+  assert.match(await smtp.command('BDAT 5\r\nabc'), /^503/);
   assert.match(await smtp.command('BDAT many'), /^421/);
   assert.equal(await smtp.reply(), '');
 });
@@ -239,8 +239,8 @@ test('50 MB into a small limit is cut off, and the server lives', async () => {
   await smtp.command('DATA');
   const line = Buffer.alloc(1_000_000, `${'x'.repeat(98)}\r\n`);
   for (let i = 0; i < 50 && !smtp.socket.destroyed && smtp.socket.writable; i++) {
-    if (!smtp.socket.write(line))
-      await Promise.race([once(smtp.socket, 'drain'), once(smtp.socket, 'close')]);
+    // It may be cut off at any time.
+    if (!smtp.socket.write(line)) await once(smtp.socket, 'drain').catch(() => undefined);
   }
   assert.deepEqual(stored, []);
   const next = new TestClient(listener.port);
