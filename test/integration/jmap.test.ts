@@ -37,7 +37,7 @@ for (const storeKind of ['memory', 'sqlite'] as const)
       );
       assert.deepEqual(query?.[1].ids, [delivered.emailId]);
       assert.equal(query?.[1].total, 1);
-      const [email] = get?.[1].list as Json[];
+      const email = (get?.[1].list as Json[] | undefined)?.[0];
       assert.equal(email.subject, 'First');
       assert.deepEqual(email.from, [{ name: 'Carol', email: 'carol@example.org' }]);
       assert.deepEqual(email.mailboxIds, { [inbox]: true });

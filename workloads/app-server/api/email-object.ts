@@ -1,6 +1,7 @@
 // An email as JMAP's Email object (RFC 8621 section 4.1), as far as it is wanted.
 import { selectBodies, type Bodies } from '../../common/mime/bodies.ts';
 import { splitHeaders, type HeaderField } from '../../common/mime/header-fields.ts';
+import { MAX_SUBJECT_CHARS, MAX_SUMMARY_ITEMS } from '../../common/mime/header-summary.ts';
 import type { Part } from '../../common/mime/message.ts';
 import { emailId, mailboxId, threadId, type Ordinal } from '../image/ids.ts';
 import type { MessageBytes } from '../image/message-reader.ts';
@@ -9,7 +10,7 @@ import type { MessageAdded } from '../log/actions.ts';
 import { messageBlobId } from './blob-ids.ts';
 import { bodyValues, leaves, partObject, type ValueBudget } from './email-parts.ts';
 import { SUMMARY_PROPERTIES, type EmailWanted } from './email-properties.ts';
-import { headerList, headerValue } from './header-property.ts';
+import { headerList, headerValue, parseHeaderProperty } from './header-property.ts';
 
 /** What a client may want of texts (RFC 8621 section 4.2). */
 export type FetchOptions = {
@@ -39,6 +40,15 @@ function utcDate(timeMs: number): string {
   return new Date(timeMs).toISOString().replace('.000Z', 'Z');
 }
 
+const summaryNames = Object.keys(SUMMARY_PROPERTIES) as (keyof typeof SUMMARY_PROPERTIES)[];
+
+/** The log keeps of long headers only the beginning (or the newest ids); such a value is read from the header itself. */
+function mayBeCut(value: readonly unknown[] | string | null): boolean {
+  return (
+    value !== null && value.length >= (typeof value === 'string' ? MAX_SUBJECT_CHARS : MAX_SUMMARY_ITEMS)
+  );
+}
+
 /** What only the message tells. */
 export async function messageProperties(
   email: Ordinal,
@@ -54,7 +64,13 @@ export async function messageProperties(
   const readFields = async (): Promise<HeaderField[]> =>
     (fields ??= splitHeaders(await bytes({ offset: 0, length: message.headerBytes })));
 
-  for (const name of SUMMARY_PROPERTIES) if (properties.has(name)) object[name] = message.headers[name];
+  for (const name of summaryNames) {
+    if (!properties.has(name)) continue;
+    const value = message.headers[name];
+    object[name] = mayBeCut(value)
+      ? headerValue(await readFields(), parseHeaderProperty(SUMMARY_PROPERTIES[name]))
+      : value;
+  }
   if (properties.has('preview')) object.preview = message.preview;
   if (properties.has('headers')) object.headers = headerList(await readFields());
   for (const header of wanted.headers) object[header.property] = headerValue(await readFields(), header);

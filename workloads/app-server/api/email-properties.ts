@@ -12,22 +12,28 @@ const FROM_IMAGE = new Set([
   'receivedAt',
   'hasAttachment',
 ]);
-/** The convenience forms of headers (section 4.1.3). */
-export const SUMMARY_PROPERTIES = [
-  'messageId',
-  'inReplyTo',
-  'references',
-  'sender',
-  'from',
-  'to',
-  'cc',
-  'bcc',
-  'replyTo',
-  'subject',
-  'sentAt',
-] as const;
+/** The convenience properties (section 4.1.3), each with the header property that it is the same as. */
+export const SUMMARY_PROPERTIES = {
+  messageId: 'header:Message-ID:asMessageIds',
+  inReplyTo: 'header:In-Reply-To:asMessageIds',
+  references: 'header:References:asMessageIds',
+  sender: 'header:Sender:asAddresses',
+  from: 'header:From:asAddresses',
+  to: 'header:To:asAddresses',
+  cc: 'header:Cc:asAddresses',
+  bcc: 'header:Bcc:asAddresses',
+  replyTo: 'header:Reply-To:asAddresses',
+  subject: 'header:Subject:asText',
+  sentAt: 'header:Date:asDate',
+} as const;
 const BODY_LISTS = ['textBody', 'htmlBody', 'attachments'];
-const DEFAULT_PROPERTIES = [...FROM_IMAGE, ...SUMMARY_PROPERTIES, 'preview', 'bodyValues', ...BODY_LISTS];
+const DEFAULT_PROPERTIES = [
+  ...FROM_IMAGE,
+  ...Object.keys(SUMMARY_PROPERTIES),
+  'preview',
+  'bodyValues',
+  ...BODY_LISTS,
+];
 const PROPERTIES = new Set([...DEFAULT_PROPERTIES, 'headers', 'bodyStructure']);
 
 const DEFAULT_PART_PROPERTIES = [

@@ -1,4 +1,5 @@
 // What all /set methods do alike (RFC 8620 section 5.3).
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { stateString, type Ordinal } from '../image/ids.ts';
 import type { SetError } from '../logic/set-error.ts';
@@ -62,6 +63,19 @@ export class SetOutcome {
 
 function orNull(map: ReadonlyMap<string, unknown>): Record<string, unknown> | null {
   return map.size > 0 ? Object.fromEntries(map) : null;
+}
+
+/** A client may send a whole object back: what is as it was is no change (RFC 8620 section 5.3). */
+export function withoutUnchanged(
+  patch: Record<string, unknown>,
+  current: Record<string, unknown> | undefined,
+): Record<string, unknown> {
+  if (!current) return patch;
+  return Object.fromEntries(
+    Object.entries(patch).filter(
+      ([name, value]) => !(Object.hasOwn(current, name) && isDeepStrictEqual(value, current[name])),
+    ),
+  );
 }
 
 /** Resolves `#creationId`; one that stands for nothing stays as it is, and is found by nobody. */

@@ -75,7 +75,8 @@ function patchSet(
   }
   for (const [path, wanted] of Object.entries(patch)) {
     if (!path.startsWith(`${name}/`)) continue;
-    const item = toItem(unescape(path.slice(name.length + 1)));
+    const token = path.slice(name.length + 1);
+    const item = token.includes('/') ? undefined : toItem(unescape(token));
     // A path below one that is set as a whole is ambiguous (RFC 8620 section 5.3).
     if (whole || item === undefined || (wanted !== true && wanted !== null)) bad.push(path);
     else if (wanted) items.add(item);

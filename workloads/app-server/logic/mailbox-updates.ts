@@ -67,6 +67,7 @@ export function changeMailbox(
   if (!mailbox) return NOT_FOUND;
   const problem = check(image, mailbox, wanted);
   if (problem) return problem;
+  if (Object.values(wanted).every((value) => value === undefined)) return undefined;
   tx.add({
     type: 'mailboxUpdated',
     mailboxId: id,

@@ -1,11 +1,12 @@
 // Email/set (RFC 8621 section 4.6): keywords, mailboxes, the end. Emails come by delivery, so none is created here.
 import { z } from 'zod';
 import type { Ordinal } from '../../image/ids.ts';
-import { destroyEmail, updateEmail, type PatchObject } from '../../logic/email-updates.ts';
+import { destroyEmail, findEmail, updateEmail, type PatchObject } from '../../logic/email-updates.ts';
 import type { Call } from '../call.ts';
+import { imageProperties } from '../email-object.ts';
 import { MAIL } from '../limits.ts';
 import { accountMethod } from '../method.ts';
-import { assertSetSize, assertState, resolved, setArgs, SetOutcome } from '../set.ts';
+import { assertSetSize, assertState, resolved, setArgs, SetOutcome, withoutUnchanged } from '../set.ts';
 
 /** Mailboxes may be named by the creation ids of an earlier Mailbox/set of the same request. */
 function resolveMailboxes(call: Call, patch: PatchObject): PatchObject {
@@ -37,9 +38,11 @@ export const emailSet = accountMethod({
       const destroy = new Set((args.destroy ?? []).map((id) => resolved(call, id)));
       for (const [reference, patch] of Object.entries(args.update ?? {})) {
         const id = resolved(call, reference);
+        const email = findEmail(image, id);
+        const changes = withoutUnchanged(patch, email && imageProperties(email));
         const problem = destroy.has(id)
           ? { type: 'willDestroy' }
-          : updateEmail(tx, image, id, resolveMailboxes(call, patch));
+          : updateEmail(tx, image, id, resolveMailboxes(call, changes));
         if (problem) outcome.notUpdated.set(id, problem);
         else outcome.updated.set(id, null);
       }

@@ -12,9 +12,10 @@ import {
 import { invalidProperties, type SetError } from '../../logic/set-error.ts';
 import type { Call } from '../call.ts';
 import { MAIL } from '../limits.ts';
+import { mailboxObject } from '../mailbox-object.ts';
 import { accountMethod } from '../method.ts';
 import { idOrCreation } from '../schemas.ts';
-import { assertSetSize, assertState, resolved, setArgs, SetOutcome } from '../set.ts';
+import { assertSetSize, assertState, resolved, setArgs, SetOutcome, withoutUnchanged } from '../set.ts';
 
 const propertiesSchema = z.strictObject({
   name: z.string().optional(),
@@ -85,7 +86,9 @@ export const mailboxSet = accountMethod({
       }
       for (const [reference, value] of Object.entries(args.update ?? {})) {
         const id = resolved(call, reference);
-        const wanted = parseProperties(value, call);
+        const mailbox = findMailbox(image, id);
+        const patch = withoutUnchanged(value, mailbox && mailboxObject(mailbox));
+        const wanted = parseProperties(patch, call);
         const problem = isSetError(wanted) ? wanted : changeMailbox(tx, image, id, wanted);
         if (problem) outcome.notUpdated.set(id, problem);
         else outcome.updated.set(id, null);
