@@ -1,9 +1,10 @@
 // Conditions and sentences of a status, and writing them only when they changed.
+import type { Observed } from './observe.ts';
 import { covers } from './runtime/covers.ts';
 import type { StepReport } from './runtime/steps.ts';
 import { typeOf, type KubeObject } from './runtime/resources.ts';
 import type { WatchCache } from './runtime/watch-cache.ts';
-import type { CommonStatus, Condition } from './types.ts';
+import type { CommonStatus, Condition, RoleStatus } from './types.ts';
 import type { World } from './world.ts';
 
 export type ConditionNow = Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>;
@@ -25,11 +26,42 @@ export function mergeConditions(
   });
 }
 
-/** The first step that is not done says what is next and what holds it up. */
-export function nextOf(reports: StepReport<string>[]): { nextAction: string; blockedBy: string } {
+export type OpenWork = { nextAction: string; blockedBy: string };
+export type RoleProgress = { title: string; seen: Observed; wanted: number };
+
+/** What is next and what holds it up: the first step that is not done, else the first role that has not all its pods. */
+export function openWork(reports: StepReport<string>[], roles: RoleProgress[]): OpenWork {
   const open = reports.find(({ outcome }) => outcome !== 'done');
-  return { nextAction: open?.title ?? '', blockedBy: open?.message ?? '' };
+  if (open) return { nextAction: open.title, blockedBy: open.message };
+  for (const { title, seen, wanted } of roles) {
+    if (seen.ready !== wanted) {
+      return { nextAction: title, blockedBy: `${wanted} pods must be ready; ${seen.ready} are.` };
+    }
+    if (!seen.upToDate) return { nextAction: title, blockedBy: 'Not all pods run what the spec says yet.' };
+  }
+  return { nextAction: '', blockedBy: '' };
 }
+
+/** The state of things in a sentence. */
+export function phaseOf(
+  ready: ConditionNow,
+  degraded: ConditionNow,
+  open: OpenWork,
+  refusal: string | undefined,
+): string {
+  if (refusal !== undefined) return `Deletion waits: ${refusal}`;
+  const serves = ready.status === 'True';
+  if (degraded.status === 'True')
+    return `${serves ? 'Serving' : 'Not serving'}, with trouble: ${degraded.message}`;
+  if (open.nextAction !== '') return `${serves ? 'Serving. ' : ''}${open.nextAction}: ${open.blockedBy}`;
+  return serves ? 'Serving' : ready.message;
+}
+
+export const countsOf = ({ replicas, ready, summary }: RoleStatus): RoleStatus => ({
+  replicas,
+  ready,
+  summary,
+});
 
 /** Why what serves is less than it should be: failed steps and pods that won't run. Empty when nothing is. */
 export function troublesOf(reports: StepReport<string>[], pods: string[]): string[] {
@@ -51,7 +83,7 @@ export function degradedCondition(troubles: string[]): ConditionNow {
       };
 }
 
-export function progressingCondition(open: { nextAction: string; blockedBy: string }): ConditionNow {
+export function progressingCondition(open: OpenWork): ConditionNow {
   return open.nextAction === ''
     ? { type: 'Progressing', status: 'False', reason: 'Settled', message: 'Everything is as the spec says.' }
     : {

@@ -1,4 +1,5 @@
 // All that the builders of a cell's objects need to know besides its spec: a pure function of what was observed.
+import { blobStoreUrl } from '../blob-store-url.ts';
 import { ownerOf, type Owner } from '../resources/owner.ts';
 import { credentialsName, imageAt } from '../resources/service-pod.ts';
 import type { Settings } from '../settings.ts';
@@ -18,11 +19,6 @@ export type CellContext = {
 export function platformOf(cell: Cell): { name: string; namespace: string } {
   const { name, namespace } = cell.spec.platform;
   return { name, namespace: namespace ?? cell.metadata.namespace ?? '' };
-}
-
-export function blobStoreUrl({ s3 }: Platform['spec']['blobStore']): string {
-  const query = new URLSearchParams({ endpoint: s3.endpoint, region: s3.region });
-  return `s3://${s3.bucket}?${query}`;
 }
 
 export function cellContext(cell: Cell, platform: Platform, settings: Settings): CellContext {

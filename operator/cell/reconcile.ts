@@ -1,10 +1,11 @@
 // Brings one cell from what is to what its spec says.
 import { addFinalizer, removeFinalizer } from '../finalizer.ts';
+import { valuesOf } from '../platform/credentials.ts';
 import { ownerOf } from '../resources/owner.ts';
 import { credentialsName } from '../resources/service-pod.ts';
 import type { ReconcileResult } from '../runtime/controller.ts';
 import { splitKey } from '../runtime/resources.ts';
-import { runSteps, type StepReport } from '../runtime/steps.ts';
+import { runSteps, throwFailures, type StepReport } from '../runtime/steps.ts';
 import { writeStatus } from '../status.ts';
 import type { Cell, Platform } from '../types.ts';
 import { messageOf, type World } from '../world.ts';
@@ -58,13 +59,7 @@ async function bringUp(world: World, cell: Cell, deletion?: Deletion): Promise<R
   });
   await writeStatus(world, world.caches.cells, cell, status);
   await tellOfChanges(world.events, cell, status);
-  const failed = reports.filter(({ outcome }) => outcome === 'failed');
-  if (failed.length > 0) {
-    throw new AggregateError(
-      failed.map(({ error }) => error),
-      failed.map(({ title, message }) => `${title}: ${message}`).join(' '),
-    );
-  }
+  throwFailures(reports);
   const waits = deletion !== undefined || reports.some(({ outcome }) => outcome === 'waiting');
   return waits ? { againInMs: LOOK_AGAIN_MS } : {};
 }
@@ -100,9 +95,7 @@ function platformReady(world: World, cell: Cell): ReadyPlatform | string {
   if (!platform) return `There must be a Platform ${at.name} in namespace ${at.namespace}.`;
   const secret = world.caches.secrets.get(at.namespace, credentialsName(at));
   if (!secret?.data) return `Platform ${at.name} must have made its credentials.`;
-  const credentials = Object.fromEntries(
-    Object.entries(secret.data).map(([name, value]) => [name, Buffer.from(value, 'base64').toString()]),
-  );
+  const credentials = valuesOf(secret);
   return { platform, credentials };
 }
 

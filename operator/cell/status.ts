@@ -3,14 +3,16 @@ import { selectorOf, type Owner } from '../resources/owner.ts';
 import { versionOf } from '../resources/service-pod.ts';
 import type { StepReport } from '../runtime/steps.ts';
 import {
+  countsOf,
   degradedCondition,
   mergeConditions,
-  nextOf,
+  openWork,
+  phaseOf,
   progressingCondition,
   troublesOf,
   type ConditionNow,
 } from '../status.ts';
-import type { Cell, CellStatus, RoleStatus } from '../types.ts';
+import type { Cell, CellStatus } from '../types.ts';
 import type { CellObservation } from './observation.ts';
 import type { CellStepName, Marks } from './steps.ts';
 
@@ -35,7 +37,15 @@ export function cellStatus(input: StatusInput): CellStatus {
   const ready = readyCondition(input);
   const open = input.deletion
     ? { nextAction: 'Delete the cell', blockedBy: input.deletion.message }
-    : openWork(input);
+    : openWork(input.reports, [
+        { title: 'Complete ZooKeeper', seen: observed.zookeeper, wanted: cell.spec.zookeeper.replicas },
+        { title: 'Complete HBase', seen: observed.hbase, wanted: 1 },
+        {
+          title: 'Complete the app servers',
+          seen: observed.appServers,
+          wanted: cell.spec.appServers.replicas,
+        },
+      ]);
   const degraded = degradedCondition(troublesOf(input.reports, observed.podTroubles));
   const conditions: ConditionNow[] = [
     ready,
@@ -56,19 +66,17 @@ export function cellStatus(input: StatusInput): CellStatus {
     .join(',');
   return {
     observedGeneration: generation,
-    phase: phaseOf(input, ready, degraded, open),
+    phase: phaseOf(ready, degraded, open, input.deletion?.message),
     nextAction: open.nextAction,
     blockedBy: open.blockedBy,
     ...(version !== undefined && { version }),
-    zookeeper: { ...counts(observed.zookeeper), ...(marks.formedAt && { formedAt: marks.formedAt }) },
-    hbase: { ...counts(observed.hbase), ...(marks.schema && { schema: marks.schema }) },
-    appServers: { ...counts(observed.appServers), selector },
+    zookeeper: { ...countsOf(observed.zookeeper), ...(marks.formedAt && { formedAt: marks.formedAt }) },
+    hbase: { ...countsOf(observed.hbase), ...(marks.schema && { schema: marks.schema }) },
+    appServers: { ...countsOf(observed.appServers), selector },
     ...(marks.discovery && { discovery: marks.discovery }),
     conditions: mergeConditions(cell.status?.conditions, conditions, generation, now),
   };
 }
-
-const counts = ({ replicas, ready, summary }: RoleStatus): RoleStatus => ({ replicas, ready, summary });
 
 /** Ready: users of this cell are served. */
 function readyCondition({ reports, marks, observed, cell }: StatusInput): ConditionNow {
@@ -92,39 +100,6 @@ function readyCondition({ reports, marks, observed, cell }: StatusInput): Condit
     reason: 'Serving',
     message: `${observed.appServers.ready} app servers serve.`,
   };
-}
-
-/** The first step that is not done; when all are, the first role that has not all its pods. */
-function openWork({ reports, observed, cell }: StatusInput): { nextAction: string; blockedBy: string } {
-  const next = nextOf(reports);
-  if (next.nextAction !== '') return next;
-  const roles = [
-    { title: 'Complete ZooKeeper', seen: observed.zookeeper, wanted: cell.spec.zookeeper.replicas },
-    { title: 'Complete HBase', seen: observed.hbase, wanted: 1 },
-    { title: 'Complete the app servers', seen: observed.appServers, wanted: cell.spec.appServers.replicas },
-  ];
-  for (const { title, seen, wanted } of roles) {
-    if (seen.ready !== wanted) {
-      return { nextAction: title, blockedBy: `${wanted} pods must be ready; ${seen.ready} are.` };
-    }
-    if (!seen.upToDate) return { nextAction: title, blockedBy: 'Not all pods run what the spec says yet.' };
-  }
-  return next;
-}
-
-function phaseOf(
-  input: StatusInput,
-  ready: ConditionNow,
-  degraded: ConditionNow,
-  open: { nextAction: string; blockedBy: string },
-): string {
-  if (input.deletion) return `Deletion waits: ${input.deletion.message}`;
-  if (degraded.status === 'True')
-    return `${ready.status === 'True' ? 'Serving' : 'Not serving'}, with trouble: ${degraded.message}`;
-  if (open.nextAction !== '') {
-    return `${ready.status === 'True' ? 'Serving. ' : ''}${open.nextAction}: ${open.blockedBy}`;
-  }
-  return ready.status === 'True' ? 'Serving' : ready.message;
 }
 
 /** The version is told when all app servers run it; until then the one before stands. */

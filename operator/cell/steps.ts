@@ -1,4 +1,5 @@
 // The recipe of a cell: ZooKeeper, HBase, the schema, app servers, discovery.
+import { ensembleGate, type EnsembleMark } from '../ensemble.ts';
 import { roleName } from '../resources/owner.ts';
 import { hashOf } from '../runtime/apply.ts';
 import { DONE, waitFor, type Step } from '../runtime/steps.ts';
@@ -14,8 +15,7 @@ import { LOG_TABLE, hbaseResources, restUrl } from './resources/hbase.ts';
 export type CellStepName = 'zookeeper' | 'hbase' | 'schema' | 'app-servers' | 'discovery';
 
 /** What the steps leave behind, for the status. */
-export type Marks = {
-  formedAt?: string;
+export type Marks = EnsembleMark & {
   schema?: string;
   discovery?: Published;
 };
@@ -59,14 +59,7 @@ export function cellSteps(work: CellWork): Step<CellStepName>[] {
 
 async function startZooKeeper({ world, context, cell, observed, marks, now }: CellWork) {
   await ensureAll(world, cellEnsembleResources(context, cell.spec));
-  const { ready } = observed.zookeeper;
-  const wanted = cell.spec.zookeeper.replicas;
-  if (!marks.formedAt && ready === wanted) marks.formedAt = now.toISOString().replace(/\.\d+Z$/, 'Z');
-  // A new ensemble waits for all its members; one that has been formed serves with a majority.
-  const needed = marks.formedAt ? Math.floor(wanted / 2) + 1 : wanted;
-  return ready >= needed
-    ? DONE
-    : waitFor(`${needed} of ${wanted} ZooKeeper servers must be ready; ${ready} are.`);
+  return ensembleGate(marks, observed.zookeeper.ready, cell.spec.zookeeper.replicas, now);
 }
 
 async function startHbase({ world, context, cell, observed }: CellWork) {

@@ -49,3 +49,13 @@ export async function runSteps<Name extends string>(
   }
   return [...reports.values()];
 }
+
+/** Throws what failed, all of it in one error, so that the key comes again. */
+export function throwFailures(reports: StepReport<string>[]): void {
+  const failed = reports.filter(({ outcome }) => outcome === 'failed');
+  if (failed.length === 0) return;
+  throw new AggregateError(
+    failed.map(({ error }) => error),
+    failed.map(({ title, message }) => `${title}: ${message}`).join(' '),
+  );
+}

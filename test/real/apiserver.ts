@@ -90,7 +90,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
         `--service-account-signing-key-file=${join(home, 'sa.key')}`,
         '--authorization-mode=RBAC',
         `--token-auth-file=${join(home, 'tokens.csv')}`,
-        '--disable-admission-plugins=ServiceAccount',
+        // Both want controllers that only run with `controllers`.
+        ...(options.controllers
+          ? []
+          : ['--disable-admission-plugins=ServiceAccount,StorageObjectInUseProtection']),
         '--profiling=false',
       ]);
     let server = startServer();

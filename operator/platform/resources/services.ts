@@ -1,0 +1,164 @@
+// The stateless services of a platform: discovery, the MTA proxy, web. Each is a Deployment with a Service before it.
+import type { V1ContainerPort, V1EnvVar, V1ServicePort } from '@kubernetes/client-node';
+import {
+  deployment,
+  disruptionBudget,
+  networkPolicy,
+  peer,
+  service,
+  type Peer,
+} from '../../resources/manifests.ts';
+import { childMeta, roleName, selectorOf, serviceHost, type Role } from '../../resources/owner.ts';
+import { podTemplate } from '../../resources/pod.ts';
+import { SERVICE_VOLUMES, credentialsName, serviceContainer } from '../../resources/service-pod.ts';
+import { zookeeperUrl } from '../../resources/zookeeper.ts';
+import { hashOf } from '../../runtime/apply.ts';
+import type { KubeObject } from '../../runtime/resources.ts';
+import type { PlatformSpec, Resources, ServiceType } from '../../types.ts';
+import { DISCOVERY_PORT, type PlatformContext } from '../context.ts';
+
+const SMTP_PORT = 2525;
+const MTA_HTTP_PORT = 8082;
+const WEB_PORT = 8080;
+/** Requests and SMTP sessions in flight may end in this time. */
+const GRACE_SECONDS = 30;
+/** Discovery's place in its ZooKeeper. */
+const CHROOT = '/cellpost';
+
+type ServiceRole = Role & ('discovery' | 'mta-proxy' | 'web');
+type ServiceOptions = {
+  role: ServiceRole;
+  replicas: number;
+  resources: Resources;
+  type: ServiceType;
+  httpPort: number;
+  blobs: boolean;
+  servicePorts: V1ServicePort[];
+  ports?: V1ContainerPort[];
+  /** Who may call it, by port; all the world when nobody is named. */
+  allow: { from?: Peer[]; ports: number[] }[];
+  env: V1EnvVar[];
+};
+
+export function discoveryResources(
+  context: PlatformContext,
+  spec: PlatformSpec,
+  credentials: Record<string, string>,
+): KubeObject[] {
+  const { owner } = context;
+  const coordination = zookeeperUrl(owner, spec.zookeeper.replicas, CHROOT);
+  return serviceResources(context, credentials, {
+    role: 'discovery',
+    ...spec.discovery,
+    type: 'ClusterIP',
+    httpPort: DISCOVERY_PORT,
+    blobs: false,
+    servicePorts: [servicePort('http', DISCOVERY_PORT, DISCOVERY_PORT)],
+    allow: [
+      {
+        from: [
+          { podSelector: { matchLabels: selectorOf(owner, 'mta-proxy') } },
+          { podSelector: { matchLabels: selectorOf(owner, 'web') } },
+          peer(context.operatorNamespace, context.operatorLabels),
+        ],
+        ports: [DISCOVERY_PORT],
+      },
+    ],
+    env: [{ name: 'CELLPOST_COORDINATION', value: coordination }],
+  });
+}
+
+export function mtaProxyResources(
+  context: PlatformContext,
+  spec: PlatformSpec,
+  credentials: Record<string, string>,
+): KubeObject[] {
+  const { hostname, maxMessageBytes, service: door, replicas, resources } = spec.mtaProxy;
+  return serviceResources(context, credentials, {
+    role: 'mta-proxy',
+    replicas,
+    resources,
+    type: door.type,
+    httpPort: MTA_HTTP_PORT,
+    blobs: true,
+    servicePorts: [servicePort('smtp', 25, SMTP_PORT)],
+    ports: [{ name: 'smtp', containerPort: SMTP_PORT, protocol: 'TCP' }],
+    allow: [{ ports: [SMTP_PORT] }],
+    env: [
+      { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },
+      { name: 'CELLPOST_BLOB_STORE', value: context.blobStoreUrl },
+      { name: 'CELLPOST_SMTP_HOST', value: '0.0.0.0' },
+      { name: 'CELLPOST_SMTP_PORT', value: String(SMTP_PORT) },
+      { name: 'CELLPOST_SMTP_HOSTNAME', value: hostname ?? serviceHost(context.owner, 'mta-proxy') },
+      { name: 'CELLPOST_MAX_MESSAGE_BYTES', value: String(maxMessageBytes) },
+    ],
+  });
+}
+
+export function webResources(
+  context: PlatformContext,
+  spec: PlatformSpec,
+  credentials: Record<string, string>,
+): KubeObject[] {
+  const { service: door, replicas, resources } = spec.web;
+  return serviceResources(context, credentials, {
+    role: 'web',
+    replicas,
+    resources,
+    type: door.type,
+    httpPort: WEB_PORT,
+    blobs: false,
+    servicePorts: [servicePort('http', 80, WEB_PORT)],
+    allow: [{ ports: [WEB_PORT] }],
+    env: [{ name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl }],
+  });
+}
+
+function serviceResources(
+  context: PlatformContext,
+  credentials: Record<string, string>,
+  options: ServiceOptions,
+): KubeObject[] {
+  const { owner, images } = context;
+  const { role } = options;
+  const name = roleName(owner, role);
+  const meta = childMeta(owner, name, role);
+  const selector = selectorOf(owner, role);
+  return [
+    service(meta, { type: options.type, selector, ports: options.servicePorts }),
+    disruptionBudget(meta, selector),
+    networkPolicy(meta, selector, options.allow),
+    deployment(meta, {
+      replicas: options.replicas,
+      selector: { matchLabels: selector },
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+      template: podTemplate({
+        owner,
+        role,
+        configHash: hashOf(credentials),
+        terminationGracePeriodSeconds: GRACE_SECONDS,
+        containers: [
+          serviceContainer({
+            workload: role,
+            image: images.cellpost,
+            pullPolicy: images.pullPolicy,
+            resources: options.resources,
+            credentialsSecret: credentialsName(owner),
+            blobs: options.blobs,
+            httpPort: options.httpPort,
+            ...(options.ports && { ports: options.ports }),
+            env: options.env,
+          }),
+        ],
+        volumes: SERVICE_VOLUMES,
+      }),
+    }),
+  ];
+}
+
+const servicePort = (name: string, port: number, targetPort: number): V1ServicePort => ({
+  name,
+  port,
+  targetPort,
+  protocol: 'TCP',
+});

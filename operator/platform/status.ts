@@ -1,0 +1,80 @@
+// What a platform's status says: pure functions of what was seen and done.
+import type { Observed } from '../observe.ts';
+import type { StepReport } from '../runtime/steps.ts';
+import {
+  countsOf,
+  degradedCondition,
+  mergeConditions,
+  openWork,
+  phaseOf,
+  progressingCondition,
+  troublesOf,
+  type ConditionNow,
+  type RoleProgress,
+} from '../status.ts';
+import type { Platform, PlatformStatus } from '../types.ts';
+
+export type PlatformObservation = {
+  zookeeper: Observed;
+  discovery: Observed;
+  mtaProxy: Observed;
+  web: Observed;
+  podTroubles: string[];
+};
+
+export type PlatformStatusInput = {
+  platform: Platform;
+  observed: PlatformObservation;
+  reports: StepReport<string>[];
+  formedAt: string | undefined;
+  discoveryUrl: string;
+  /** Why a deletion does not go on. */
+  refusal: string | undefined;
+  now: Date;
+};
+
+export function platformStatus(input: PlatformStatusInput): PlatformStatus {
+  const { platform, observed, reports, refusal, now } = input;
+  const generation = platform.metadata.generation ?? 0;
+  const open =
+    refusal === undefined
+      ? openWork(reports, rolesOf(input))
+      : { nextAction: 'Delete the platform', blockedBy: refusal };
+  const closed = reports.find(({ outcome }) => outcome !== 'done');
+  const ready: ConditionNow = closed
+    ? { type: 'Ready', status: 'False', reason: 'NotServing', message: `${closed.title}: ${closed.message}` }
+    : { type: 'Ready', status: 'True', reason: 'Serving', message: 'Discovery and the doors serve.' };
+  const degraded = degradedCondition(troublesOf(reports, observed.podTroubles));
+  const conditions: ConditionNow[] = [
+    ready,
+    progressingCondition(open),
+    degraded,
+    ...(refusal === undefined
+      ? []
+      : [{ type: 'Deleting', status: 'False' as const, reason: 'HasCells', message: refusal }]),
+  ];
+  return {
+    observedGeneration: generation,
+    phase: phaseOf(ready, degraded, open, refusal),
+    nextAction: open.nextAction,
+    blockedBy: open.blockedBy,
+    discoveryUrl: input.discoveryUrl,
+    zookeeper: {
+      ...countsOf(observed.zookeeper),
+      ...(input.formedAt !== undefined && { formedAt: input.formedAt }),
+    },
+    discovery: countsOf(observed.discovery),
+    mtaProxy: countsOf(observed.mtaProxy),
+    web: countsOf(observed.web),
+    conditions: mergeConditions(platform.status?.conditions, conditions, generation, now),
+  };
+}
+
+function rolesOf({ observed, platform: { spec } }: PlatformStatusInput): RoleProgress[] {
+  return [
+    { title: 'Complete ZooKeeper', seen: observed.zookeeper, wanted: spec.zookeeper.replicas },
+    { title: 'Complete discovery', seen: observed.discovery, wanted: spec.discovery.replicas },
+    { title: 'Complete the MTA proxy', seen: observed.mtaProxy, wanted: spec.mtaProxy.replicas },
+    { title: 'Complete web', seen: observed.web, wanted: spec.web.replicas },
+  ];
+}

@@ -1,0 +1,466 @@
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:http';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { discoveryAdmin } from '../../operator/outside/discovery.ts';
+import { start, type RunningOperator } from '../../operator/main.ts';
+import type { Cell } from '../../operator/types.ts';
+import { startApiServer, type ApiServer } from '../real/apiserver.ts';
+import { until } from '../support/wait.ts';
+
+// The API server is real; there is no node, so the tests say themselves when pods are ready, and stand in for discovery
+// and HBase, which the cluster suite has for real.
+const DEADLINE_MS = 60_000;
+
+let server: ApiServer;
+let operator: RunningOperator;
+let discovery: Discovery;
+const schemas: { restUrl: string; table: string; regions: number }[] = [];
+
+type Discovery = {
+  url: string;
+  cells: Map<string, { state: string; coordination: string }>;
+  buckets: number;
+  close(): void;
+};
+
+async function standInForDiscovery(): Promise<Discovery> {
+  const cells = new Map<string, { state: string; coordination: string }>();
+  const state = { buckets: 0 };
+  const http: Server = createServer((request, response) => {
+    const url = new URL(request.url ?? '', 'http://x');
+    const name = url.pathname.split('/').at(-1) ?? '';
+    let body = '';
+    request.on('data', (chunk) => (body += chunk));
+    request.on('end', () => {
+      const record = cells.get(name);
+      const answer = (status: number, value: unknown): void => {
+        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+      };
+      if (request.method === 'PUT') {
+        cells.set(name, JSON.parse(body));
+        answer(200, {});
+      } else if (request.method === 'DELETE') {
+        if (state.buckets > 0 && url.searchParams.get('withData') !== 'true')
+          answer(409, { detail: 'In use.' });
+        else answer(cells.delete(name) ? 200 : 404, {});
+      } else if (record) answer(200, { name, ...record, buckets: state.buckets });
+      else answer(404, {});
+    });
+  });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  const address = http.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    cells,
+    get buckets() {
+      return state.buckets;
+    },
+    set buckets(count) {
+      state.buckets = count;
+    },
+    close: () => http.close(),
+  };
+}
+
+const startOperator = (identity = 'test'): Promise<RunningOperator> =>
+  start(
+    {
+      KUBECONFIG: server.kubeconfig,
+      CELLPOST_HTTP_PORT: '0',
+      CELLPOST_LOG_LEVEL: process.env.CELLPOST_LOG_LEVEL ?? 'silent',
+      CELLPOST_OPERATOR_NAMESPACE: 'default',
+      CELLPOST_OPERATOR_IDENTITY: identity,
+      CELLPOST_IMAGE: 'localhost/cellpost:1.0',
+      CELLPOST_HBASE_IMAGE: 'localhost/hbase:1.0',
+    },
+    {
+      discovery: (_url, token) => discoveryAdmin(discovery.url, token),
+      async ensureSchema(restUrl, options) {
+        schemas.push({ restUrl, ...options });
+      },
+    },
+  );
+
+before(async () => {
+  server = await startApiServer();
+  await server.kubectl(['apply', '-f', 'crds/']);
+  await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+  discovery = await standInForDiscovery();
+});
+
+after(async () => {
+  discovery?.close();
+  await server?.close();
+});
+
+beforeEach(async () => {
+  schemas.length = 0;
+  discovery.cells.clear();
+  discovery.buckets = 0;
+  operator = await startOperator();
+});
+
+afterEach(async () => {
+  await operator.close();
+});
+
+async function json<T>(...args: string[]): Promise<T> {
+  return JSON.parse(await server.kubectl([...args, '-o', 'json'])) as T;
+}
+
+const exists = (kind: string, name: string): Promise<boolean> =>
+  server.kubectl(['get', kind, name, '--ignore-not-found', '-o', 'name']).then((text) => text !== '');
+
+const waitFor = <T>(what: string, ask: () => Promise<T | undefined | false>): Promise<T> =>
+  until(ask, { timeoutMs: DEADLINE_MS, what });
+
+const waitForExisting = (kind: string, name: string): Promise<boolean> =>
+  waitFor(`${kind} ${name}`, () => exists(kind, name));
+
+/** Says what a controller and a node would: all pods run and are ready. */
+async function markReady(kind: 'statefulset' | 'deployment', name: string, ready?: number): Promise<void> {
+  await waitForExisting(kind, name);
+  const set = await json<{ metadata: { generation: number }; spec: { replicas: number } }>('get', kind, name);
+  const { replicas } = set.spec;
+  const status = {
+    observedGeneration: set.metadata.generation,
+    replicas,
+    readyReplicas: ready ?? replicas,
+    updatedReplicas: replicas,
+    availableReplicas: ready ?? replicas,
+    ...(kind === 'statefulset' && { currentRevision: 'r1', updateRevision: 'r1' }),
+  };
+  await server.kubectl([
+    'patch',
+    kind,
+    name,
+    '--subresource=status',
+    '--type=merge',
+    '-p',
+    JSON.stringify({ status }),
+  ]);
+}
+
+async function applyPlatform(): Promise<void> {
+  await apply(
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 's3', namespace: 'default' },
+      stringData: { accessKeyId: 'id', secretAccessKey: 'key' },
+    },
+    {
+      apiVersion: 'cellpost.dev/v1alpha1',
+      kind: 'Platform',
+      metadata: { name: 'cellpost', namespace: 'default' },
+      spec: {
+        blobStore: { s3: { endpoint: 'http://s3:7070', bucket: 'blobs', secretRef: { name: 's3' } } },
+        zookeeper: { replicas: 1 },
+      },
+    },
+  );
+}
+
+const apply = (...items: unknown[]): Promise<string> =>
+  server.kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+
+const applyCell = (name: string, spec: unknown = {}): Promise<string> =>
+  apply({
+    apiVersion: 'cellpost.dev/v1alpha1',
+    kind: 'Cell',
+    metadata: { name, namespace: 'default' },
+    spec,
+  });
+
+const getCell = (name: string): Promise<Cell> => json<Cell>('get', 'cell', name);
+
+const condition = (cell: Cell, type: string): string | undefined =>
+  cell.status?.conditions?.find((one) => one.type === type)?.status;
+
+const waitForCondition = (name: string, type: string, status: string): Promise<Cell> =>
+  waitFor(`cell ${name} to be ${type}=${status}`, async () => {
+    const cell = await getCell(name);
+    return condition(cell, type) === status && cell;
+  });
+
+async function bringUp(name: string, spec: unknown = {}): Promise<Cell> {
+  await applyPlatform();
+  await applyCell(name, spec);
+  for (const role of ['zk', 'hbase', 'app']) await markReady('statefulset', `${name}-${role}`);
+  return await waitForCondition(name, 'Ready', 'True');
+}
+
+async function remove(kind: string, name: string): Promise<void> {
+  await server.kubectl(['delete', kind, name, '--wait=false', '--ignore-not-found']);
+  await waitFor(`${kind} ${name} to be gone`, async () => !(await exists(kind, name)));
+}
+
+async function removeAll(...cells: string[]): Promise<void> {
+  for (const name of cells) {
+    await server.kubectl(['annotate', 'cell', name, 'cellpost.dev/delete-with-data=true', '--overwrite']);
+    await remove('cell', name);
+  }
+  await remove('platform', 'cellpost');
+}
+
+test('a cell comes up step by step, each step after the one before is ready', async () => {
+  await applyPlatform();
+  await applyCell('steps');
+  await waitForExisting('statefulset', 'steps-zk');
+  const waiting = await waitFor('the first sentence', async () => {
+    const cell = await getCell('steps');
+    return cell.status?.phase ? cell : undefined;
+  });
+  assert.match(
+    waiting.status?.phase ?? '',
+    /^Start ZooKeeper: 3 of 3 ZooKeeper servers must be ready; 0 are\.$/,
+  );
+  assert.equal(waiting.status?.nextAction, 'Start ZooKeeper');
+  assert.equal(condition(waiting, 'Ready'), 'False');
+  assert.equal(condition(waiting, 'Progressing'), 'True');
+  assert.equal(condition(waiting, 'Degraded'), 'False');
+
+  await markReady('statefulset', 'steps-zk', 2);
+  await waitFor('two of three', async () => (await getCell('steps')).status?.zookeeper?.summary === '2/3');
+  assert.ok(!(await exists('statefulset', 'steps-hbase')), 'a new ensemble waits for all its members');
+  await markReady('statefulset', 'steps-zk');
+  await waitForExisting('statefulset', 'steps-hbase');
+  assert.deepEqual(schemas, []);
+  await markReady('statefulset', 'steps-hbase');
+  await waitForExisting('statefulset', 'steps-app');
+  assert.deepEqual(schemas, [
+    {
+      restUrl: 'http://steps-hbase-0.steps-hbase.default.svc.cluster.local:8080',
+      table: 'cellpost',
+      regions: 4,
+    },
+  ]);
+  assert.ok(!discovery.cells.has('steps'));
+  await markReady('statefulset', 'steps-app');
+  const ready = await waitForCondition('steps', 'Ready', 'True');
+  assert.equal(ready.status?.phase, 'Serving');
+  assert.equal(ready.status?.nextAction, '');
+  assert.equal(ready.status?.version, '1.0');
+  assert.equal(condition(ready, 'Progressing'), 'False');
+  assert.deepEqual(
+    ready.status?.conditions?.map((one) => one.observedGeneration),
+    [1, 1, 1],
+  );
+  assert.deepEqual(discovery.cells.get('steps'), {
+    state: 'Enabled',
+    dataCenter: 'default',
+    coordination:
+      'zookeeper://' +
+      [0, 1, 2].map((i) => `steps-zk-${i}.steps-zk.default.svc.cluster.local:2181`).join(',') +
+      '/cellpost',
+  });
+  const table = await server.kubectl(['get', 'cells']);
+  assert.match(table, /NAME +STATE +READY +ZK +HBASE +APP +VERSION +AGE +PHASE/);
+  assert.match(table, /steps +Enabled +True +3\/3 +1\/1 +2\/2 +1\.0 +\d+s +Serving/);
+
+  // The ensemble has been formed: with a majority the cell goes on being looked after.
+  await markReady('statefulset', 'steps-zk', 2);
+  await server.kubectl(['delete', 'statefulset', 'steps-hbase']);
+  await waitForExisting('statefulset', 'steps-hbase');
+  await removeAll('steps');
+});
+
+test('reconciling an unchanged cell and platform makes no API write, also by another operator', async () => {
+  await bringUp('steady');
+  await markReady('statefulset', 'cellpost-zk');
+  for (const name of ['discovery', 'mta-proxy', 'web']) await markReady('deployment', `cellpost-${name}`);
+  await waitFor('the platform to serve', async () => {
+    const platform = await json<{ status?: { phase?: string } }>('get', 'platform', 'cellpost');
+    return platform.status?.phase === 'Serving';
+  });
+  const kinds =
+    'cells,platforms,statefulsets,deployments,services,configmaps,secrets,pdb,networkpolicies,events';
+  type Listed = { items: { kind: string; metadata: { name: string; resourceVersion: string } }[] };
+  const versions = async (): Promise<string[]> =>
+    (await json<Listed>('get', kinds)).items.map(
+      ({ kind, metadata }) => `${kind} ${metadata.name} ${metadata.resourceVersion}`,
+    );
+  await operator.close();
+  const before = await versions();
+  operator = await startOperator('another');
+  await waitFor(
+    'some reconciles',
+    async () => (await metric('cellpost_operator_reconcile_seconds_count')) >= 2,
+  );
+  // A change that concerns nobody makes every cell be looked at again.
+  await server.kubectl(['label', 'platform', 'cellpost', 'looked=again']);
+  await waitFor(
+    'more reconciles',
+    async () => (await metric('cellpost_operator_reconcile_seconds_count')) >= 4,
+  );
+  await server.kubectl(['label', 'platform', 'cellpost', 'looked-']);
+  assert.equal(await metric('cellpost_operator_api_writes_total', 'leases'), 0);
+  assert.deepEqual(
+    (await versions()).filter((line) => !line.startsWith('Platform')),
+    before.filter((line) => !line.startsWith('Platform')),
+  );
+  await removeAll('steady');
+});
+
+/** The sum of a metric of the operator over its labels, without lines that speak of `except`. */
+async function metric(name: string, except = '\n'): Promise<number> {
+  const text = await (await fetch(`${operator.url}/metrics`)).text();
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith(name) && !line.includes(except))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
+
+test('what others change or delete is put right', async () => {
+  await bringUp('drift');
+  await server.kubectl(['scale', 'statefulset', 'drift-app', '--replicas=7']);
+  await server.kubectl([
+    'patch',
+    'configmap',
+    'drift-hbase',
+    '--type=merge',
+    '-p',
+    '{"data":{"hbase-site.xml":""}}',
+  ]);
+  await server.kubectl(['delete', 'pdb', 'drift-zk']);
+  await waitFor('everything to be put right', async () => {
+    const set = await json<{ spec: { replicas: number } }>('get', 'statefulset', 'drift-app');
+    const map = await json<{ data: Record<string, string> }>('get', 'configmap', 'drift-hbase');
+    return set.spec.replicas === 2 && map.data['hbase-site.xml'] !== '' && (await exists('pdb', 'drift-zk'));
+  });
+  await server.kubectl(['scale', 'cell', 'drift', '--replicas=3']);
+  await waitFor('the new scale', async () => {
+    const set = await json<{ spec: { replicas: number } }>('get', 'statefulset', 'drift-app');
+    return set.spec.replicas === 3;
+  });
+  await removeAll('drift');
+});
+
+test('a state is told to discovery whatever the app servers do', async () => {
+  await bringUp('states');
+  await markReady('statefulset', 'states-app', 0);
+  await waitForCondition('states', 'Ready', 'False');
+  await server.kubectl(['patch', 'cell', 'states', '--type=merge', '-p', '{"spec":{"state":"Disabled"}}']);
+  await waitFor('discovery to know', async () => discovery.cells.get('states')?.state === 'Disabled');
+  await removeAll('states');
+});
+
+test('a cell that holds users is not deleted, says why, stays healthy, and goes when an annotation says so', async () => {
+  await bringUp('kept');
+  await apply({
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'data-kept-zk-0', namespace: 'default', labels: { 'cellpost.dev/cell': 'kept' } },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  });
+  discovery.buckets = 3;
+  await server.kubectl(['delete', 'cell', 'kept', '--wait=false']);
+  const refused = await waitForCondition('kept', 'Deleting', 'False');
+  assert.match(
+    refused.status?.blockedBy ?? '',
+    /^Discovery maps 3 buckets of users to it\. .*delete-with-data=true/,
+  );
+  assert.match(refused.status?.phase ?? '', /^Deletion waits: /);
+  await waitFor('an event', async () => (await server.kubectl(['get', 'events'])).includes('HoldsUsers'));
+  assert.equal(discovery.cells.get('kept')?.state, 'Draining', 'no new users come to it');
+  await server.kubectl(['delete', 'statefulset', 'kept-app']);
+  await waitForExisting('statefulset', 'kept-app');
+
+  await server.kubectl(['annotate', 'cell', 'kept', 'cellpost.dev/delete-with-data=true']);
+  await waitFor('the cell to be gone', async () => !(await exists('cell', 'kept')));
+  assert.ok(!discovery.cells.has('kept'));
+  for (const role of ['zk', 'hbase', 'app']) assert.ok(!(await exists('statefulset', `kept-${role}`)), role);
+  assert.ok(!(await exists('pvc', 'data-kept-zk-0')));
+  await remove('platform', 'cellpost');
+});
+
+test('a platform stays while it has cells', async () => {
+  await bringUp('last');
+  await server.kubectl(['delete', 'platform', 'cellpost', '--wait=false']);
+  await waitFor('the refusal', async () => {
+    const platform = await json<{ status?: { blockedBy?: string } }>('get', 'platform', 'cellpost');
+    return platform.status?.blockedBy === 'Its cells must go first: last.';
+  });
+  await removeAll('last');
+});
+
+test('an object of the same name that is not the cell’s is left alone and named', async () => {
+  await apply({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'taken-zk', namespace: 'default' },
+    data: { a: 'b' },
+  });
+  await applyPlatform();
+  await applyCell('taken');
+  const cell = await waitForCondition('taken', 'Degraded', 'True');
+  assert.match(cell.status?.phase ?? '', /ConfigMap default\/taken-zk exists and is not of this owner/);
+  await waitForExisting('statefulset', 'taken-zk');
+  assert.deepEqual((await json<{ data: unknown }>('get', 'configmap', 'taken-zk')).data, { a: 'b' });
+  await server.kubectl(['delete', 'configmap', 'taken-zk']);
+  await waitForCondition('taken', 'Degraded', 'False');
+  await removeAll('taken');
+});
+
+const REFUSED: [string, unknown, RegExp][] = [
+  ['two ZooKeeper servers', { zookeeper: { replicas: 2 } }, /must be 1, 3, 5 or 7/],
+  ['minus one app servers', { appServers: { replicas: -1 } }, /greater than or equal to 0/],
+  ['no tokens', { appServers: { tokens: 0 } }, /greater than or equal to 1/],
+  ['1025 tokens', { appServers: { tokens: 1025 } }, /less than or equal to 1024/],
+  ['an unknown state', { state: 'Asleep' }, /Unsupported value: "Asleep"/],
+  ['HDFS', { hbase: { storage: 'HDFS' } }, /Unsupported value: "HDFS": supported values: "Local"/],
+  ['a size that is none', { zookeeper: { storage: { size: 'lots' } } }, /must be a quantity above zero/],
+  ['a size of nothing', { hbase: { volume: { size: '0' } } }, /must be a quantity above zero/],
+  [
+    'too little memory',
+    { appServers: { resources: { limits: { memory: '64Mi' } } } },
+    /appServers\.resources\.limits\.memory must be at least 256Mi/,
+  ],
+  [
+    'a cache above the memory',
+    { appServers: { cacheBytes: 629_145_600 } },
+    /at most half of resources\.limits\.memory/,
+  ],
+  [
+    'requests above limits',
+    { hbase: { rest: { resources: { requests: { memory: '1Gi' }, limits: { memory: '512Mi' } } } } },
+    /requests\.memory may not be above limits\.memory/,
+  ],
+];
+
+for (const [what, spec, sentence] of REFUSED) {
+  test(`kubectl apply of a cell with ${what} is refused with a sentence`, async () => {
+    await assert.rejects(applyCell('refused', spec), (error: { stderr?: string }) => {
+      assert.match(error.stderr ?? '', sentence);
+      return true;
+    });
+  });
+}
+
+test('what can not change later is refused with a sentence', async () => {
+  await applyCell('fixed');
+  const changes: [unknown, RegExp][] = [
+    [{ zookeeper: { replicas: 5 } }, /zookeeper\.replicas can't change while the ensemble lives/],
+    [{ zookeeper: { storage: { size: '2Gi' } } }, /Storage can't change while its volumes live/],
+    [{ hbase: { volume: { size: '20Gi' } } }, /Storage can't change while its volumes live/],
+    [{ hbase: { regions: 8 } }, /hbase\.regions can't change once the table is made/],
+    [{ platform: { name: 'other' } }, /A cell can't move to another platform/],
+  ];
+  for (const [spec, sentence] of changes) {
+    await assert.rejects(applyCell('fixed', spec), (error: { stderr?: string }) => {
+      assert.match(error.stderr ?? '', sentence);
+      return true;
+    });
+  }
+  await remove('cell', 'fixed');
+});
+
+test('a cell of an impossible name is refused with a sentence', async () => {
+  for (const name of ['9a', 'a.b', 'a'.repeat(31)]) {
+    await assert.rejects(applyCell(name), (error: { stderr?: string }) => {
+      assert.match(error.stderr ?? '', /A cell's name has at most 30/);
+      return true;
+    });
+  }
+});
