@@ -20,6 +20,8 @@ export type FollowOptions<T> = {
   publish: (value: T) => void;
   /** Called when what was published may have become old. */
   onStale?: (() => void) | undefined;
+  /** Called when what was read can't be understood; it is read again later. Without it that is an unhandled error. */
+  onUnreadable?: (error: unknown) => void;
   clock?: Clock | undefined;
 };
 
@@ -84,8 +86,10 @@ class SessionFollower<T> implements Follower {
       try {
         value = await this.#options.read(this.#onEvent);
       } catch (error) {
-        if (!(error instanceof CoordinationError)) throw error;
-        if (error.code === 'session-expired' || error.code === 'closed') return;
+        if (!(error instanceof CoordinationError)) {
+          if (!this.#options.onUnreadable) throw error;
+          this.#options.onUnreadable(error);
+        } else if (error.code === 'session-expired' || error.code === 'closed') return;
         this.#retryTimer?.cancel();
         this.#retryTimer = this.#clock.after(RETRY_MS, () => this.poke());
         return;

@@ -46,7 +46,7 @@ export async function openCoordination(url: string, options: OpenOptions): Promi
 }
 
 /** @throws ConfigError */
-function parseCoordinationUrl(url: string): Target {
+export function parseCoordinationUrl(url: string): Target {
   const zookeeper = /^zookeeper:\/\/([\w.:,[\]-]+)(\/.*)?$/.exec(url);
   const local = /^local:(\/.*?)(?:\?chroot=(.*))?$/.exec(url);
   const target: Target | undefined = zookeeper

@@ -1,0 +1,141 @@
+// The client library of the cells: whoever wants something of a user's app server goes through it.
+import { LRUCache } from 'lru-cache';
+import type { Logger } from '../log.ts';
+import type { Where } from './directory.ts';
+import type { CellRecord } from './directory-messages.ts';
+import { DiscoveryClient } from './discovery-client.ts';
+import { CellDisabled, Unassigned, Unavailable } from './errors.ts';
+import { DirectoryFollower } from './follower.ts';
+import { readNodes, type NodeInfo } from './nodes.ts';
+import { type CellResponse, type RequestOptions, Sender, type SentResponse } from './sender.ts';
+import { createUser, type NewUser, readAddress } from './users.ts';
+
+/** How long an address is taken to be whose it was. Addresses hardly ever change hands. */
+const ADDRESS_TTL_MS = 60_000;
+const MAX_ADDRESSES = 10_000;
+const DEADLINE_MS = 15_000;
+/** A bucket that was just assigned is on its way. */
+const ASSIGNMENT_DEADLINE_MS = 5_000;
+
+export interface Cells {
+  /** True once the map is known; until then everything waits for it. */
+  isReady(): boolean;
+  /** Where a key is served now, from memory. @throws Unassigned, CellDisabled, Unavailable */
+  where(key: string): Promise<Where>;
+  /** See Sender.send. */
+  request(key: string, options: RequestOptions): Promise<CellResponse>;
+  /** @param address a normalized address @returns undefined when it belongs to nobody */
+  resolveAddress(address: string): Promise<string | undefined>;
+  /** @returns the new user's id @throws AddressTaken, Unavailable */
+  createUser(user: NewUser): Promise<string>;
+  /** Adds a cell to the map or changes it. */
+  putCell(name: string, record: Omit<CellRecord, 'name'>): Promise<void>;
+  /** The app servers of all cells. */
+  nodes(): Promise<NodeInfo[]>;
+  close(): Promise<void>;
+}
+
+export type CellsOptions = { discoveryUrl: string; token: string; logger: Logger };
+
+/** Resolves at once; discovery need not be there yet. */
+export async function openCells(options: CellsOptions): Promise<Cells> {
+  return new DiscoveredCells(options);
+}
+
+class DiscoveredCells implements Cells {
+  readonly #token: string;
+  readonly #discovery: DiscoveryClient;
+  readonly #follower: DirectoryFollower;
+  readonly #sender: Sender;
+  readonly #addresses = new LRUCache<string, string>({ max: MAX_ADDRESSES, ttl: ADDRESS_TTL_MS });
+
+  constructor(options: CellsOptions) {
+    this.#token = options.token;
+    this.#discovery = new DiscoveryClient(options.discoveryUrl, options.token);
+    this.#follower = new DirectoryFollower(options);
+    this.#sender = new Sender(this.#follower, options.token);
+  }
+
+  isReady(): boolean {
+    return this.#follower.known;
+  }
+
+  async where(key: string): Promise<Where> {
+    await this.#follower.ready(DEADLINE_MS);
+    const where = this.#follower.directory.where(key);
+    if (!('problem' in where)) return where;
+    if (where.problem === 'unassigned') throw new Unassigned(key);
+    if (where.problem === 'cell-disabled') throw new CellDisabled(where.cell, where.state);
+    throw new Unavailable(`Cell ${where.cell} has no app server that serves at the moment.`);
+  }
+
+  request(key: string, options: RequestOptions): Promise<CellResponse> {
+    return this.#sender.send(key, options);
+  }
+
+  async resolveAddress(address: string): Promise<string | undefined> {
+    const known = this.#addresses.get(address);
+    if (known !== undefined) return known;
+    try {
+      const userId = await readAddress((key, options) => this.#sendAssigned(key, options), address);
+      if (userId !== undefined) this.#addresses.set(address, userId);
+      return userId;
+    } catch (error) {
+      if (error instanceof Unassigned) return undefined;
+      throw error;
+    }
+  }
+
+  async createUser(user: NewUser): Promise<string> {
+    return createUser(async (key, options) => {
+      await this.#assign(key);
+      return this.#sender.send(key, options);
+    }, user);
+  }
+
+  putCell(name: string, record: Omit<CellRecord, 'name'>): Promise<void> {
+    return this.#discovery.putCell(name, record);
+  }
+
+  async nodes(): Promise<NodeInfo[]> {
+    await this.#follower.ready(DEADLINE_MS);
+    return readNodes(this.#follower.directory, this.#token);
+  }
+
+  async close(): Promise<void> {
+    await this.#follower.close();
+    await this.#sender.close();
+  }
+
+  /** "Belongs to nobody" is only believed of discovery itself: our copy of the map may be a moment old. */
+  async #sendAssigned(key: string, options: RequestOptions): Promise<SentResponse> {
+    try {
+      return await this.#sender.send(key, options);
+    } catch (error) {
+      if (!(error instanceof Unassigned) || (await this.#discovery.isUnassigned(key))) throw error;
+      await this.#awaitAssignment(key);
+      return this.#sender.send(key, options);
+    }
+  }
+
+  async #assign(key: string): Promise<void> {
+    await this.#follower.ready(DEADLINE_MS);
+    if (!this.#isUnassigned(key)) return;
+    await this.#discovery.assign(key);
+    await this.#awaitAssignment(key);
+  }
+
+  #isUnassigned(key: string): boolean {
+    const where = this.#follower.directory.where(key);
+    return 'problem' in where && where.problem === 'unassigned';
+  }
+
+  async #awaitAssignment(key: string): Promise<void> {
+    const deadline = performance.now() + ASSIGNMENT_DEADLINE_MS;
+    while (this.#isUnassigned(key)) {
+      const leftMs = deadline - performance.now();
+      if (leftMs <= 0) throw new Unavailable(`${key} was given a cell, but the map has not come.`);
+      await this.#follower.changed(leftMs);
+    }
+  }
+}

@@ -1,0 +1,239 @@
+// Sends requests to whoever owns a key, and again when that changes: one place with all the policy of retries.
+import type { Readable } from 'node:stream';
+import { type Dispatcher, Pool } from 'undici';
+import { bearer } from '../http/platform-token.ts';
+import type { Where } from './directory.ts';
+import { CellDisabled, OutcomeUnknown, Unassigned, Unavailable } from './errors.ts';
+import type { DirectoryFollower } from './follower.ts';
+import { RetryBudget } from './retry-budget.ts';
+import { judgeRefusal, type Verdict, wasNotSent } from './verdict.ts';
+
+const DEADLINE_MS = 30_000;
+/** Requests at once to one node; more wait for one to end. Event streams hold one each. */
+const CONNECTIONS_PER_NODE = 1_000;
+const CONNECT_TIMEOUT_MS = 2_000;
+/** Shorter than the server's own, so that no request meets a connection that is being closed. */
+const KEEP_ALIVE_MS = 30_000;
+/** Between two attempts when nothing is heard of a new owner. */
+const FIRST_WAIT_MS = 25;
+const LONGEST_WAIT_MS = 500;
+/** One after another without a pause; two servers that disagree must not be asked in circles. */
+const MAX_REDIRECTS = 2;
+/** A refusal is a few hundred bytes. */
+const MAX_REFUSAL_BYTES = 64 * 1024;
+
+export type RequestOptions = {
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  /** With the query, if any. */
+  path: string;
+  /** `authorization` is the platform's token unless given here. */
+  headers?: Record<string, string>;
+  /** Bytes, or a function that makes the body anew for each attempt. */
+  body?: string | Uint8Array | (() => string | Uint8Array | Readable) | undefined;
+  /** May it be repeated when it is not known whether it took effect? */
+  idempotent: boolean;
+  /** Until the headers of the answer; the body may take longer. */
+  deadlineMs?: number;
+  /** How long the body may be silent; 0: for ever (event streams). */
+  bodyTimeoutMs?: number;
+  /** Ends the request, its body included. */
+  signal?: AbortSignal | undefined;
+};
+
+export type CellResponse = {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  /** Must be read to its end, dumped or destroyed. */
+  body: Readable & { dump(): Promise<void> };
+  json(): Promise<unknown>;
+};
+
+/** Also says how many times the request was sent. */
+export type SentResponse = CellResponse & { attempts: number };
+
+type Attempt = { response: Dispatcher.ResponseData } | { verdict: Verdict; why: string };
+type Target = Pick<Where, 'cell' | 'node' | 'url'>;
+/** An owner that a server named: it may know a newer ring than we. */
+type Hint = { owner: Target; ringVersion: number };
+
+export class Sender {
+  readonly #follower: DirectoryFollower;
+  readonly #token: string;
+  readonly #pools = new Map<string, Pool>();
+  readonly #budget = new RetryBudget();
+  readonly #offChange: () => void;
+
+  constructor(follower: DirectoryFollower, token: string) {
+    this.#follower = follower;
+    this.#token = token;
+    this.#offChange = follower.onChange(() => this.#dropPools());
+  }
+
+  /**
+   * Sends to the owner of a key and returns the answer, whatever its status, except refusals of servers that are not
+   * the owner or can't serve: those it gets over within the deadline.
+   * @throws Unassigned, CellDisabled at once; Unavailable, OutcomeUnknown; the signal's reason
+   */
+  async send(key: string, options: RequestOptions): Promise<SentResponse> {
+    const deadline = performance.now() + (options.deadlineMs ?? DEADLINE_MS);
+    const leftMs = (): number => deadline - performance.now();
+    await this.#follower.ready(leftMs(), options.signal);
+    this.#budget.earn();
+    let hint: Hint | undefined;
+    let redirects = 0;
+    let waitMs = FIRST_WAIT_MS;
+    let mayBeDone = false;
+    let why = 'nobody serves it';
+    for (let attempts = 0; ;) {
+      const target = this.#target(key, hint);
+      hint = undefined;
+      if (target) {
+        attempts++;
+        const result = await this.#attempt(target, options, leftMs());
+        if ('response' in result) return toResponse(result.response, attempts);
+        const { verdict } = result;
+        why = `${target.node}: ${result.why}`;
+        if (verdict.kind === 'unknown') {
+          if (!options.idempotent) throw new OutcomeUnknown(`${options.method} ${options.path}: ${why}`);
+          mayBeDone ||= options.method !== 'GET' && options.method !== 'HEAD';
+        } else waitMs = Math.max(waitMs, Math.min(verdict.waitMs, LONGEST_WAIT_MS));
+        if (redirects < MAX_REDIRECTS) hint = hintOf(verdict, target);
+      }
+      if (hint) {
+        redirects++;
+        continue;
+      }
+      redirects = 0;
+      await this.#follower.changed(Math.min(waitMs, leftMs()), options.signal);
+      waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 2);
+      if (target) await this.#awaitBudget(leftMs, options.signal);
+      if (leftMs() > 0) continue;
+      const message = `${options.method} ${options.path} was not answered in time: ${why}`;
+      throw mayBeDone ? new OutcomeUnknown(message) : new Unavailable(message);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#offChange();
+    const pools = [...this.#pools.values()];
+    this.#pools.clear();
+    await Promise.all(pools.map((pool) => pool.destroy()));
+  }
+
+  /** @returns undefined while nobody serves the key @throws Unassigned, CellDisabled */
+  #target(key: string, hint: Hint | undefined): Target | undefined {
+    const where = this.#follower.directory.where(key);
+    if ('problem' in where) {
+      if (where.problem === 'unassigned') throw new Unassigned(key);
+      if (where.problem === 'cell-disabled') throw new CellDisabled(where.cell, where.state);
+      return hint?.owner;
+    }
+    return hint && hint.ringVersion >= where.ringVersion ? hint.owner : where;
+  }
+
+  async #awaitBudget(leftMs: () => number, signal: AbortSignal | undefined): Promise<void> {
+    while (leftMs() > 0 && !this.#budget.take())
+      await this.#follower.changed(Math.min(LONGEST_WAIT_MS, leftMs()), signal);
+  }
+
+  async #attempt(target: Target, options: RequestOptions, leftMs: number): Promise<Attempt> {
+    const ending = new AbortController();
+    const onAbort = (): void => ending.abort(options.signal?.reason);
+    if (options.signal?.aborted) onAbort();
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    const letGo = (): void => options.signal?.removeEventListener('abort', onAbort);
+    const timer = setTimeout(() => ending.abort(new Error('no answer in time')), leftMs);
+    const off = options.idempotent
+      ? this.#onceGone(target, () => ending.abort(new Error('it left the ring')))
+      : undefined;
+    try {
+      const body = typeof options.body === 'function' ? options.body() : options.body;
+      const response = await this.#pool(target.url).request({
+        method: options.method,
+        path: options.path,
+        headers: { authorization: bearer(this.#token), ...options.headers },
+        body: body ?? null,
+        signal: ending.signal,
+        // The timer above is the deadline.
+        headersTimeout: 0,
+        ...(options.bodyTimeoutMs !== undefined && { bodyTimeout: options.bodyTimeoutMs }),
+      });
+      if (response.statusCode === 421 || response.statusCode === 503) {
+        const refusal = await readRefusal(response.statusCode, response);
+        letGo();
+        return refusal;
+      }
+      response.body.once('close', letGo);
+      return { response };
+    } catch (error) {
+      letGo();
+      if (options.signal?.aborted) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      return { verdict: wasNotSent(error) ? { kind: 'later', waitMs: 0 } : { kind: 'unknown' }, why };
+    } finally {
+      clearTimeout(timer);
+      off?.();
+    }
+  }
+
+  /** A node that has left its ring without an answer may be out of reach without anybody saying so. */
+  #onceGone({ cell, node }: Target, callback: () => void): () => void {
+    const { directory } = this.#follower;
+    const session = directory.member(cell, node)?.session;
+    return this.#follower.onChange(() => {
+      if (session !== undefined && directory.member(cell, node)?.session !== session) callback();
+    });
+  }
+
+  #pool(url: string): Pool {
+    const origin = new URL(url).origin;
+    let pool = this.#pools.get(origin);
+    if (!pool) {
+      pool = new Pool(origin, {
+        connections: CONNECTIONS_PER_NODE,
+        connect: { timeout: CONNECT_TIMEOUT_MS },
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        keepAliveMaxTimeout: KEEP_ALIVE_MS,
+      });
+      this.#pools.set(origin, pool);
+    }
+    return pool;
+  }
+
+  /** Lets go of nodes that are in no ring any more; what is under way there goes on. */
+  #dropPools(): void {
+    if (this.#pools.size === 0) return;
+    const origins = new Set<string>();
+    for (const cell of this.#follower.directory.cells()) {
+      for (const member of cell.ring?.members ?? [])
+        if (URL.canParse(member.url)) origins.add(new URL(member.url).origin);
+    }
+    for (const [origin, pool] of this.#pools) {
+      if (origins.has(origin)) continue;
+      this.#pools.delete(origin);
+      pool.close().catch(() => undefined);
+    }
+  }
+}
+
+async function readRefusal(status: 421 | 503, response: Dispatcher.ResponseData): Promise<Attempt> {
+  let text = '';
+  for await (const chunk of response.body) {
+    text += String(chunk);
+    if (text.length > MAX_REFUSAL_BYTES) break;
+  }
+  const retryAfter = response.headers['retry-after'];
+  const verdict = judgeRefusal(status, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, text);
+  return { verdict, why: `${status} ${text.slice(0, 200)}` };
+}
+
+function hintOf(verdict: Verdict, target: Target): Hint | undefined {
+  if (verdict.kind !== 'elsewhere' || !verdict.owner || verdict.owner.url === target.url) return undefined;
+  const { name, url, ringVersion } = verdict.owner;
+  return { owner: { cell: target.cell, node: name, url }, ringVersion };
+}
+
+function toResponse(response: Dispatcher.ResponseData, attempts: number): SentResponse {
+  const { statusCode, headers, body } = response;
+  return { status: statusCode, headers, body, attempts, json: () => body.json() };
+}

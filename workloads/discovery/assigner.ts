@@ -1,0 +1,99 @@
+// Gives buckets that belong to nobody to a cell, by compare-and-set on the map. Requests that come while one is under way
+// share the next.
+import type { BucketMap } from '../common/cell-client/buckets.ts';
+import type { CellRecord } from '../common/cell-client/directory-messages.ts';
+import { CoordinationError, type CoordinationSession } from '../common/coordination/coordination.ts';
+import { CoordinationAway, NoEnabledCell } from './errors.ts';
+import { decodeBuckets, MAP, readCells, toBytes } from './map-nodes.ts';
+
+/** Another discovery won that often in a row: something is wrong. */
+const MAX_ATTEMPTS = 50;
+
+type Waiting = { bucket: number; resolve: (version: number) => void; reject: (error: unknown) => void };
+
+export class Assigner {
+  readonly #session: () => CoordinationSession;
+  #waiting: Waiting[] = [];
+  #running = false;
+
+  /** @param session returns the session of now @throws CoordinationAway */
+  constructor(session: () => CoordinationSession) {
+    this.#session = session;
+  }
+
+  /**
+   * Sees to it that a bucket belongs to a cell; does nothing when it does.
+   * @returns the transaction number of a map in which it does
+   * @throws NoEnabledCell, CoordinationAway
+   */
+  assign(bucket: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ bucket, resolve, reject });
+      if (!this.#running) void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      try {
+        const version = await this.#assignAll(batch.map(({ bucket }) => bucket));
+        for (const { resolve } of batch) resolve(version);
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    this.#running = false;
+  }
+
+  async #assignAll(buckets: number[]): Promise<number> {
+    let problem = 'too many others change the map';
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const session = this.#session();
+      try {
+        const node = await session.get(MAP);
+        if (!node) throw new CoordinationAway('the map is missing');
+        const map = decodeBuckets(node);
+        // Read after the map: a cell that is being forgotten is disabled before the map is touched.
+        const changes = chooseCells(map, await readCells(session), buckets);
+        if (changes.size === 0) return node.stat.mzxid;
+        const stat = await session.set(MAP, toBytes(map.with(changes).encode()), node.stat.version);
+        return stat.mzxid;
+      } catch (error) {
+        if (!(error instanceof CoordinationError)) throw error;
+        problem = error.message;
+        // Nothing is lost by trying again when it is not known whether it took effect: what is assigned stays so.
+        if (error.code !== 'bad-version' && error.code !== 'connection-loss') break;
+      }
+    }
+    throw new CoordinationAway(problem);
+  }
+}
+
+/**
+ * Each unassigned bucket goes to the enabled cell with the fewest, the first by name among equals.
+ * @throws NoEnabledCell
+ */
+export function chooseCells(
+  map: BucketMap,
+  cells: readonly CellRecord[],
+  buckets: readonly number[],
+): Map<number, string> {
+  const counts = map.counts();
+  const enabled = cells
+    .filter(({ state }) => state === 'Enabled')
+    .map(({ name }) => ({ name, buckets: counts.get(name) ?? 0 }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const changes = new Map<number, string>();
+  for (const bucket of buckets) {
+    if (map.cellOf(bucket) !== undefined || changes.has(bucket)) continue;
+    let chosen = enabled[0];
+    for (const cell of enabled) if (chosen && cell.buckets < chosen.buckets) chosen = cell;
+    if (!chosen) throw new NoEnabledCell();
+    chosen.buckets++;
+    changes.set(bucket, chosen.name);
+  }
+  return changes;
+}

@@ -1,0 +1,100 @@
+// The discovery service: answers which cell and which app server serve a key, from memory, and streams what changes.
+import { z } from 'zod';
+import {
+  commonVariables,
+  type Environment,
+  port,
+  positiveInteger,
+  readEnvironment,
+} from '../common/config/env.ts';
+import { parseCoordinationUrl } from '../common/coordination/open.ts';
+import { listenHttp } from '../common/http/server.ts';
+import { createLogger } from '../common/log.ts';
+import { addRoutes } from './api.ts';
+import { Freshness } from './freshness.ts';
+import { MapStore } from './map-store.ts';
+import { createMetrics } from './metrics.ts';
+import { RingClients } from './ring-clients.ts';
+import { SavedMap } from './saved-map.ts';
+import { DiscoveryState } from './state.ts';
+import { WatchStreams } from './watch-stream.ts';
+
+const variables = z.object({
+  ...commonVariables,
+  CELLPOST_HTTP_PORT: port.default(8090),
+  /** Discovery's own: where the map lies. */
+  CELLPOST_COORDINATION: z.string(),
+  CELLPOST_SESSION_TIMEOUT_MS: positiveInteger.default(4_000),
+  /** A folder for the last map, so that a start finds one while the coordination is away. */
+  CELLPOST_STATE_DIR: z.string().optional(),
+});
+
+/**
+ * Resolves when the listener is open. It is ready once it has a map, and stays so: with its coordination away it goes on
+ * from memory (the metrics say since when).
+ * @throws ConfigError
+ */
+export async function start(env: Environment): Promise<{ url: string; close(): Promise<void> }> {
+  const config = readEnvironment(variables, env);
+  parseCoordinationUrl(config.CELLPOST_COORDINATION);
+  const logger = createLogger('discovery', config.CELLPOST_LOG_LEVEL, { version: config.CELLPOST_VERSION });
+  const state = new DiscoveryState();
+  const saved = config.CELLPOST_STATE_DIR ? new SavedMap(config.CELLPOST_STATE_DIR, logger) : undefined;
+  const before = saved?.load();
+  if (before) state.restore(before);
+  saved?.follow(state);
+
+  const timeoutMs = config.CELLPOST_SESSION_TIMEOUT_MS;
+  const streams = new WatchStreams(state);
+  const rings = new RingClients({
+    timeoutMs,
+    logger,
+    onView: (cell, view) => state.updateRing(cell, view),
+  });
+  rings.sync(state.directory.cells());
+  const map = new MapStore({
+    url: config.CELLPOST_COORDINATION,
+    timeoutMs,
+    logger,
+    state,
+    onUpdate: () => rings.sync(state.directory.cells()),
+  });
+  const freshness = new Freshness(() => [
+    ['map', map.current],
+    ...state.directory.cells().map(({ name }) => [`cell ${name}`, rings.status(name).current] as const),
+  ]);
+  const { registry, measure } = createMetrics({
+    staleSeconds: () => freshness.staleSeconds(),
+    buckets: () => state.directory.buckets.counts(),
+    subscribers: () => streams.count,
+  });
+  const end = async (): Promise<void> => {
+    streams.close();
+    freshness.close();
+    await Promise.all([map.close(), rings.close()]);
+    saved?.close();
+  };
+  try {
+    const listener = await listenHttp({
+      host: config.CELLPOST_HTTP_HOST,
+      port: config.CELLPOST_HTTP_PORT,
+      logger,
+      registry,
+      ready: () => state.known || `no map yet: ${map.problem ?? 'it is being read'}`,
+      routes: (app) =>
+        addRoutes(app, { token: config.CELLPOST_PLATFORM_TOKEN, state, map, rings, streams, measure }),
+    });
+    logger.info({ url: listener.url }, 'discovery listens');
+    return {
+      url: listener.url,
+      async close() {
+        streams.close();
+        await listener.close();
+        await end();
+      },
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
