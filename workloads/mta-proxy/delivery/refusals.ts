@@ -1,0 +1,13 @@
+// What the MTA proxy says when it does not take mail.
+import type { Refusal } from '../smtp/sink.ts';
+
+export const NOBODY: Refusal = { code: 550, status: '5.1.1', text: 'Nobody is called that here' };
+export const LATER: Refusal = { code: 451, status: '4.3.0', text: 'Not now, try again later' };
+export const CELL_DISABLED: Refusal = {
+  code: 451,
+  status: '4.3.2',
+  text: 'This mailbox is not in service now',
+};
+export const TOO_LARGE: Refusal = { code: 552, status: '5.3.4', text: 'The message is too large' };
+export const MAILBOX_FULL: Refusal = { code: 452, status: '4.2.2', text: 'The mailbox is full' };
+export const NOT_STORABLE: Refusal = { code: 554, status: '5.6.0', text: 'This message cannot be stored' };
