@@ -15,7 +15,7 @@ export const emailQuery = accountMethod({
   capability: MAIL,
   args: z.strictObject({
     ...windowArgs,
-    filter: z.unknown(),
+    filter: z.unknown().optional(),
     sort: sortArg,
     collapseThreads: z.boolean().optional(),
   }),

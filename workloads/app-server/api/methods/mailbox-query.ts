@@ -82,7 +82,7 @@ export const mailboxQuery = accountMethod({
   capability: MAIL,
   args: z.strictObject({
     ...windowArgs,
-    filter: z.unknown(),
+    filter: z.unknown().optional(),
     sort: sortArg,
     sortAsTree: z.boolean().optional(),
     filterAsTree: z.boolean().optional(),

@@ -8,8 +8,8 @@ import { id, unsignedInt } from '../schemas.ts';
 
 const args = z.strictObject({
   accountId: id,
-  filter: z.unknown(),
-  sort: z.unknown(),
+  filter: z.unknown().optional(),
+  sort: z.unknown().optional(),
   sinceQueryState: z.string(),
   maxChanges: unsignedInt.nullish(),
   upToId: id.nullish(),
