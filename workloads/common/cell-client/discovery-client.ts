@@ -55,7 +55,7 @@ export class DiscoveryClient {
             ...(body !== undefined && { 'content-type': 'application/json' }),
           },
           body: body === undefined ? null : JSON.stringify(body),
-          signal: AbortSignal.timeout(Math.max(1, leftMs)),
+          signal: AbortSignal.timeout(Math.max(1, Math.ceil(leftMs))),
         });
         const text = await response.body.text();
         if (expected.includes(response.statusCode)) return response.statusCode;
