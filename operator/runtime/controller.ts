@@ -50,7 +50,9 @@ export class Controller {
       } catch (error) {
         metrics.reconcileErrors.inc({ controller: name });
         const delayMs = this.queue.retry(key);
-        logger.warn({ err: error, key, retryInMs: Math.round(delayMs) }, 'a reconcile failed');
+        const why = error instanceof Error ? error.message : String(error);
+        logger.warn({ key, why, retryInMs: Math.round(delayMs) }, 'a reconcile failed');
+        logger.debug({ err: error, key }, 'a reconcile failed');
       } finally {
         end();
         this.queue.done(key);
