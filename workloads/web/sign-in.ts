@@ -4,7 +4,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { PasswordVerifier } from '../app-server/logic/credentials.ts';
-import type { Cells } from '../common/cell-client/cells.ts';
+import type { RequestOptions } from '../common/cell-client/sender.ts';
 import { normalizeAddress, userKey } from '../common/keys.ts';
 import { Attempts, type Allowance } from './attempts.ts';
 
@@ -20,6 +20,19 @@ const MAX_ACCEPTED = 10_000;
 /** How long the user's app server may take, a change of owner included. */
 const CHECK_DEADLINE_MS = 15_000;
 
+/** What of the cell client a desk needs. */
+export type UserServers = {
+  resolveAddress(address: string): Promise<string | undefined>;
+  request(
+    key: string,
+    options: RequestOptions,
+  ): Promise<{
+    status: number;
+    headers: Record<string, string | string[] | undefined>;
+    body: { dump(): Promise<void> };
+  }>;
+};
+
 export type SignIn =
   | { outcome: 'accepted'; userId: string; authorization: string }
   | { outcome: 'refused' }
@@ -27,7 +40,7 @@ export type SignIn =
   | { outcome: 'limited'; retryAfterMs: number };
 
 export class SignInDesk {
-  readonly #cells: Pick<Cells, 'resolveAddress' | 'request'>;
+  readonly #cells: UserServers;
   readonly #now: () => number;
   readonly #perAddress: Attempts;
   readonly #perClient: Attempts;
@@ -35,7 +48,7 @@ export class SignInDesk {
   readonly #secret = randomBytes(32);
   readonly #accepted: LRUCache<string, string>;
 
-  constructor(cells: Pick<Cells, 'resolveAddress' | 'request'>, now: () => number = Date.now) {
+  constructor(cells: UserServers, now: () => number = Date.now) {
     this.#cells = cells;
     this.#now = now;
     this.#perAddress = new Attempts(PER_ADDRESS, now);
