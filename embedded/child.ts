@@ -110,7 +110,9 @@ export class Child {
         if (message.ready) resolve({ url: message.url, ports: message.ports });
         else reject(new ConfigError(message.problem));
       });
-      child.send({ start: this.#env });
+      // Loading its code may have failed already: the channel is closed then, and the exit is told in either case.
+      if (child.connected) child.send({ start: this.#env }, () => undefined);
+      else onExit();
     });
   }
 

@@ -1,7 +1,8 @@
 // A message while it streams in: parsed, hashed, kept in memory while small, else in the blob store.
 import { createHash } from 'node:crypto';
 import type { BlobStore, BlobWriter } from '../../common/blobs/blob-store.ts';
-import { MessageParser, type ParsedMessage } from '../../common/mime/parser.ts';
+import type { ParsedMessage } from '../../common/mime/message.ts';
+import { MessageParser } from '../../common/mime/parser.ts';
 
 export type CompleteMessage = {
   parsed: ParsedMessage;
