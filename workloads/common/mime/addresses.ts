@@ -134,13 +134,16 @@ function* tokenize(text: string): Generator<Token> {
   }
 }
 
+/** Of a domain literal. Without a bound, a header of brackets would be searched to its end for each of them. */
+const MAX_LITERAL_CHARS = 256;
+
 function readWord(text: string, start: number): [string, number] {
   let end = start;
   while (end < text.length && !/[\s"(<>,;:]/.test(text.charAt(end))) {
     // A domain literal may hold colons: [IPv6:::1].
     if (text.charAt(end) === '[') {
-      const close = text.indexOf(']', end);
-      if (close !== -1) end = close;
+      const close = text.slice(end, end + MAX_LITERAL_CHARS).indexOf(']');
+      if (close !== -1) end += close;
     }
     end++;
   }

@@ -15,10 +15,6 @@ export function selectBodies(structure: Part): Bodies {
   return bodies;
 }
 
-export function attachmentsOf(bodies: Bodies): Part[] {
-  return bodies.attachments;
-}
-
 function isMedia(type: string): boolean {
   return type.startsWith('image/') || type.startsWith('audio/') || type.startsWith('video/');
 }

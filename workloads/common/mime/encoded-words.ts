@@ -16,7 +16,7 @@ export function decodeText(value: Uint8Array): string {
     .normalize('NFC');
 }
 
-type Word = { charset: string; bytes: Uint8Array };
+type Word = { charset: string; bytes: Uint8Array[] };
 
 /**
  * Decodes the encoded words of a text. White space between two of them is not part of it, and two in the same charset
@@ -28,7 +28,7 @@ export function decodeWords(text: string): string {
   let last = 0;
   let pending: Word | undefined;
   const flush = (): void => {
-    if (pending) result += printable(decodeCharset(pending.bytes, pending.charset).text);
+    if (pending) result += printable(decodeCharset(Buffer.concat(pending.bytes), pending.charset).text);
     pending = undefined;
   };
   for (const match of text.matchAll(WORD)) {
@@ -36,7 +36,7 @@ export function decodeWords(text: string): string {
     const word = wordOf(match);
     if (pending && /^[ \t]*$/.test(between)) {
       if (pending.charset === word.charset) {
-        pending = { charset: word.charset, bytes: Buffer.concat([pending.bytes, word.bytes]) };
+        pending.bytes.push(...word.bytes);
       } else {
         flush();
         pending = word;
@@ -57,7 +57,7 @@ function wordOf(match: RegExpExecArray): Word {
   const raw = Buffer.from(payload, 'utf8');
   return {
     charset: charset.toLowerCase(),
-    bytes: encoding.toLowerCase() === 'b' ? decodeTransfer(raw, 'base64') : decodeQ(raw),
+    bytes: [encoding.toLowerCase() === 'b' ? decodeTransfer(raw, 'base64') : decodeQ(raw)],
   };
 }
 

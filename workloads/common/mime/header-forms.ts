@@ -7,6 +7,8 @@ export { decodeText } from './encoded-words.ts';
 
 /** Ids of one header beyond this are passed over. */
 const MAX_IDS = 1_000;
+/** A line of mail holds no more (RFC 5322 section 2.1.1); it also keeps the pattern from going over megabytes again and again. */
+const MAX_BARE_ID_CHARS = 998;
 
 /** The raw form: as it stands, folds and all. */
 export function rawForm(value: Uint8Array): string {
@@ -25,7 +27,7 @@ export function parseMessageIds(value: Uint8Array): string[] | null {
   if (ids.length === 0) {
     // Some write them bare.
     const bare = text.trim();
-    if (/^[^\s<>]+@[^\s<>]+$/.test(bare)) ids.push(bare);
+    if (bare.length <= MAX_BARE_ID_CHARS && /^[^\s<>]+@[^\s<>]+$/.test(bare)) ids.push(bare);
   }
   return ids.length > 0 ? ids : null;
 }
@@ -101,7 +103,7 @@ function pad(value: number, length = 2): string {
 }
 
 /** Removes comments, nested ones too; quoted strings keep their parentheses. */
-function withoutComments(text: string): string {
+export function withoutComments(text: string): string {
   if (!text.includes('(')) return text;
   let result = '';
   let depth = 0;

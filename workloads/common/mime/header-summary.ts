@@ -8,17 +8,23 @@ import type { EmailAddress, HeaderSummary } from './message.ts';
  * ids, of which the newest tell the thread.
  */
 export const MAX_SUMMARY_ITEMS = 100;
+/** Longer than any line that mail may have: nobody can refer to it. */
+const MAX_ID_CHARS = 998;
+/** RFC 5321 section 4.5.3.1: 64 for the local part, 255 for the domain. */
+const MAX_EMAIL_CHARS = 320;
+const MAX_NAME_CHARS = 255;
 /** Characters of a subject. */
 export const MAX_SUBJECT_CHARS = 2_000;
 
 export function summarize(fields: readonly HeaderField[]): HeaderSummary {
   const addresses = (name: string): EmailAddress[] | null => {
     const value = lastField(fields, name);
-    return value ? parseAddresses(value).slice(0, MAX_SUMMARY_ITEMS) : null;
+    return value ? parseAddresses(value).slice(0, MAX_SUMMARY_ITEMS).map(shorten) : null;
   };
   const ids = (name: string): string[] | null => {
     const value = lastField(fields, name);
-    return value ? (parseMessageIds(value)?.slice(-MAX_SUMMARY_ITEMS) ?? null) : null;
+    const found = value && parseMessageIds(value)?.filter((id) => id.length <= MAX_ID_CHARS);
+    return found && found.length > 0 ? found.slice(-MAX_SUMMARY_ITEMS) : null;
   };
   const subject = lastField(fields, 'subject');
   const date = lastField(fields, 'date');
@@ -35,4 +41,8 @@ export function summarize(fields: readonly HeaderField[]): HeaderSummary {
     inReplyTo: ids('in-reply-to'),
     references: ids('references'),
   };
+}
+
+function shorten({ name, email }: EmailAddress): EmailAddress {
+  return { name: name?.slice(0, MAX_NAME_CHARS) ?? null, email: email.slice(0, MAX_EMAIL_CHARS) };
 }

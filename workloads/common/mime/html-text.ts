@@ -27,7 +27,8 @@ const HIDDEN = new Set(['script', 'style', 'head', 'title', 'template', 'noscrip
 
 /** One pass, linear in the length of the text whatever it holds. */
 export function htmlToText(html: string): string {
-  const lower = html.toLowerCase();
+  // ASCII alone: the lower case of some letters is longer than they are, and places in both texts must agree.
+  const lower = html.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
   let text = '';
   let at = 0;
   while (at < html.length) {

@@ -1,22 +1,28 @@
 // An incremental parser of messages (RFC 5322, RFC 2045 to 2049): bytes in, structure with offsets out. Any bytes parse
 // to something; where chunks end makes no difference; bodies are not kept beyond what the preview needs.
-import { attachmentsOf, selectBodies } from './bodies.ts';
+import { selectBodies } from './bodies.ts';
 import { splitHeaders } from './header-fields.ts';
 import { summarize } from './header-summary.ts';
-import type { ParsedMessage, Part } from './message.ts';
+import type { ParsedMessage } from './message.ts';
 import { PartBuilder } from './part-builder.ts';
 import { makePreview } from './preview.ts';
+import { withinBounds } from './within-bounds.ts';
 
-/** Deeper multiparts are leaves: hostile nesting costs no stack. */
-const MAX_DEPTH = 50;
+/** Deeper multiparts are leaves: hostile nesting costs no stack, and JSON of the structure stays under usual bounds of depth. */
+const MAX_DEPTH = 20;
 /** The part after the last one takes all the rest. */
 const MAX_PARTS = 1_000;
 /** A boundary line has at most 70 characters, two hyphens on each side and white space (RFC 2046 section 5.1.1). */
 const MAX_BOUNDARY_LINE_BYTES = 998;
 
+/** Kept of all text parts together, for the preview. */
+const MAX_SAMPLED_BYTES = 64 * 1024;
+
 const LF = 0x0a;
 const CR = 0x0d;
 const HYPHEN = 0x2d;
+const SPACE = 0x20;
+const TAB = 0x09;
 
 export class MessageParser {
   /** From the outermost multipart to the part that bytes go to now. */
@@ -31,7 +37,8 @@ export class MessageParser {
   #passing = false;
 
   constructor() {
-    this.#root = new PartBuilder({ offset: 0, path: [], isDigest: false });
+    const samples = { leftBytes: MAX_SAMPLED_BYTES };
+    this.#root = new PartBuilder({ offset: 0, path: [], isDigest: false, samples });
     this.#stack.push(this.#root);
   }
 
@@ -51,14 +58,14 @@ export class MessageParser {
     const structure = this.#root.build();
     const fields = splitHeaders(this.#root.headerBlock);
     const bodies = selectBodies(structure);
-    return {
+    return withinBounds({
       headers: summarize(fields),
       preview: makePreview(bodies.text, (part) => this.#root.sampleOf(part)),
-      hasAttachment: attachmentsOf(bodies).some((part) => part.disposition !== 'inline'),
+      hasAttachment: bodies.attachments.some((part) => part.disposition !== 'inline'),
       structure,
       sizeBytes: this.#offset,
       headerBytes: structure.headerBytes,
-    };
+    });
   }
 
   get #current(): PartBuilder {
@@ -121,19 +128,16 @@ export class MessageParser {
 
   /** @returns true when the line is a boundary of one of the open multiparts */
   #boundary(line: Uint8Array): boolean {
-    const text = Buffer.from(line.buffer, line.byteOffset, line.byteLength)
-      .toString('latin1')
-      .replace(/[ \t\r\n]+$/, '');
+    const text = withoutTail(line);
     for (let depth = this.#stack.length - 1; depth >= 0; depth--) {
       const multipart = this.#stack[depth];
-      if (!multipart || multipart.boundary === undefined) continue;
-      const delimiter = `--${multipart.boundary}`;
-      const closes = text === `${delimiter}--`;
-      if (text !== delimiter && !closes) continue;
+      if (!multipart?.delimiter) continue;
+      const closes = text === multipart.closeDelimiter;
+      if (text !== multipart.delimiter && !closes) continue;
       if (!closes && this.#parts >= MAX_PARTS) return false;
       while (this.#stack.length > depth + 1) this.#stack.pop()?.close(this.#offset);
       multipart.endChild(this.#offset);
-      if (closes) multipart.boundary = undefined;
+      if (closes) multipart.endChildren();
       else {
         this.#parts++;
         this.#stack.push(multipart.startChild(this.#offset + line.length));
@@ -155,4 +159,15 @@ function isEmptyLine(line: Uint8Array): boolean {
   return line.length === 1 ? line[0] === LF : line.length === 2 && line[0] === CR && line[1] === LF;
 }
 
-export type { ParsedMessage, Part };
+/** A line as Latin-1, without white space and line break at its end. No regular expression: those look at blanks again and again. */
+function withoutTail(line: Uint8Array): string {
+  let end = line.length;
+  while (end > 0) {
+    const byte = line[end - 1];
+    if (byte !== SPACE && byte !== TAB && byte !== CR && byte !== LF) break;
+    end--;
+  }
+  return Buffer.from(line.buffer, line.byteOffset, end).toString('latin1');
+}
+
+export type { ParsedMessage };

@@ -1,6 +1,7 @@
 // One part while it is read.
 import { lastField, splitHeaders, type HeaderField } from './header-fields.ts';
-import { decodeText, rawForm } from './header-forms.ts';
+import { unfold } from './encoded-words.ts';
+import { decodeText, rawForm, withoutComments } from './header-forms.ts';
 import type { Part } from './message.ts';
 import { parseParameterized } from './parameters.ts';
 import { sizeCounter, type SizeCounter } from './transfer-encoding.ts';
@@ -8,8 +9,13 @@ import { sizeCounter, type SizeCounter } from './transfer-encoding.ts';
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** Bytes of text that the preview may look at, in their transfer encoding. */
+/** Bytes of one text part that the preview may look at, in their transfer encoding. */
 const MAX_SAMPLE_BYTES = 8 * 1024;
+/** Longer names, ids and such are cut: the log keeps them for ever. */
+const MAX_TEXT_CHARS = 255;
+/** An address on the web. */
+const MAX_LOCATION_CHARS = 1_000;
+const MAX_LANGUAGES = 20;
 
 type Start = {
   /** Where its headers begin. */
@@ -18,6 +24,8 @@ type Start = {
   path: number[];
   /** Its parent is a multipart/digest: what says nothing is message/rfc822 (RFC 2046 section 5.1.5). */
   isDigest: boolean;
+  /** What may still be kept of the text parts of the whole message. */
+  samples: { leftBytes: number };
 };
 
 export class PartBuilder {
@@ -41,8 +49,9 @@ export class PartBuilder {
   #sampleBytes = 0;
   #content = describe([], false);
   inHeaders = true;
-  /** Of a multipart that is open; undefined for a leaf and after the closing boundary. */
-  boundary: string | undefined;
+  /** The line between the parts of a multipart that is open; undefined for a leaf and after the closing one. */
+  delimiter: string | undefined;
+  closeDelimiter: string | undefined;
 
   constructor(start: Start) {
     this.#start = start;
@@ -82,8 +91,10 @@ export class PartBuilder {
     this.inHeaders = false;
     this.#bodyOffset = offset;
     this.#content = describe(splitHeaders(this.headerBlock), this.#start.isDigest);
-    if (this.#content.isMultipart && mayNest) this.boundary = this.#content.boundary;
-    else if (this.#content.isMultipart)
+    if (this.#content.isMultipart && mayNest) {
+      this.delimiter = `--${this.#content.boundary}`;
+      this.closeDelimiter = `${this.delimiter}--`;
+    } else if (this.#content.isMultipart)
       this.#content = { ...this.#content, isMultipart: false, type: OPAQUE };
     this.#counter = sizeCounter(this.#content.encoding);
     const { type } = this.#content;
@@ -93,7 +104,8 @@ export class PartBuilder {
 
   startChild(offset: number): PartBuilder {
     const path = [...this.#start.path, this.#children.length + 1];
-    const child = new PartBuilder({ offset, path, isDigest: this.#content.type === 'multipart/digest' });
+    const isDigest = this.#content.type === 'multipart/digest';
+    const child = new PartBuilder({ offset, path, isDigest, samples: this.#start.samples });
     this.#children.push(child);
     return child;
   }
@@ -101,6 +113,12 @@ export class PartBuilder {
   /** A boundary of this multipart begins at `offset`. */
   endChild(offset: number): void {
     this.#children.at(-1)?.close(offset);
+  }
+
+  /** The closing boundary has come: what follows belongs to no part. */
+  endChildren(): void {
+    this.delimiter = undefined;
+    this.closeDelimiter = undefined;
   }
 
   /** The part ends before the boundary at `offset`, or with the message. May be called twice. */
@@ -158,10 +176,13 @@ export class PartBuilder {
   #count(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     this.#counter.push(bytes);
-    if (!this.#sample || this.#sampleBytes >= MAX_SAMPLE_BYTES) return;
-    const kept = bytes.slice(0, MAX_SAMPLE_BYTES - this.#sampleBytes);
+    const { samples } = this.#start;
+    const room = Math.min(MAX_SAMPLE_BYTES - this.#sampleBytes, samples.leftBytes);
+    if (!this.#sample || room <= 0) return;
+    const kept = bytes.slice(0, room);
     this.#sample.push(kept);
     this.#sampleBytes += kept.length;
+    samples.leftBytes -= kept.length;
   }
 }
 
@@ -189,7 +210,8 @@ type Content = {
   location: string | null;
 };
 
-const TYPE = /^[a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+$/;
+/** RFC 6838 section 4.2: at most 127 characters a name. */
+const TYPE = /^[a-z0-9!#$&^_.+-]{1,127}\/[a-z0-9!#$&^_.+-]{1,127}$/;
 
 function describe(fields: HeaderField[], isDigest: boolean): Content {
   const field = (name: string): Uint8Array | undefined => lastField(fields, name);
@@ -207,33 +229,36 @@ function describe(fields: HeaderField[], isDigest: boolean): Content {
     const value = field(name);
     return value ? decodeText(value) || null : null;
   };
+  const cut = (value: string | null | undefined, chars = MAX_TEXT_CHARS): string | null =>
+    value?.slice(0, chars) || null;
   const language = text('content-language');
   return {
     type,
     isMultipart,
-    boundary: isMultipart ? boundary?.replace(/[ \t]+$/, '') : undefined,
-    charset: parsed?.parameters.get('charset')?.trim() || (type.startsWith('text/') ? 'us-ascii' : null),
+    boundary: isMultipart ? boundary?.trimEnd() : undefined,
+    charset: cut(parsed?.parameters.get('charset')?.trim()) ?? (type.startsWith('text/') ? 'us-ascii' : null),
     encoding: encodingOf(field('content-transfer-encoding'), isMultipart),
-    disposition: disposition?.value || null,
+    disposition: cut(disposition?.value),
     name: fileName(disposition?.parameters.get('filename') ?? parsed?.parameters.get('name')),
-    cid: text('content-id')?.replace(/^<|>$/g, '') || null,
+    cid: cut(text('content-id')?.replace(/^<|>$/g, '')),
     language: language
       ? language
           .split(',')
-          .map((tag) => tag.trim())
+          .slice(0, MAX_LANGUAGES)
+          .map((tag) => tag.trim().slice(0, MAX_TEXT_CHARS))
           .filter(Boolean)
       : null,
-    location: text('content-location')?.replace(/\s+/g, '') || null,
+    location: cut(text('content-location')?.replace(/\s+/g, ''), MAX_LOCATION_CHARS),
   };
 }
 
 function encodingOf(raw: Uint8Array | undefined, isMultipart: boolean): string {
   if (!raw || isMultipart) return '7bit';
-  const text = rawForm(raw)
-    .replace(/\([^)]*\)/g, '')
+  const [token = ''] = withoutComments(unfold(rawForm(raw)))
     .trim()
-    .toLowerCase();
-  return text.replace(/[;\s].*$/s, '') || '7bit';
+    .toLowerCase()
+    .split(/[;\s]/, 1);
+  return token.slice(0, MAX_TEXT_CHARS) || '7bit';
 }
 
 /** Without folders and controls: a name is only a proposal of the sender. */
@@ -243,5 +268,5 @@ function fileName(name: string | undefined): string | null {
     .replace(/^.*[/\\]/s, '')
     .replace(/\p{Cc}+/gu, ' ')
     .trim();
-  return bare || null;
+  return bare.slice(-MAX_TEXT_CHARS) || null;
 }
