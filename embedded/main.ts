@@ -52,7 +52,7 @@ function table(webUrl: string, smtp: { host: string; port: number }, home: strin
     ['Users', `${DEMO_USERS.join(', ')} (password ${DEMO_PASSWORD})`],
     [
       'First mail',
-      `curl -s --mail-from you@example.org --mail-rcpt ${first} -T README.md smtp://${smtp.host}:${smtp.port}`,
+      `curl -s --crlf --mail-from you@example.org --mail-rcpt ${first} -T README.md smtp://${smtp.host}:${smtp.port}`,
     ],
     ['Nodes', 'npx cellctl nodes'],
     ['Data', home],
