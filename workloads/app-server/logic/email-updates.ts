@@ -9,6 +9,9 @@ const MAX_KEYWORDS = 128;
 /** RFC 8621 section 4.1.1: ASCII without what IMAP's atoms may not hold. */
 const KEYWORD = /^[\u0021\u0023\u0024\u0026\u0027\u002b-\u005b\u005e-\u007a\u007c\u007d\u007e]{1,255}$/;
 
+/** The sets that a patch may name as a whole or by member, not both (RFC 8620 section 5.3). */
+const PATCHED = ['keywords', 'mailboxIds'];
+
 /** A JSON object of a client; its values are not to be trusted. */
 export type PatchObject = Record<string, unknown>;
 
@@ -21,6 +24,11 @@ export function findEmail(image: UserImage, id: string): EmailRecord | undefined
 export function updateEmail(tx: Tx, image: UserImage, id: string, patch: PatchObject): SetError | undefined {
   const email = findEmail(image, id);
   if (!email) return NOT_FOUND;
+  const ambiguous = PATCHED.filter(
+    (name) => Object.hasOwn(patch, name) && Object.keys(patch).some((path) => path.startsWith(`${name}/`)),
+  );
+  if (ambiguous.length > 0)
+    return { type: 'invalidPatch', description: `${ambiguous.join(', ')}: set as a whole and in part.` };
   const keywords = patchSet(email.keywords, patch, 'keywords', toKeyword);
   const mailboxIds = patchSet(
     email.mailboxes.map((mailbox) => mailboxId(mailbox.id)),
@@ -61,8 +69,7 @@ function patchSet(
 ): PatchedSet {
   const bad: string[] = [];
   let items = new Set(before);
-  const whole = Object.hasOwn(patch, name);
-  if (whole) {
+  if (Object.hasOwn(patch, name)) {
     items = new Set();
     const value = patch[name];
     if (typeof value !== 'object' || value === null || Array.isArray(value)) bad.push(name);
@@ -77,8 +84,7 @@ function patchSet(
     if (!path.startsWith(`${name}/`)) continue;
     const token = path.slice(name.length + 1);
     const item = token.includes('/') ? undefined : toItem(unescape(token));
-    // A path below one that is set as a whole is ambiguous (RFC 8620 section 5.3).
-    if (whole || item === undefined || (wanted !== true && wanted !== null)) bad.push(path);
+    if (item === undefined || (wanted !== true && wanted !== null)) bad.push(path);
     else if (wanted) items.add(item);
     else items.delete(item);
   }

@@ -1,6 +1,7 @@
 // Email/set (RFC 8621 section 4.6): keywords, mailboxes, the end. Emails come by delivery, so none is created here.
 import { z } from 'zod';
 import type { Ordinal } from '../../image/ids.ts';
+import type { EmailRecord } from '../../image/model.ts';
 import { destroyEmail, findEmail, updateEmail, type PatchObject } from '../../logic/email-updates.ts';
 import type { Call } from '../call.ts';
 import { imageProperties } from '../email-object.ts';
@@ -18,6 +19,12 @@ function resolveMailboxes(call: Call, patch: PatchObject): PatchObject {
     return [name, value];
   });
   return Object.fromEntries(entries);
+}
+
+/** What a client may name but not change. */
+function serverSet(email: EmailRecord): Record<string, unknown> {
+  const { keywords: _keywords, mailboxIds: _mailboxIds, ...rest } = imageProperties(email);
+  return rest;
 }
 
 export const emailSet = accountMethod({
@@ -39,7 +46,7 @@ export const emailSet = accountMethod({
       for (const [reference, patch] of Object.entries(args.update ?? {})) {
         const id = resolved(call, reference);
         const email = findEmail(image, id);
-        const changes = withoutUnchanged(patch, email && imageProperties(email));
+        const changes = withoutUnchanged(patch, email && serverSet(email));
         const problem = destroy.has(id)
           ? { type: 'willDestroy' }
           : updateEmail(tx, image, id, resolveMailboxes(call, changes));
