@@ -4,8 +4,11 @@ import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
 /** A request on its way is given up after this. */
-const ATTEMPT_MS = 6_000;
-const LONGEST_REST_MS = 700;
+const ATTEMPT_MS = 3_000;
+const LONGEST_REST_MS = 250;
+
+/** Requests that a client has under way at a time. */
+const MAX_UNDER_WAY = 6;
 
 /** Deliveries remembered for being made again. */
 const REMEMBERED = 30;
@@ -25,6 +28,7 @@ export class SimClient {
   readonly #owners = new Map<string, string>();
   readonly #earlier: { key: string; deliveryKey: string }[] = [];
   #deliveries = 0;
+  #underWay = 0;
   #stopped = false;
 
   constructor(options: ClientOptions) {
@@ -59,7 +63,7 @@ export class SimClient {
       this.errors.set(answer.error, (this.errors.get(answer.error) ?? 0) + 1);
       if (answer.owner !== undefined) this.#owners.set(request.key, answer.owner);
       else this.#owners.delete(request.key);
-      const pauseMs = answer.retryAfterMs + random.between(0, 20);
+      const pauseMs = answer.retryAfterMs + random.between(0, answer.owner === undefined ? 300 : 20);
       world.after(pauseMs, `${this.#options.name} repeats`, () => this.send(request, done));
     };
     const refused = (error: string): Answer => ({ ok: false, error, owner: undefined, retryAfterMs: 50 });
@@ -79,7 +83,11 @@ export class SimClient {
     const random = this.#random;
     const pauseMs = random.chance(0.3) ? random.between(0, 3) : random.between(0, LONGEST_REST_MS);
     this.#options.world.after(pauseMs, `${this.#options.name} rests no more`, () => {
-      if (!this.#stopped) this.send(this.#next(), () => this.#rest());
+      if (this.#stopped) return;
+      this.#rest();
+      if (this.#underWay >= MAX_UNDER_WAY) return;
+      this.#underWay++;
+      this.send(this.#next(), () => this.#underWay--);
     });
   }
 

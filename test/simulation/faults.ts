@@ -15,6 +15,9 @@ export const FAULTS = [
   'coordination down',
 ] as const;
 
+/** These touch everybody, or do little: most faults are others. */
+const RARE = new Set<string>(['coordination down', 'reset', 'cut clients']);
+
 export type Fault = {
   atMs: number;
   kind: (typeof FAULTS)[number];
@@ -28,12 +31,13 @@ const LONGEST_MS = 6_000;
 
 export function makeScript(random: Random, nodes: readonly string[], untilMs: number): Fault[] {
   const script: Fault[] = [];
-  const calmMs = random.between(150, 2_500);
+  const calmMs = random.pick([300, 700, 1_500, 4_000]);
   for (let atMs = random.between(0, 2_000); atMs < untilMs; atMs += random.between(0, 2 * calmMs)) {
     const forMs = random.chance(0.5) ? random.between(1, 800) : random.between(800, LONGEST_MS);
+    const drawn = random.pick(FAULTS);
     script.push({
       atMs: Math.round(atMs),
-      kind: random.pick(FAULTS),
+      kind: RARE.has(drawn) && random.chance(0.6) ? 'leave' : drawn,
       node: random.pick(nodes),
       forMs: Math.round(forMs),
     });

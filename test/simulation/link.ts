@@ -1,15 +1,17 @@
-// One direction between two machines: messages take their time, in order or not, and are lost while it is cut.
+// One direction between two machines. Messages take their time. While it is cut, a message by itself is lost; one on a
+// connection is sent again and again until it gets through, as TCP does, if the connection is still there by then.
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
 export class Link {
-  cut = false;
   /** Multiplies delays. */
   slow = 1;
   readonly #world: World;
   readonly #random: Random;
   readonly #name: string;
   #lastAt = 0;
+  #cut = false;
+  readonly #held: { label: string; arrive: () => void }[] = [];
 
   constructor(world: World, name: string, random: Random) {
     this.#world = world;
@@ -17,22 +19,34 @@ export class Link {
     this.#random = random.fork(name);
   }
 
+  get cut(): boolean {
+    return this.#cut;
+  }
+
+  set cut(cut: boolean) {
+    this.#cut = cut;
+    if (!cut) for (const message of this.#held.splice(0)) this.sendInOrder(message.label, message.arrive);
+  }
+
   /** A message that may overtake others. */
   send(label: string, arrive: () => void, extraMs = 0): void {
-    this.#deliver(label, arrive, this.#delay() + extraMs);
+    if (this.#cut) return;
+    this.#world.after(this.#delay() + extraMs, `${this.#name} ${label}`, () => {
+      if (!this.#cut) arrive();
+    });
   }
 
   /** A message on a connection: it does not overtake those before it. */
   sendInOrder(label: string, arrive: () => void): void {
+    if (this.#cut) {
+      this.#held.push({ label, arrive });
+      return;
+    }
     const at = Math.max(this.#world.now + this.#delay(), this.#lastAt);
     this.#lastAt = at;
-    this.#deliver(label, arrive, at - this.#world.now);
-  }
-
-  #deliver(label: string, arrive: () => void, delayMs: number): void {
-    if (this.cut) return;
-    this.#world.after(delayMs, `${this.#name} ${label}`, () => {
-      if (!this.cut) arrive();
+    this.#world.after(at - this.#world.now, `${this.#name} ${label}`, () => {
+      if (this.#cut) this.#held.push({ label, arrive });
+      else arrive();
     });
   }
 

@@ -49,15 +49,3 @@ export function withoutFence<A>(codec: EntryCodec<A>, gate: OwnershipGate): Entr
     },
   };
 }
-
-/** The tenure stays the same for a whole session, whoever comes and goes. */
-export function withOneTenure(gate: OwnershipGate): OwnershipGate {
-  return {
-    assertOwner: (key) => gate.assertOwner(key),
-    redirect: (key) => gate.redirect(key),
-    tenure: () => {
-      const { server, session } = gate.tenure();
-      return { server, session: session.replace(/-\d+$/, '') };
-    },
-  };
-}

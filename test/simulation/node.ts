@@ -9,7 +9,7 @@ import type { SimCoordination } from './coordination-server.ts';
 import type { History } from './history.ts';
 import { Link } from './link.ts';
 import { deliver, look, mailboxCodec, mailboxFold, type Mailbox } from './mailbox.ts';
-import { withOneTenure, withoutAcks, withoutFence, withoutLease, type Mutation } from './mutations.ts';
+import { withoutAcks, withoutFence, withoutLease, type Mutation } from './mutations.ts';
 import { SimProcess } from './process.ts';
 import type { Random } from './random.ts';
 import { SimStore, type Disk } from './store.ts';
@@ -118,12 +118,11 @@ export class SimNode {
       instance,
       release: (predicate) => logs.release(predicate),
     });
-    const gate = mutation === 'one tenure' ? withOneTenure(membership) : membership;
     const logs = new UserLogs<Mailbox, string>({
       store: new SimStore(world, process, this.storeLinks, disk, random.fork('store')),
-      codec: mutation === 'no fence' ? withoutFence(mailboxCodec, gate) : mailboxCodec,
+      codec: mutation === 'no fence' ? withoutFence(mailboxCodec, membership) : mailboxCodec,
       fold: mailboxFold,
-      gate,
+      gate: membership,
       clock,
       cacheBytes: CACHE_BYTES,
     });

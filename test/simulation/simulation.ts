@@ -2,7 +2,7 @@
 import { MemoryLogs } from '../../workloads/app-server/log/memory-store.ts';
 import { SimClient } from './client.ts';
 import { SimCoordination } from './coordination-server.ts';
-import { makeScript, type Fault } from './faults.ts';
+import { formatScript, makeScript, type Fault } from './faults.ts';
 import { History } from './history.ts';
 import type { Mutation } from './mutations.ts';
 import { SimNode, type Parts } from './node.ts';
@@ -21,6 +21,7 @@ const FAULTS_MS = 60_000;
  */
 const RECOVERY_MS = 60_000;
 
+const CLIENTS = 6;
 const KEYS = Array.from({ length: 6 }, (_, index) => `user:u${index}`);
 
 export type RunOptions = {
@@ -63,7 +64,7 @@ export async function simulate({ seed, mutation, script, exclusive = true }: Run
   const names = Array.from({ length: random.integer(3, 5) }, (_, index) => `n${index}`);
   const nodes = names.map((name) => new SimNode(name, parts));
   const clients = Array.from(
-    { length: 4 },
+    { length: CLIENTS },
     (_, index) => new SimClient({ world, random, name: `c${index}`, keys: KEYS, nodes }),
   );
   const faults = script ?? makeScript(random.fork('faults'), names, 10 * FAULTS_MS);
@@ -73,9 +74,10 @@ export async function simulate({ seed, mutation, script, exclusive = true }: Run
     world.after(random.chance(0.5) ? 0 : random.between(0, 8_000), `${node.name} starts`, () => node.start());
   }
   for (const fault of faults) {
-    world.after(fault.atMs, `fault: ${fault.kind} ${fault.node} for ${fault.forMs}`, () => {
+    world.after(fault.atMs, 'fault', () => {
       const node = nodes.find((one) => one.name === fault.node);
       if (healing || !node) return;
+      world.trace(`fault: ${formatScript([fault])}`);
       const heal = begin(fault, node, coordination);
       undo.add(heal);
       world.after(fault.forMs, `healed: ${fault.kind} ${fault.node}`, () => {
@@ -102,6 +104,7 @@ export async function simulate({ seed, mutation, script, exclusive = true }: Run
   disk.faultRate = 0;
   for (const client of clients) client.stop();
   for (const heal of undo) heal();
+  undo.clear();
   for (const node of nodes) node.start();
   await expectService(world, nodes, clients);
   if (!world.violation) await expectLeave(world, nodes);
@@ -181,6 +184,7 @@ async function expectService(world: World, nodes: SimNode[], clients: SimClient[
     );
   }
   await world.run(() => (left === 0 && nodes.every((node) => node.isReady)) || world.now > deadline);
+  if (world.violation) return;
   if (left > 0) world.fail(`${left} keys are not served ${RECOVERY_MS} ms after the last fault`);
   const lame = nodes.filter((node) => !node.isReady).map((node) => node.name);
   if (lame.length > 0) world.fail(`${lame.join(', ')} not serving ${RECOVERY_MS} ms after the last fault`);

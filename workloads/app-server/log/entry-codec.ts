@@ -4,7 +4,7 @@
 export type Writer = {
   /** The server's name on the ring. */
   server: string;
-  /** Its tenure: unique over restarts, sessions and changes of what it owns. */
+  /** Its tenure: unique over restarts and sessions. */
   session: string;
   /** Counts the entries that this process has tried to write. */
   number: number;

@@ -7,12 +7,11 @@ import type { Transaction } from './user-log-types.ts';
 import { EntryDraft, type Outcome } from './writer.ts';
 
 /** How long an asynchronous reader keeps writers out; then it keeps the image to itself and the writer opens another. */
-const READER_PATIENCE_MS = 2_000;
+const READER_PATIENCE_MS = 1_000;
 
 type Settle = { resolve: (value: unknown) => void; reject: (error: unknown) => void };
 export type ReadRequest<S> = Settle & { kind: 'read'; fn: (state: S, seq: number) => unknown };
 export type WriteRequest<S, A> = Settle & { kind: 'write'; fn: (tx: Transaction<S, A>) => unknown };
-type Request<S, A> = ReadRequest<S> | WriteRequest<S, A>;
 
 type OpenImage<S> = Image<S> & { readers: number; readersGone: (() => void)[] };
 
@@ -20,13 +19,13 @@ export type KeyLogEvents<S> = {
   appended(seq: number, state: S): void;
   /** Nothing waits and nothing is under way. */
   idle(): void;
-  /** A request does not wait any more. */
-  taken(): void;
+  /** So many requests don't wait any more. */
+  taken(count: number): void;
 };
 
 /**
- * Works off the requests of a key in the order of their arrival. Reads run side by side; writes that wait together share
- * an entry; while a write is under way everything else waits, so nobody sees what is not durable.
+ * Works off the requests of a key in turns: all reads that wait, side by side, then all writes that wait, which share an
+ * entry. While an entry is under way everything else waits, so nobody sees what is not durable.
  *
  * Who may be answered (invariants 2 and 4): the gate is asked before a function runs, right before the append, and again
  * before a read is answered. A write that became durable is acknowledged even if ownership was lost meanwhile: a later
@@ -38,9 +37,12 @@ export class KeyLog<S, A> {
   readonly key: string;
   readonly #parts: LogParts<S, A>;
   readonly #events: KeyLogEvents<S>;
-  readonly #waiting: Request<S, A>[] = [];
+  #reads: ReadRequest<S>[] = [];
+  readonly #writes: WriteRequest<S, A>[] = [];
   #image: OpenImage<S> | undefined;
   #busy = false;
+  /** Writers have waited for the readers before them: readers that came later wait for these writers. */
+  #writersTurn = false;
   /** Settles when what is under way now is over. */
   #step: Promise<void> = Promise.resolve();
   #released = false;
@@ -52,7 +54,7 @@ export class KeyLog<S, A> {
   }
 
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#reads.length + this.#writes.length;
   }
 
   get isOpen(): boolean {
@@ -67,8 +69,9 @@ export class KeyLog<S, A> {
     return this.#busy || (this.#image?.readers ?? 0) > 0;
   }
 
-  submit(request: Request<S, A>): void {
-    this.#waiting.push(request);
+  submit(request: ReadRequest<S> | WriteRequest<S, A>): void {
+    if (request.kind === 'read') this.#reads.push(request);
+    else this.#writes.push(request);
     if (!this.#busy) void this.#work();
   }
 
@@ -84,7 +87,7 @@ export class KeyLog<S, A> {
 
   async #work(): Promise<void> {
     this.#busy = true;
-    while (this.#waiting.length > 0) {
+    while (this.waiting > 0) {
       const step = this.#next();
       this.#step = step;
       await step;
@@ -107,27 +110,25 @@ export class KeyLog<S, A> {
       image = this.#image;
     } catch (error) {
       this.#image = undefined;
-      for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
-        this.#takeFirst();
-        first.reject(error);
-      }
+      const refused = [...this.#takeReads(), ...this.#writes.splice(0)];
+      this.#events.taken(refused.length);
+      for (const request of refused) request.reject(error);
       return;
     }
-    if (this.#waiting[0]?.kind === 'read') {
-      for (let first = this.#waiting[0]; first?.kind === 'read'; first = this.#waiting[0]) {
-        this.#takeFirst();
-        void this.#read(image, first);
-      }
-    } else if (image.readers > 0) {
-      await this.#waitForReaders(image);
-    } else {
-      await this.#write(image);
+    if (!this.#writersTurn) {
+      const reads = this.#takeReads();
+      this.#events.taken(reads.length);
+      for (const request of reads) void this.#read(image, request);
     }
+    this.#writersTurn = this.#writes.length > 0 && image.readers > 0;
+    if (this.#writersTurn) await this.#waitForReaders(image);
+    else if (this.#writes.length > 0) await this.#write(image);
   }
 
-  #takeFirst(): void {
-    this.#waiting.shift();
-    this.#events.taken();
+  #takeReads(): ReadRequest<S>[] {
+    const reads = this.#reads;
+    this.#reads = [];
+    return reads;
   }
 
   async #read(image: OpenImage<S>, request: ReadRequest<S>): Promise<void> {
@@ -169,8 +170,9 @@ export class KeyLog<S, A> {
       writer: this.#parts.nextWriter(),
     });
     const done: { request: WriteRequest<S, A>; outcome: Outcome<unknown> }[] = [];
-    for (let first = this.#waiting[0]; first?.kind === 'write' && !draft.full; first = this.#waiting[0]) {
-      this.#takeFirst();
+    for (let first = this.#writes[0]; first && !draft.full; first = this.#writes[0]) {
+      this.#writes.shift();
+      this.#events.taken(1);
       done.push({ request: first, outcome: draft.run(first.fn) });
     }
     try {

@@ -36,8 +36,9 @@ export type Image<S> = {
  *
  * An owner before us may have an append under way that reaches the store after our replay; it would be acknowledged (it
  * is durable) and our image would lack it. So unless the last entry is of our own tenure, a fence takes the next number:
- * the late append then loses, or came first, the fence loses, and we read on. In our own tenure nobody else has owned the
- * key since that entry, and those before were shut out when the tenure began.
+ * the late append then loses, or came first, the fence loses, and we read on. After an entry of our own tenure no fence
+ * is needed: whoever owned the key since must fence, too, before it writes anything else. Its fence may still arrive after
+ * our replay and makes our image lag behind, but by nothing; and once it has, that server asks its gate before it writes.
  *
  * A key without a log gets no fence, or each question for an unknown address would make a log. The writer of entry 1
  * answers only while it is still the owner instead: see KeyLog.

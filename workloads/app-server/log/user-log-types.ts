@@ -40,8 +40,8 @@ export interface OwnershipGate {
   /** @throws Misdirected when another server owns the key (or nobody yet); LeaseLost when that is not known any more */
   assertOwner(key: string): void;
   /**
-   * The tenure. It changes whenever this server may have gained keys: with each session, and with each member that goes.
-   * A log whose last entry is of another tenure is fenced before it is served.
+   * The name under which this server writes; another one in each session on the ring. A log whose last entry is of
+   * another tenure is fenced before it is served.
    */
   tenure(): { server: string; session: string };
   /** What to tell a caller whose append lost against another writer's. */

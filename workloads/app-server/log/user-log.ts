@@ -57,8 +57,8 @@ export class UserLogs<S, A> {
 
   /**
    * Calls a function with the state of a key as of its entry `seq` (0: there is no log). The function must not change the
-   * state. An asynchronous one keeps the writers of its key out until it is done (2 s at most; it may go on with what it
-   * holds), and must not read or write the same key inside.
+   * state. An asynchronous one keeps the writers of its key out until it is done (1 s at most; it may go on with what it
+   * holds), and must not read or write the same key inside: rather take what is needed, and fetch bodies afterwards.
    * @throws what the function throws; Misdirected, LeaseLost, Overloaded, StoreUnavailable, UnreadableEntry
    */
   read<T>(key: string, fn: (state: S, seq: number) => T | Promise<T>): Promise<T> {
@@ -131,7 +131,7 @@ export class UserLogs<S, A> {
   #newLog(key: string): KeyLog<S, A> {
     const log = new KeyLog<S, A>(key, this.#parts, {
       appended: (seq, state) => this.#tell(key, seq, state),
-      taken: () => this.#waiting--,
+      taken: (count) => (this.#waiting -= count),
       idle: () => this.#rest(log),
     });
     this.#logs.set(key, log);

@@ -101,9 +101,8 @@ export class Membership implements OwnershipGate {
   }
 
   tenure(): { server: string; session: string } {
-    const ring = this.#current;
-    if (!ring || !this.#session) throw new LeaseLost('this server has no session');
-    const session = `${this.#session.sessionId}-${this.#options.instance}-${ring.tenure}`;
+    if (!this.#session) throw new LeaseLost('this server has no session');
+    const session = `${this.#session.sessionId}-${this.#options.instance}`;
     return { server: this.#options.identity.name, session };
   }
 

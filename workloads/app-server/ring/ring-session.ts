@@ -65,7 +65,6 @@ export class RingSession {
   #watcher: RingWatcher | undefined;
   #view: RingView = { version: 0, members: [] };
   #ownership: Ownership | undefined;
-  #tenure = 1;
   #acknowledging = false;
   #unacknowledged = false;
 
@@ -88,10 +87,6 @@ export class RingSession {
   /** undefined before the first view. */
   get ownership(): Ownership | undefined {
     return this.#ownership;
-  }
-
-  get tenure(): number {
-    return this.#tenure;
   }
 
   get hasLease(): boolean {
@@ -152,12 +147,8 @@ export class RingSession {
     const { identity, session } = this.#options;
     const self = view.members.find((member) => member.name === identity.name);
     if (self?.session !== session.sessionId) return this.end('somebody removed this member from the ring');
-    const before = this.#ownership;
     this.#view = view;
     this.#ownership = new Ownership(view, this.#state === 'draining' ? identity.name : undefined);
-    // With a member gone we may own keys that others wrote to since we last did: see user-log-open.ts.
-    const now = new Set(this.#ownership.sessions);
-    if (before?.sessions.some((one) => !now.has(one))) this.#tenure++;
     this.#changes.note();
     void this.#acknowledge();
   }
