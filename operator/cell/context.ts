@@ -1,14 +1,12 @@
 // All that the builders of a cell's objects need to know besides its spec: a pure function of what was observed.
 import { blobStoreUrl } from '../blob-store-url.ts';
 import { ownerOf, type Owner } from '../resources/owner.ts';
-import { credentialsName, imageAt } from '../resources/service-pod.ts';
+import { imageAt } from '../resources/service-pod.ts';
 import type { Settings } from '../settings.ts';
 import type { Cell, Platform, PullPolicy } from '../types.ts';
 
 export type CellContext = {
   owner: Owner;
-  /** The platform's Secret, which the cell's own is a copy of. */
-  platformCredentials: { namespace: string; name: string };
   platform: { name: string; namespace: string };
   images: { cellpost: string; hbase: string; pullPolicy: PullPolicy };
   blobStoreUrl: string;
@@ -23,11 +21,9 @@ export function platformOf(cell: Cell): { name: string; namespace: string } {
 
 export function cellContext(cell: Cell, platform: Platform, settings: Settings): CellContext {
   const { images } = platform.spec;
-  const at = platformOf(cell);
   return {
     owner: ownerOf(cell, settings.domain),
-    platform: at,
-    platformCredentials: { namespace: at.namespace, name: credentialsName(at) },
+    platform: platformOf(cell),
     images: {
       cellpost: imageAt(images.cellpost ?? settings.images.cellpost, cell.spec.version),
       hbase: images.hbase ?? settings.images.hbase,

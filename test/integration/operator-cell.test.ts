@@ -5,13 +5,15 @@ import { discoveryAdmin } from '../../operator/outside/discovery.ts';
 import { start, type RunningOperator } from '../../operator/main.ts';
 import type { Cell } from '../../operator/types.ts';
 import { startApiServer, type ApiServer } from '../real/apiserver.ts';
+import { renderChart } from '../support/helm.ts';
 import { until } from '../support/wait.ts';
 
 // The API server is real; there is no node, so the tests say themselves when pods are ready, and stand in for discovery
 // and HBase, which the cluster suite has for real.
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 
 let server: ApiServer;
+let kubeconfig: string;
 let operator: RunningOperator;
 let discovery: Discovery;
 const schemas: { restUrl: string; table: string; regions: number }[] = [];
@@ -66,10 +68,10 @@ async function standInForDiscovery(): Promise<Discovery> {
 const startOperator = (identity = 'test'): Promise<RunningOperator> =>
   start(
     {
-      KUBECONFIG: server.kubeconfig,
+      KUBECONFIG: kubeconfig,
       CELLPOST_HTTP_PORT: '0',
       CELLPOST_LOG_LEVEL: process.env.CELLPOST_LOG_LEVEL ?? 'silent',
-      CELLPOST_OPERATOR_NAMESPACE: 'default',
+      CELLPOST_OPERATOR_NAMESPACE: 'cellpost',
       CELLPOST_OPERATOR_IDENTITY: identity,
       CELLPOST_IMAGE: 'localhost/cellpost:1.0',
       CELLPOST_HBASE_IMAGE: 'localhost/hbase:1.0',
@@ -86,6 +88,11 @@ before(async () => {
   server = await startApiServer();
   await server.kubectl(['apply', '-f', 'crds/']);
   await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+  // The operator has the chart's service account and its rights, no more.
+  const rights = new Set(['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding']);
+  await server.kubectl(['create', 'namespace', 'cellpost']);
+  await apply(...(await renderChart()).filter(({ kind }) => rights.has(kind)));
+  kubeconfig = await server.kubeconfigOf('cellpost', 'cellpost-operator');
   discovery = await standInForDiscovery();
 });
 

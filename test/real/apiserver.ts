@@ -19,6 +19,8 @@ export type ApiServer = {
   kubeconfig: string;
   /** Runs kubectl with an input; what it prints, or an error with what it printed. */
   kubectl(args: string[], input?: string): Promise<string>;
+  /** A kubeconfig of a service account that exists: it may do what RBAC lets it. */
+  kubeconfigOf(namespace: string, serviceAccount: string): Promise<string>;
   /** Ends the API server as a crash does; etcd stays. */
   kill(): Promise<void>;
   /** Starts it again on the same port. */
@@ -104,17 +106,23 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       what: 'the API server',
     });
     const config = new KubeConfig();
-    config.loadFromClusterAndUser(
-      {
-        name: 'test',
-        server: `https://127.0.0.1:${port}`,
-        caData: ca.toString('base64'),
-        skipTLSVerify: false,
-      },
-      { name: 'admin', token },
-    );
+    const cluster = {
+      name: 'test',
+      server: `https://127.0.0.1:${port}`,
+      caData: ca.toString('base64'),
+      skipTLSVerify: false,
+    };
+    config.loadFromClusterAndUser(cluster, { name: 'admin', token });
     const kubeconfig = join(home, 'kubeconfig');
     await writeFile(kubeconfig, config.exportConfig(), { mode: 0o600 });
+    const kubeconfigOf = async (namespace: string, serviceAccount: string): Promise<string> => {
+      const token = await kubectl(['create', 'token', '-n', namespace, serviceAccount]);
+      const other = new KubeConfig();
+      other.loadFromClusterAndUser(cluster, { name: serviceAccount, token: token.trim() });
+      const path = join(home, `${namespace}-${serviceAccount}.kubeconfig`);
+      await writeFile(path, other.exportConfig(), { mode: 0o600 });
+      return path;
+    };
     const kubectl = async (args: string[], input?: string): Promise<string> => {
       const child = run(binary, ['kubectl', `--kubeconfig=${kubeconfig}`, ...args]);
       child.child.stdin?.end(input ?? '');
@@ -139,6 +147,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       config,
       kubeconfig,
       kubectl,
+      kubeconfigOf,
       kill: () => end(server),
       async restart() {
         server = startServer();
