@@ -9,6 +9,8 @@ export type AddressGroup = { name: string | null; addresses: EmailAddress[] };
 
 /** Addresses of one header beyond this are passed over. */
 const MAX_ADDRESSES = 5_000;
+/** So are words, for headers that hold no addresses at all. */
+const MAX_TOKENS = 50_000;
 
 type Token = { kind: 'word' | 'quoted' | 'comment' | 'special'; text: string; spaceBefore: boolean };
 
@@ -36,7 +38,9 @@ export function parseGroupedAddresses(raw: Uint8Array): AddressGroup[] {
     open = { name: null, addresses: [] };
   };
   let angle = false;
+  let tokens = 0;
   for (const token of tokenize(unfold(decodeUnlabelled(raw)))) {
+    if (++tokens > MAX_TOKENS) break;
     if (token.kind === 'special') {
       if (token.text === '<') angle = true;
       else if (token.text === '>') angle = false;

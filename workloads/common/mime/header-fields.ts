@@ -59,5 +59,7 @@ const MAX_NAME_BYTES = 256;
 /** The last field of this name (ASCII case ignored), as RFC 8621 section 4.1.3 takes the last of several. */
 export function lastField(fields: readonly HeaderField[], name: string): Uint8Array | undefined {
   const wanted = name.toLowerCase();
-  return fields.findLast((field) => field.name.toLowerCase() === wanted)?.value;
+  return fields.findLast(
+    ({ name: found }) => found.length === wanted.length && found.toLowerCase() === wanted,
+  )?.value;
 }

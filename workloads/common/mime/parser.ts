@@ -21,6 +21,7 @@ const MAX_SAMPLED_BYTES = 64 * 1024;
 const LF = 0x0a;
 const CR = 0x0d;
 const HYPHEN = 0x2d;
+const LINE_OF_HYPHEN = Buffer.from('\n-');
 const SPACE = 0x20;
 const TAB = 0x09;
 
@@ -45,6 +46,12 @@ export class MessageParser {
   push(chunk: Uint8Array): void {
     let start = 0;
     while (start < chunk.length) {
+      const linesEnd = this.#plainLinesEnd(chunk, start);
+      if (linesEnd > start) {
+        this.#append(chunk.subarray(start, linesEnd));
+        start = linesEnd;
+        continue;
+      }
       const newline = chunk.indexOf(LF, start);
       const end = newline === -1 ? chunk.length : newline + 1;
       this.#piece(chunk.subarray(start, end), newline !== -1);
@@ -53,7 +60,7 @@ export class MessageParser {
   }
 
   end(): ParsedMessage {
-    if (this.#heldBytes > 0) this.#line(this.#takeHeld(), false);
+    if (this.#heldBytes > 0) this.#line(this.#takeHeld());
     while (this.#stack.length > 0) this.#stack.pop()?.close(this.#offset);
     const structure = this.#root.build();
     const fields = splitHeaders(this.#root.headerBlock);
@@ -72,26 +79,38 @@ export class MessageParser {
     return this.#stack.at(-1) ?? this.#root;
   }
 
+  /**
+   * Where the lines from `start` on end that can be no boundary, all at once: bodies are most of a message. `start` when
+   * the next line must be looked at, or is not whole.
+   */
+  #plainLinesEnd(chunk: Uint8Array, start: number): number {
+    if (this.#passing || this.#heldBytes > 0 || this.#current.inHeaders || chunk[start] === HYPHEN)
+      return start;
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    const suspect = bytes.indexOf(LINE_OF_HYPHEN, start);
+    return (suspect === -1 ? bytes.lastIndexOf(LF) : suspect) + 1 || start;
+  }
+
   /** A line, or a piece of one that went over the end of a chunk. */
   #piece(piece: Uint8Array, complete: boolean): void {
     if (this.#passing) {
-      this.#append(piece, complete);
+      this.#append(piece);
       this.#passing = !complete;
       return;
     }
     if (complete && this.#heldBytes === 0) {
-      this.#line(piece, true);
+      this.#line(piece);
       return;
     }
     this.#held.push(piece.slice());
     this.#heldBytes += piece.length;
-    if (complete) this.#line(this.#takeHeld(), true);
+    if (complete) this.#line(this.#takeHeld());
     else if (this.#heldBytes > MAX_BOUNDARY_LINE_BYTES && !this.#current.inHeaders) {
       this.#passing = true;
-      this.#append(this.#takeHeld(), false);
+      this.#append(this.#takeHeld());
     } else if (this.#heldBytes > PartBuilder.MAX_HEADER_BYTES) {
       this.#passing = true;
-      this.#append(this.#takeHeld(), false);
+      this.#append(this.#takeHeld());
     }
   }
 
@@ -102,12 +121,12 @@ export class MessageParser {
     return line;
   }
 
-  #append(bytes: Uint8Array, endsLine: boolean): void {
-    this.#current.take(bytes, endsLine);
+  #append(bytes: Uint8Array): void {
+    this.#current.take(bytes);
     this.#offset += bytes.length;
   }
 
-  #line(line: Uint8Array, complete: boolean): void {
+  #line(line: Uint8Array): void {
     if (
       line[0] === HYPHEN &&
       line[1] === HYPHEN &&
@@ -123,17 +142,17 @@ export class MessageParser {
       part.endHeaders(this.#offset, this.#stack.length < MAX_DEPTH && this.#parts < MAX_PARTS);
       return;
     }
-    this.#append(line, complete);
+    this.#append(line);
   }
 
   /** @returns true when the line is a boundary of one of the open multiparts */
   #boundary(line: Uint8Array): boolean {
-    const text = withoutTail(line);
+    const length = lengthWithoutTail(line);
     for (let depth = this.#stack.length - 1; depth >= 0; depth--) {
       const multipart = this.#stack[depth];
       if (!multipart?.delimiter) continue;
-      const closes = text === multipart.closeDelimiter;
-      if (text !== multipart.delimiter && !closes) continue;
+      const closes = isText(line, length, multipart.closeDelimiter);
+      if (!closes && !isText(line, length, multipart.delimiter)) continue;
       if (!closes && this.#parts >= MAX_PARTS) return false;
       while (this.#stack.length > depth + 1) this.#stack.pop()?.close(this.#offset);
       multipart.endChild(this.#offset);
@@ -159,15 +178,22 @@ function isEmptyLine(line: Uint8Array): boolean {
   return line.length === 1 ? line[0] === LF : line.length === 2 && line[0] === CR && line[1] === LF;
 }
 
-/** A line as Latin-1, without white space and line break at its end. No regular expression: those look at blanks again and again. */
-function withoutTail(line: Uint8Array): string {
+/** Without white space and line break at its end. No regular expression: those look at blanks again and again. */
+function lengthWithoutTail(line: Uint8Array): number {
   let end = line.length;
   while (end > 0) {
     const byte = line[end - 1];
     if (byte !== SPACE && byte !== TAB && byte !== CR && byte !== LF) break;
     end--;
   }
-  return Buffer.from(line.buffer, line.byteOffset, end).toString('latin1');
+  return end;
+}
+
+/** Do the first `length` bytes say this text, in Latin-1? */
+function isText(line: Uint8Array, length: number, text: string): boolean {
+  return (
+    length === text.length && Buffer.from(line.buffer, line.byteOffset, length).toString('latin1') === text
+  );
 }
 
 export type { ParsedMessage };

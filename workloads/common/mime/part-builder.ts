@@ -49,9 +49,9 @@ export class PartBuilder {
   #sampleBytes = 0;
   #content = describe([], false);
   inHeaders = true;
-  /** The line between the parts of a multipart that is open; undefined for a leaf and after the closing one. */
-  delimiter: string | undefined;
-  closeDelimiter: string | undefined;
+  /** The line between the parts of a multipart that is open; empty for a leaf and after the closing one. */
+  delimiter = '';
+  closeDelimiter = '';
 
   constructor(start: Start) {
     this.#start = start;
@@ -63,8 +63,8 @@ export class PartBuilder {
     return this.#header.length === 1 && this.#header[0] ? this.#header[0] : Buffer.concat(this.#header);
   }
 
-  /** Takes bytes of a line that is no boundary. */
-  take(bytes: Uint8Array, endsLine: boolean): void {
+  /** Takes lines that are no boundary, or a piece of one. */
+  take(bytes: Uint8Array): void {
     if (this.inHeaders) {
       if (this.#headerBytes + bytes.length <= PartBuilder.MAX_HEADER_BYTES) this.#header.push(bytes.slice());
       this.#headerBytes += bytes.length;
@@ -79,8 +79,8 @@ export class PartBuilder {
     const breakBytes = lineBreakBytes(whole);
     this.#pending = whole.slice(whole.length - breakBytes);
     this.#count(whole.subarray(0, whole.length - breakBytes));
-    this.#endsInLine = !endsLine;
-    if (endsLine) this.#lines++;
+    this.#endsInLine = bytes[bytes.length - 1] !== LF;
+    this.#lines += countLines(bytes);
   }
 
   /**
@@ -117,8 +117,8 @@ export class PartBuilder {
 
   /** The closing boundary has come: what follows belongs to no part. */
   endChildren(): void {
-    this.delimiter = undefined;
-    this.closeDelimiter = undefined;
+    this.delimiter = '';
+    this.closeDelimiter = '';
   }
 
   /** The part ends before the boundary at `offset`, or with the message. May be called twice. */
@@ -187,6 +187,12 @@ export class PartBuilder {
 }
 
 const OPAQUE = 'application/octet-stream';
+
+function countLines(bytes: Uint8Array): number {
+  let count = 0;
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] === LF) count++;
+  return count;
+}
 
 /** How many of the last bytes are a line break, or may begin one. */
 function lineBreakBytes(bytes: Uint8Array): number {

@@ -102,7 +102,15 @@ class QuotedPrintable implements SizeCounter {
   }
 
   push(bytes: Uint8Array): void {
-    for (const byte of bytes) this.#take(byte);
+    let at = 0;
+    while (at < bytes.length) {
+      const end = this.#held.length === 0 ? plainEnd(bytes, at) : at;
+      if (end > at) {
+        this.#output?.set(bytes.subarray(at, end), this.#size);
+        this.#size += end - at;
+        at = end;
+      } else this.#take(bytes[at++] ?? 0);
+    }
   }
 
   end(): number {
@@ -181,6 +189,17 @@ class QuotedPrintable implements SizeCounter {
 }
 
 const MAX_HELD = 1000;
+
+/** Where the bytes from `start` on end that stand for themselves wherever they are. */
+function plainEnd(bytes: Uint8Array, start: number): number {
+  let end = start;
+  while (end < bytes.length) {
+    const byte = bytes[end];
+    if (byte === EQUALS || byte === SPACE || byte === TAB || byte === CR || byte === LF) break;
+    end++;
+  }
+  return end;
+}
 
 function hexValue(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;

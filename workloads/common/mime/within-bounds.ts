@@ -1,14 +1,14 @@
 // The last bound: whatever a message holds, what is known of it fits one entry of the log beside other things.
 import type { HeaderSummary, ParsedMessage } from './message.ts';
 
-/** As JSON, in characters. Real mail has a few thousand. */
-const MAX_PARSED_CHARS = 256 * 1024;
+/** As JSON. Real mail has a few thousand. */
+const MAX_PARSED_BYTES = 512 * 1024;
 /** What is kept of each list of a message beyond that. */
 const KEPT_ITEMS = 10;
 
 /** The message as it is, or, when that is too much, with short lists and its whole body as one opaque part. */
 export function withinBounds(message: ParsedMessage): ParsedMessage {
-  if (JSON.stringify(message).length <= MAX_PARSED_CHARS) return message;
+  if (Buffer.byteLength(JSON.stringify(message)) <= MAX_PARSED_BYTES) return message;
   const { structure, sizeBytes } = message;
   const isMultipart = structure.partId === null;
   const bodyBytes = Math.max(0, sizeBytes - structure.bodyOffset);
