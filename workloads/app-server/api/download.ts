@@ -22,8 +22,9 @@ export async function download(services: Services, at: UserRequest): Promise<voi
   const bytes = blob && (await read(services, userKey(userId), blob));
   if (!bytes) return notFound(response);
   const type = typeof request.query.type === 'string' ? request.query.type : undefined;
-  response.status(200).set({
-    'Content-Type': mediaTypeOr(type, 'application/octet-stream'),
+  // setHeader: express's set would add a charset, which would be wrong for what senders wrote.
+  response.status(200).setHeader('Content-Type', mediaTypeOr(type, 'application/octet-stream'));
+  response.set({
     'Content-Length': String(bytes.byteLength),
     'Content-Disposition': disposition(String(name)),
     'Content-Security-Policy': "sandbox; default-src 'none'",

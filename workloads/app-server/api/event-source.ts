@@ -95,11 +95,9 @@ export class EventStreams {
     const { types, closeAfterState, pingSeconds } = options;
     const seen = parseEventId(lastEventId);
     const stream: Stream = { key, userId, response, types, closeAfterState, sent: seen ?? {} };
-    response.status(200).set({
-      'Content-Type': 'text/event-stream',
-      'Cache-Control': 'no-store',
-      'X-Accel-Buffering': 'no',
-    });
+    // setHeader: express's set would add a charset to the type.
+    response.status(200).setHeader('Content-Type', 'text/event-stream');
+    response.set({ 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
     // Registered in the very moment in which the states are read: no change falls between.
     const now = await this.#logs
       .read(key, (image) => {
