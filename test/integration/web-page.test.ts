@@ -171,9 +171,7 @@ describe('the inbox page', { skip: browserMissing() }, () => {
     await until(
       async () =>
         (await image.count()) === 1 &&
-        (await image.evaluate(
-          (element) => element instanceof Object && 'naturalWidth' in element && element.naturalWidth === 1,
-        )),
+        (await image.evaluate((element) => 'naturalWidth' in element && element.naturalWidth === 1)),
       { timeoutMs: TIMEOUT_MS, what: 'the picture' },
     );
     const saved = page.waitForEvent('download');
@@ -216,7 +214,7 @@ describe('the inbox page', { skip: browserMissing() }, () => {
   it('works by keyboard', async () => {
     await send({ subject: 'By keyboard', text: 'keys' });
     await row('By keyboard').waitFor();
-    await page.locator('.list h2').click();
+    await page.locator('.list header').click();
     await page.keyboard.press('j');
     await page.getByText('keys', { exact: true }).waitFor();
     await page.keyboard.press('s');

@@ -18,6 +18,8 @@ export function Inbox({ store, onSignOut }) {
   useEffect(() => {
     const onChange = () => redraw(undefined);
     store.addEventListener('change', onChange);
+    // Something may have changed between the first drawing and now.
+    onChange();
     return () => store.removeEventListener('change', onChange);
   }, [store]);
 

@@ -12,12 +12,12 @@ export function MessageList({ store }) {
   const { view, ids } = store;
   const title = 'search' in view ? `Results for “${view.search}”` : (store.currentMailbox?.name ?? '');
   return html`<section class="list" aria-label=${title}>
-    <h2>
-      <span>${title}</span>
+    <header>
+      <h2>${title}</h2>
       <span class="faint"
         >${store.loading ? '' : store.total === 1 ? '1 message' : `${store.total} messages`}</span
       >
-    </h2>
+    </header>
     <ol>
       ${ids.map((id) => {
         const email = store.emails.get(id);
