@@ -11,7 +11,7 @@ export type Observed = RoleStatus & {
 };
 
 /** How a role's StatefulSet or Deployment fares against the wanted number of pods. */
-export function observeRole(set: StatefulSetObject | undefined, wanted: number): Observed {
+function observeRole(set: StatefulSetObject | undefined, wanted: number): Observed {
   const status = set?.status;
   const current = status?.observedGeneration === set?.metadata.generation;
   const replicas = status?.replicas ?? 0;

@@ -89,10 +89,17 @@ export function progressingCondition(open: OpenWork): ConditionNow {
     : {
         type: 'Progressing',
         status: 'True',
-        reason: 'InProgress',
+        // One word a step: a step that becomes the next is told as an event.
+        reason: camelCase(open.nextAction),
         message: `${open.nextAction}: ${open.blockedBy}`,
       };
 }
+
+const camelCase = (title: string): string =>
+  title
+    .split(/[^A-Za-z0-9]+/)
+    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
+    .join('');
 
 /** Writes a status when it differs from the live one. Fields that are undefined are removed. */
 export async function writeStatus<T extends KubeObject & { status?: CommonStatus }>(

@@ -1,7 +1,7 @@
 // The custom resources as the API server gives them: crds/ has filled in all defaults.
 import type { KubeObject } from './runtime/resources.ts';
 
-export type Quantity = string | number;
+type Quantity = string | number;
 export type Resources = {
   requests?: { cpu?: Quantity; memory?: Quantity };
   limits: { cpu?: Quantity; memory: Quantity };
@@ -37,7 +37,7 @@ export type Condition = {
 
 /** How the servers of one role fare. */
 export type RoleStatus = { replicas: number; ready: number; summary: string };
-export type EnsembleStatus = RoleStatus & { formedAt?: string };
+type EnsembleStatus = RoleStatus & { formedAt?: string };
 
 /** What both kinds tell of themselves. */
 export type CommonStatus = {

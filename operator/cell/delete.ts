@@ -8,9 +8,9 @@ import type { Deletion } from './status.ts';
 
 export const CELL_FINALIZER = 'cellpost.dev/cell';
 /** With the value "true" on a Cell its deletion takes its users' data along. */
-export const DELETE_WITH_DATA = 'cellpost.dev/delete-with-data';
+const DELETE_WITH_DATA = 'cellpost.dev/delete-with-data';
 
-export const withData = (cell: Cell): boolean => cell.metadata.annotations?.[DELETE_WITH_DATA] === 'true';
+const withData = (cell: Cell): boolean => cell.metadata.annotations?.[DELETE_WITH_DATA] === 'true';
 
 /** The map that knows who lives where: it can be asked, is out of reach, or is gone with its platform. */
 export type MapAccess = DiscoveryAdmin | 'away' | 'gone';

@@ -9,12 +9,12 @@ import { coordinationUrl } from './resources/app-servers.ts';
 export type Published = { name: string; record: string };
 
 /** Another cell has the name in discovery. */
-export class NameTaken extends Error {
+class NameTaken extends Error {
   override name = 'NameTaken';
 }
 
 /** A cell that is to be deleted takes no new users. */
-export function recordOf(cell: Cell, owner: Owner): CellRecord {
+function recordOf(cell: Cell, owner: Owner): CellRecord {
   const leaving = cell.metadata.deletionTimestamp !== undefined && cell.spec.state === 'Enabled';
   return {
     state: leaving ? 'Draining' : cell.spec.state,

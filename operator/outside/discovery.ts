@@ -19,7 +19,7 @@ const recordAnswer = z.object({
   coordination: z.string(),
   buckets: z.number().int(),
 });
-export type CellAnswer = z.infer<typeof recordAnswer>;
+type CellAnswer = z.infer<typeof recordAnswer>;
 
 /** Discovery could not be asked, or refused. The message is a sentence for people. */
 export class DiscoveryError extends Error {

@@ -11,7 +11,7 @@ import { ensureAll, type SecretObject, type World } from '../world.ts';
 const TOKEN_BYTES = 32;
 
 /** The blob store's keys are not there (yet). The message is a sentence for people. */
-export class CredentialsMissing extends Error {
+class CredentialsMissing extends Error {
   override name = 'CredentialsMissing';
 }
 

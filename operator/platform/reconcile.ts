@@ -22,7 +22,7 @@ const PLATFORM_FINALIZER = 'cellpost.dev/platform';
 /** While something outside of Kubernetes is waited for, no watch tells when it has come. */
 const LOOK_AGAIN_MS = 10_000;
 
-export type PlatformStepName = 'credentials' | 'zookeeper' | 'discovery' | 'mta-proxy' | 'web';
+type PlatformStepName = 'credentials' | 'zookeeper' | 'discovery' | 'mta-proxy' | 'web';
 
 export async function reconcilePlatform(world: World, key: string): Promise<ReconcileResult> {
   const { namespace, name } = splitKey(key);

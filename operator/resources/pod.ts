@@ -13,7 +13,7 @@ import { labelsOf, selectorOf, type Owner, type Role } from './owner.ts';
 /** The user of all containers. */
 const USER_ID = 1000;
 /** Changes of it restart the pods: it is a hash of what they read only at their start. */
-export const CONFIG_ANNOTATION = 'cellpost.dev/config';
+const CONFIG_ANNOTATION = 'cellpost.dev/config';
 
 type PodOptions = {
   owner: Owner;

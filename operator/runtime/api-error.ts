@@ -41,7 +41,6 @@ export class ApiError extends Error {
 /** A proxy's error page tells no more than its beginning. */
 const MAX_MESSAGE_LENGTH = 300;
 
-export const isNotFound = (error: unknown): boolean => error instanceof ApiError && error.status === 404;
 export const isConflict = (error: unknown): boolean => error instanceof ApiError && error.status === 409;
 /** The resource version asked for is too old: list again. */
 export const isGone = (error: unknown): boolean => error instanceof ApiError && error.status === 410;

@@ -10,7 +10,7 @@ import type { OperatorMetrics } from './metrics.ts';
 import { pathOf, typeOf, type KubeObject, type ResourceType } from './resources.ts';
 
 /** Every field that the operator sets belongs to this manager. */
-export const FIELD_MANAGER = 'cellpost';
+const FIELD_MANAGER = 'cellpost';
 /** A request that takes longer has failed; the API server itself gives up after 60 s. */
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Objects a page of a list: the API server then never builds one huge answer. */

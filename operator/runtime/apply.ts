@@ -6,10 +6,10 @@ import { keyOf, type KubeObject } from './resources.ts';
 import type { WatchCache } from './watch-cache.ts';
 
 /** The hash of what was applied last: fields that the operator no longer wants are found by it. */
-export const APPLIED_ANNOTATION = 'cellpost.dev/applied';
+const APPLIED_ANNOTATION = 'cellpost.dev/applied';
 
 /** An object of the wanted name is there and belongs to somebody else. */
-export class NotOurs extends Error {
+class NotOurs extends Error {
   override name = 'NotOurs';
 }
 

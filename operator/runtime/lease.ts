@@ -16,7 +16,7 @@ export type LeaseTimes = {
 };
 
 /** A takeover after a crash takes at most durationMs + 2 × retryMs. */
-export const LEASE_TIMES: LeaseTimes = { durationMs: 12_000, renewDeadlineMs: 8_000, retryMs: 2_000 };
+const LEASE_TIMES: LeaseTimes = { durationMs: 12_000, renewDeadlineMs: 8_000, retryMs: 2_000 };
 
 type Lease = KubeObject & {
   spec: {
