@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { BlobStoreUnavailable, type BlobStore } from '../../workloads/common/blobs/blob-store.ts';
 import { openBlobStore } from '../../workloads/common/blobs/open-blob-store.ts';
-import { startVersitygw, versitygwMissing, type Versitygw } from '../real/versitygw.ts';
+import { versitygwMissing } from '../../images/go-program.ts';
+import { startVersitygw, type Versitygw } from '../real/versitygw.ts';
 
 const START_DEADLINE_MS = 660_000;
 const LARGE_BYTES = 24 * 1024 * 1024;

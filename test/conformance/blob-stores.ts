@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BlobStore } from '../../workloads/common/blobs/blob-store.ts';
 import { openBlobStore } from '../../workloads/common/blobs/open-blob-store.ts';
-import { startVersitygw, versitygwMissing } from '../real/versitygw.ts';
+import { versitygwMissing } from '../../images/go-program.ts';
+import { startVersitygw } from '../real/versitygw.ts';
 
 export type BlobStoreUnderTest = {
   /** Another store over the same blobs, as another process would have it. The suite closes it. */

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { KubeConfig } from '@kubernetes/client-node';
 import { until } from '../support/wait.ts';
-import { kubeBinary } from './kube-binary.ts';
+import { kubeBinary } from '../cluster/binaries.ts';
 
 const run = promisify(execFile);
 const START_DEADLINE_MS = 90_000;

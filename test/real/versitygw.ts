@@ -1,21 +1,15 @@
 // A real S3 service for tests: versitygw, built from its Go module into the cache once.
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { versitygwBinary } from '../../images/go-program.ts';
 import { until } from '../support/wait.ts';
 
-const MODULE = 'github.com/versity/versitygw/cmd/versitygw';
-const VERSION = 'v1.8.0';
-/** The first build compiles a few hundred packages. */
-const BUILD_TIMEOUT_MS = 600_000;
 const START_TIMEOUT_MS = 30_000;
 const START_TRIES = 3;
-
-const run = promisify(execFile);
 
 export type Versitygw = {
   /** `http://127.0.0.1:port` */
@@ -33,17 +27,6 @@ export type Versitygw = {
   /** Ends the process and removes its data. */
   close(): Promise<void>;
 };
-
-/** @returns why versitygw can't be had here; undefined when it can */
-export async function versitygwMissing(): Promise<string | undefined> {
-  if (await isThere(binaryPath())) return undefined;
-  try {
-    await run('go', ['version']);
-    return undefined;
-  } catch {
-    return 'no S3 service to test with: versitygw is built with Go, and there is no `go` here';
-  }
-}
 
 export async function startVersitygw(): Promise<Versitygw> {
   const binary = await versitygwBinary();
@@ -124,38 +107,6 @@ async function startProcess(
     await kill();
     throw error;
   }
-}
-
-/** The path of the binary, which is built when it is not in the cache yet. */
-async function versitygwBinary(): Promise<string> {
-  const path = binaryPath();
-  if (await isThere(path)) return path;
-  const folder = join(path, '..');
-  await mkdir(folder, { recursive: true });
-  const building = await mkdtemp(join(folder, 'building-'));
-  try {
-    console.log(`building versitygw ${VERSION} (once)`);
-    await run('go', ['install', `${MODULE}@${VERSION}`], {
-      env: { ...process.env, GOBIN: building, GOFLAGS: '-trimpath', CGO_ENABLED: '0' },
-      timeout: BUILD_TIMEOUT_MS,
-    });
-    await rename(join(building, 'versitygw'), path);
-    return path;
-  } finally {
-    await rm(building, { recursive: true, force: true });
-  }
-}
-
-function binaryPath(): string {
-  const cache = process.env.CELLPOST_CACHE || join(homedir(), '.cache', 'cellpost');
-  return join(cache, 'bin', `versitygw-${VERSION}`);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function freePort(): Promise<number> {

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
-import { helmBinary } from '../real/kube-binary.ts';
+import { helmBinary } from '../cluster/binaries.ts';
 
 const run = promisify(execFile);
 

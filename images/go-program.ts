@@ -1,0 +1,66 @@
+// Programs built from Go modules, once, into the cache.
+import { readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { cached, cacheFolder, exists, hashOfFiles } from './cache.ts';
+import { command, works } from './command.ts';
+import { say } from './progress.ts';
+
+/** A first build of Kubernetes compiles some 2,000 packages: five minutes on two cores, more on a busy machine. */
+const BUILD_TIMEOUT_MS = 3_600_000;
+
+export type GoProgram = {
+  name: string;
+  /** The folder with go.mod, go.sum and perhaps main.go. */
+  folder: string;
+  /** The package to build; default: the folder's own. */
+  package?: string;
+  /** For -X: variable=value. */
+  variables?: string[];
+};
+
+/** The path of the program. Throws when it has to be built and there is no Go. */
+export async function goProgram(program: GoProgram): Promise<string> {
+  const files = (await readdir(program.folder)).map((name) => join(program.folder, name));
+  const flags = ['-s', '-w', ...(program.variables ?? []).flatMap((variable) => ['-X', variable])];
+  const key = await hashOfFiles(program.folder, files);
+  return await cached(join(cacheFolder(), 'bin', `${program.name}-${key}`), async (path) => {
+    await requireGo(program.name);
+    say(`building ${program.name} from its Go modules (once)`);
+    const args = ['build', '-trimpath', '-ldflags', flags.join(' '), '-o', path, program.package ?? '.'];
+    await command('go', args, {
+      cwd: program.folder,
+      env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' },
+      timeoutMs: BUILD_TIMEOUT_MS,
+    });
+    say(`built ${program.name}`);
+  });
+}
+
+/** versitygw, a small S3 service over a folder. */
+export async function versitygwBinary(): Promise<string> {
+  return await cached(versitygwPath(), async (path) => {
+    await requireGo('versitygw');
+    say(`building versitygw ${VERSITYGW_VERSION} from its Go module (once)`);
+    await command('go', ['install', `${VERSITYGW_MODULE}@${VERSITYGW_VERSION}`], {
+      env: { ...process.env, GOBIN: dirname(path), GOFLAGS: '-trimpath', CGO_ENABLED: '0' },
+      timeoutMs: BUILD_TIMEOUT_MS,
+    });
+    await command('mv', [join(dirname(path), 'versitygw'), path]);
+  });
+}
+
+const VERSITYGW_MODULE = 'github.com/versity/versitygw/cmd/versitygw';
+const VERSITYGW_VERSION = 'v1.8.0';
+
+const versitygwPath = (): string => join(cacheFolder(), 'bin', `versitygw-${VERSITYGW_VERSION}`);
+
+/** @returns why versitygw can't be had here; undefined when it can */
+export async function versitygwMissing(): Promise<string | undefined> {
+  if ((await exists(versitygwPath())) || (await works('go', ['version']))) return undefined;
+  return 'no S3 service to test with: versitygw is built with Go, and there is no `go` here';
+}
+
+async function requireGo(name: string): Promise<void> {
+  if (await works('go', ['version'])) return;
+  throw new Error(`${name} is built from Go modules, and there is no \`go\` here: install Go 1.25 or newer.`);
+}
