@@ -1,12 +1,11 @@
 // A JMAP client that others wrote (jmap-jam) reads and changes a mailbox.
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import JamClient from 'jmap-jam';
-import { Harness, mail, TOKEN } from './jmap-harness.ts';
+import { Harness, mail, TOKEN, type Json } from './jmap-harness.ts';
 
 suite('jmap-jam', () => {
   let server: Harness;
-  let jam: JamClient;
+  let jam: Json;
   const accountId = 'alice';
 
   before(async () => {
@@ -14,6 +13,8 @@ suite('jmap-jam', () => {
     await server.createUser('alice', 'alice@cellpost.test');
     await server.deliver('alice', mail('First'));
     await server.deliver('alice', mail('Second', 'With a word to find.'));
+    // Not a plain import: the package's types are sources that this project's compiler settings refuse.
+    const { JamClient } = (await import(import.meta.resolve('jmap-jam'))) as Json;
     jam = new JamClient({ sessionUrl: `${server.url}/users/alice/jmap/session`, bearerToken: TOKEN });
   });
   after(() => server[Symbol.asyncDispose]());
@@ -22,13 +23,13 @@ suite('jmap-jam', () => {
     assert.equal(await jam.getPrimaryAccount(), accountId);
     const [mailboxes] = await jam.api.Mailbox.get({ accountId });
     assert.deepEqual(
-      mailboxes.list.map(({ name }) => name),
+      mailboxes.list.map(({ name }: Json) => name),
       ['Inbox', 'Archive', 'Drafts', 'Sent', 'Junk', 'Trash', 'Other'],
     );
   });
 
   test('queries, gets and threads in one request', async () => {
-    const [{ emails, threads }] = await jam.requestMany((draft) => {
+    const [{ emails, threads }] = await jam.requestMany((draft: Json) => {
       const query = draft.Email.query({ accountId, filter: { text: 'word' }, limit: 10 });
       const found = draft.Email.get({ accountId, ids: query.$ref('/ids'), fetchTextBodyValues: true });
       return {
@@ -38,7 +39,7 @@ suite('jmap-jam', () => {
       };
     });
     assert.deepEqual(
-      emails.list.map(({ subject }) => subject),
+      emails.list.map(({ subject }: Json) => subject),
       ['Second'],
     );
     assert.deepEqual(threads.list[0]?.emailIds, [emails.list[0]?.id]);

@@ -13,7 +13,7 @@ import { createLogger } from '../../workloads/common/log.ts';
 import { parseMessage } from '../../workloads/common/mime/parser.ts';
 
 export const TOKEN = 'a token of the platform for tests';
-export const PASSWORD = 'open sesame';
+const PASSWORD = 'open sesame';
 const USING = ['urn:ietf:params:jmap:core', 'urn:ietf:params:jmap:mail'];
 
 // oxlint-disable-next-line typescript/no-explicit-any -- tests look into any JSON

@@ -6,7 +6,7 @@ import { COLLATIONS } from './limits.ts';
 /** Comparators of one query: the first that tells two objects apart decides, so more are of no use. */
 const MAX_COMPARATORS = 10;
 
-export const comparatorSchema = z.strictObject({
+const comparatorSchema = z.strictObject({
   property: z.string().max(100),
   isAscending: z.boolean().optional(),
   collation: z.string().max(100).optional(),

@@ -1,7 +1,7 @@
 // Counts of mailboxes (RFC 8621 section 2): kept up to date by taking a thread's share out, changing it, and adding it again.
 import type { EmailRecord, MailboxRecord, ThreadRecord } from './model.ts';
 
-export function isUnread(email: EmailRecord): boolean {
+function isUnread(email: EmailRecord): boolean {
   return !email.keywords.includes('$seen') && !email.keywords.includes('$draft');
 }
 

@@ -4,11 +4,11 @@
 /** Actions of one entry; an entry of the largest size holds fewer. */
 const ACTIONS_PER_ENTRY = 2 ** 20;
 
-/** Entry and action as one number that orders by both: also what change tracking compares. Exact to 2^33 entries a user. */
+/**
+ * Entry and action as one number that orders by both: also what change tracking compares; 0 is before every action. Exact
+ * to 2^33 entries a user.
+ */
 export type Ordinal = number;
-
-/** Before every action. */
-export const NO_ORDINAL: Ordinal = 0;
 
 export function ordinal(at: { seq: number; index: number }): Ordinal {
   return at.seq * ACTIONS_PER_ENTRY + at.index;

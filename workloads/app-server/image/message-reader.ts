@@ -15,7 +15,7 @@ const READ_BYTES = 4 * 1024 * 1024;
 const DECODED_FACTOR = 3;
 
 /** The log has no such message where the image says: broken, or the user was moved away meanwhile. */
-export class MessageMissing extends Error {
+class MessageMissing extends Error {
   override name = 'MessageMissing';
 }
 

@@ -38,7 +38,7 @@ export type MailboxRecord = {
   propertiesChangedAt: Ordinal;
 };
 
-export type MailboxTombstone = { id: Ordinal; destroyedAt: Ordinal };
+type MailboxTombstone = { id: Ordinal; destroyedAt: Ordinal };
 
 export type ScryptHash = {
   salt: Uint8Array;
@@ -78,7 +78,7 @@ export type UserImage = {
 };
 
 /** The log of an address: whose it is. */
-export type AddressImage = { readonly kind: 'address'; userId: string | undefined };
+type AddressImage = { readonly kind: 'address'; userId: string | undefined };
 
 export type Image = UserImage | AddressImage;
 

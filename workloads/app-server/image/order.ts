@@ -37,16 +37,3 @@ export function indexByDate(list: readonly EmailRecord[], email: EmailRecord): n
   const index = place(list, email);
   return list[index] === email ? index : -1;
 }
-
-/** @returns the number of emails received before the time */
-export function countBefore(list: readonly EmailRecord[], timeMs: number): number {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const there = list[middle];
-    if (there && there.receivedAtMs < timeMs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}

@@ -9,9 +9,9 @@ export type Envelope = { mailFrom: string; rcptTo: string[] };
 /** Where the bytes of a message lie: beside the entry itself, or in the blob store. */
 export type BodyRef = { kind: 'inline'; index: number } | { kind: 'blob'; sha256: string };
 
-export type UserCreated = { type: 'userCreated'; userId: string; addresses: string[]; displayName: string };
+type UserCreated = { type: 'userCreated'; userId: string; addresses: string[]; displayName: string };
 
-export type CredentialsSet = {
+type CredentialsSet = {
   type: 'credentialsSet';
   salt: Uint8Array;
   hash: Uint8Array;
@@ -71,7 +71,7 @@ export type MessageMailboxesChanged = {
 export type MessageDestroyed = { type: 'messageDestroyed'; emailId: string; threadId: string };
 
 /** In the log of an address. */
-export type AddressAssigned = { type: 'addressAssigned'; userId: string };
+type AddressAssigned = { type: 'addressAssigned'; userId: string };
 
 export type Action =
   | UserCreated

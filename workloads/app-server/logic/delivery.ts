@@ -21,7 +21,7 @@ export type Delivery = {
 export type Delivered = { emailId: string; duplicate: boolean; newState: string };
 
 /** Emails that one user may have; beyond it deliveries are refused for good (SMTP 552). */
-export const MAX_EMAILS = 2_000_000;
+const MAX_EMAILS = 2_000_000;
 
 /** @returns 'noUser' when the log holds no user; 'overQuota' */
 export function deliver(tx: Tx, delivery: Delivery): Delivered | 'noUser' | 'overQuota' {
