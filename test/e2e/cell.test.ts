@@ -1,0 +1,371 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { createTransport } from 'nodemailer';
+import type { Cell } from '../../operator/types.ts';
+import { basic, openJmap, type Invocation } from '../support/jmap.ts';
+import { until } from '../support/wait.ts';
+import { openCluster, type Cluster } from './support/cluster.ts';
+
+// One platform and two cells on a real Kubernetes, as the chart and its samples make them.
+const NAMESPACE = 'cellpost';
+const PASSWORD = 'a long enough password';
+const READY_DEADLINE_MS = 300_000;
+/** A pod that comes back: HBase needs the longest, about half a minute on two idle cores. */
+const BACK_DEADLINE_MS = 180_000;
+const MAIL_DEADLINE_MS = 60_000;
+/** Users are spread by chance over two cells: that all land in one has a chance of 2^-11. */
+const USERS = Array.from({ length: 12 }, (_, i) => `user${i}@cellpost.test`);
+
+type User = { address: string; userId: string; cell: string; node: string };
+
+let cluster: Cluster;
+let users: User[] = [];
+
+before(async () => {
+  cluster = await openCluster();
+});
+
+after(async () => {
+  await cluster?.close();
+});
+
+const kubectl = (...args: string[]): Promise<string> => cluster.kubectl(['-n', NAMESPACE, ...args]);
+
+async function json<T>(...args: string[]): Promise<T> {
+  return JSON.parse(await kubectl(...args, '-o', 'json')) as T;
+}
+
+const getCell = (name: string): Promise<Cell> => json<Cell>('get', 'cell', name);
+
+/** cellctl inside the cluster, where the cells' names are known. */
+async function cellctl<T>(args: string[], input = ''): Promise<T> {
+  const pod = ['exec', '-i', `deploy/cellpost-web`, '-c', 'web', '--', 'node', 'cli/cellctl.ts'];
+  return JSON.parse(await cluster.kubectl(['-n', NAMESPACE, ...pod, ...args, '--json'], input)) as T;
+}
+
+/** Does something with a port of a Service or pod; a forward that broke with its pod is made anew. */
+async function withPort<T>(target: string, port: number, work: (port: number) => Promise<T>): Promise<T> {
+  const forward = await cluster.forward(NAMESPACE, target, port);
+  try {
+    return await work(forward.port);
+  } finally {
+    await forward.close();
+  }
+}
+
+/** Sends one mail; resolves when the MTA proxy has acknowledged it. @throws whatever the proxy or the way to it said */
+async function send(smtpPort: number, to: string, subject: string): Promise<void> {
+  const transport = createTransport({ host: '127.0.0.1', port: smtpPort, secure: false, ignoreTLS: true });
+  try {
+    const info = await transport.sendMail({
+      from: 'sender@example.org',
+      to,
+      subject,
+      text: `${subject}, in words.`,
+    });
+    assert.match(info.response, /^250 /);
+  } finally {
+    transport.close();
+  }
+}
+
+/** Subjects in a user's mailboxes, read over JMAP from one app server. */
+async function subjectsAt(port: number, { userId, address }: User): Promise<string[]> {
+  const using = ['urn:ietf:params:jmap:core', 'urn:ietf:params:jmap:mail'];
+  const methodCalls: Invocation[] = [
+    ['Email/query', { accountId: userId, limit: 1000 }, 'q'],
+    [
+      'Email/get',
+      {
+        accountId: userId,
+        '#ids': { resultOf: 'q', name: 'Email/query', path: '/ids' },
+        properties: ['subject'],
+      },
+      'g',
+    ],
+  ];
+  const response = await fetch(`http://127.0.0.1:${port}/users/${userId}/jmap/api`, {
+    method: 'POST',
+    headers: { authorization: basic(address, PASSWORD), 'content-type': 'application/json' },
+    body: JSON.stringify({ using, methodCalls }),
+  });
+  if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
+  const { methodResponses } = (await response.json()) as { methodResponses: Invocation[] };
+  return ((methodResponses[1]?.[1].list ?? []) as { subject: string }[]).map(({ subject }) => subject);
+}
+
+const userOf = (cell: string): User => {
+  const user = users.find((one) => one.cell === cell);
+  assert.ok(user, `a user in cell ${cell}`);
+  return user;
+};
+
+test('the platform and two cells come up, and kubectl tells how they fare', async () => {
+  for (const what of ['platform/cellpost', 'cell/a', 'cell/b']) {
+    await kubectl('wait', '--for=condition=Ready', what, `--timeout=${READY_DEADLINE_MS / 1000}s`);
+  }
+  for (const name of ['a', 'b']) {
+    await until(async () => (await getCell(name)).status?.phase === 'Serving', {
+      timeoutMs: READY_DEADLINE_MS,
+      what: `cell ${name} to be complete`,
+    });
+  }
+  const table = await kubectl('get', 'cells');
+  assert.match(table, /^NAME +STATE +READY +ZK +HBASE +APP +VERSION +AGE +PHASE/);
+  assert.match(table, /\na +Enabled +True +3\/3 +1\/1 +2\/2 +\S+ +\S+ +Serving/);
+  assert.match(table, /\nb +Enabled +True +1\/1 +1\/1 +1\/1 +\S+ +\S+ +Serving/);
+  const cell = await getCell('a');
+  const conditions = Object.fromEntries((cell.status?.conditions ?? []).map((one) => [one.type, one.status]));
+  assert.deepEqual(conditions, { Ready: 'True', Progressing: 'False', Degraded: 'False' });
+  for (const condition of cell.status?.conditions ?? [])
+    assert.equal(condition.observedGeneration, cell.metadata.generation);
+});
+
+test('each role is a StatefulSet with headless Service, budget, probes, limits and no rights', async () => {
+  type Container = {
+    securityContext: { readOnlyRootFilesystem: boolean; capabilities: { drop: string[] } };
+    resources: { limits: { memory: string } };
+    readinessProbe?: unknown;
+    livenessProbe?: unknown;
+  };
+  type Set = {
+    spec: { template: { spec: { securityContext: { runAsNonRoot: boolean }; containers: Container[] } } };
+  };
+  for (const name of ['a-zk', 'a-hbase', 'a-app']) {
+    const set = await json<Set>('get', 'statefulset', name);
+    const service = await json<{ spec: { clusterIP: string } }>('get', 'service', name);
+    assert.equal(service.spec.clusterIP, 'None');
+    await kubectl('get', 'pdb', name);
+    const { securityContext, containers } = set.spec.template.spec;
+    assert.equal(securityContext.runAsNonRoot, true);
+    for (const container of containers) {
+      assert.equal(container.securityContext.readOnlyRootFilesystem, true);
+      assert.ok(container.readinessProbe && container.livenessProbe && container.resources.limits.memory);
+    }
+  }
+});
+
+test('users are spread over both cells', async () => {
+  for (const address of USERS) {
+    await cellctl(['user', 'add', address], PASSWORD);
+    users.push(await cellctl<User>(['where', address]));
+  }
+  users = users.toSorted((x, y) => (x.address < y.address ? -1 : 1));
+  assert.deepEqual([...new Set(users.map(({ cell }) => cell))].toSorted(), ['a', 'b']);
+});
+
+test('a mail taken by the MTA proxy is read over JMAP from the right cell, and from no other', async () => {
+  const [inA, inB] = [userOf('a'), userOf('b')];
+  await withPort('svc/cellpost-mta-proxy', 25, async (port) => {
+    await send(port, inA.address, 'for a user of cell a');
+    await send(port, inB.address, 'for a user of cell b');
+    await assert.rejects(send(port, 'nobody@cellpost.test', 'for nobody'), /550/);
+  });
+  for (const [user, subject] of [
+    [inA, 'for a user of cell a'],
+    [inB, 'for a user of cell b'],
+  ] as const) {
+    await withPort(`pod/${user.node}`, 8081, async (port) => {
+      assert.deepEqual(await subjectsAt(port, user), [subject]);
+    });
+    await withPort('svc/cellpost-web', 80, async (port) => {
+      const jmap = await openJmap(`http://127.0.0.1:${port}`, user.address, PASSWORD);
+      assert.deepEqual(await jmap.subjects('inbox'), [subject]);
+    });
+  }
+  await withPort('pod/b-app-0', 8081, async (port) => {
+    await assert.rejects(
+      subjectsAt(port, inA),
+      /^Error: (401|404|421)/,
+      'cell b knows nothing of a user of a',
+    );
+  });
+});
+
+/** The keys of all rows of a cell's log table, as latin1 text: a user's key is in the clear in them. */
+async function rowKeys(cell: string): Promise<string[]> {
+  const scan = `wget -qO- --header 'Accept: application/json' 'http://127.0.0.1:8080/cellpost/*'`;
+  const text = await kubectl('exec', `${cell}-hbase-0`, '-c', 'rest', '--', 'sh', '-c', scan);
+  const { Row } = JSON.parse(text) as { Row: { key: string }[] };
+  return Row.map(({ key }) => Buffer.from(key, 'base64').toString('latin1'));
+}
+
+test('the log rows of a user lie in the HBase of its cell, and nowhere else', async () => {
+  const keys = { a: await rowKeys('a'), b: await rowKeys('b') };
+  for (const { userId, cell } of users) {
+    const has = (rows: string[]): boolean => rows.some((key) => key.includes(userId));
+    assert.equal(has(keys.a), cell === 'a', `${userId} of ${cell} in a`);
+    assert.equal(has(keys.b), cell === 'b', `${userId} of ${cell} in b`);
+  }
+  const claims = await kubectl('get', 'pvc', '-o', 'name');
+  assert.doesNotMatch(claims, /-app-/, 'app servers have no volumes');
+  const files = await kubectl('exec', 'a-app-0', '--', 'sh', '-c', 'find /tmp -type f | head');
+  assert.equal(files.trim(), '', 'and keep nothing in files');
+});
+
+test('deleting any pod loses no acknowledged mail', async (t) => {
+  const user = userOf('a');
+  const acknowledged: string[] = [];
+  const stop = new AbortController();
+  t.after(() => stop.abort());
+  const sending = sendUntil(stop.signal, user, acknowledged);
+  const pods = [
+    'a-app-0',
+    'a-app-1',
+    'a-zk-0',
+    'a-zk-1',
+    'a-zk-2',
+    'a-hbase-0',
+    'cellpost-zk-0',
+    ...(await podsOf('discovery')),
+    ...(await podsOf('mta-proxy')),
+    ...(await podsOf('web')),
+  ];
+  for (const pod of pods) {
+    const before = acknowledged.length;
+    await kubectl('delete', 'pod', pod, '--wait=true', '--timeout=120s');
+    await allReady();
+    await until(() => acknowledged.length > before, {
+      timeoutMs: BACK_DEADLINE_MS,
+      what: `a mail to be taken after the deletion of ${pod}`,
+    });
+    t.diagnostic(`${pod}: ${acknowledged.length - before} mails taken meanwhile`);
+  }
+  stop.abort();
+  await sending;
+  t.diagnostic(`${acknowledged.length} mails acknowledged`);
+  const found = await until(
+    async () => {
+      const { node } = await cellctl<User>(['where', user.address]);
+      return await withPort(`pod/${node}`, 8081, (port) => subjectsAt(port, user)).catch(() => undefined);
+    },
+    { timeoutMs: MAIL_DEADLINE_MS, what: 'the mailbox to be read' },
+  );
+  assert.deepEqual(
+    acknowledged.filter((subject) => !found.includes(subject)),
+    [],
+  );
+  assert.equal(new Set(found).size, found.length, 'no mail is there twice');
+});
+
+/** Sends mail after mail; a mail that was not acknowledged is forgotten, the next one is another. */
+async function sendUntil(signal: AbortSignal, { address }: User, acknowledged: string[]): Promise<void> {
+  for (let count = 0; !signal.aborted;) {
+    const forward = await cluster.forward(NAMESPACE, 'svc/cellpost-mta-proxy', 25).catch(() => undefined);
+    if (!forward) continue;
+    try {
+      while (!signal.aborted) {
+        const subject = `mail ${count++}`;
+        await send(forward.port, address, subject);
+        acknowledged.push(subject);
+      }
+    } catch {
+      // Refused for now, or the way to the proxy is gone with its pod.
+    } finally {
+      await forward.close();
+    }
+  }
+}
+
+async function podsOf(component: string): Promise<string[]> {
+  const text = await kubectl('get', 'pods', '-l', `app.kubernetes.io/component=${component}`, '-o', 'name');
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.replace('pod/', ''));
+}
+
+async function allReady(): Promise<void> {
+  for (const name of ['a', 'b']) {
+    await until(async () => (await getCell(name)).status?.phase === 'Serving', {
+      timeoutMs: BACK_DEADLINE_MS,
+      what: `cell ${name} to be complete again`,
+    });
+  }
+  await until(
+    async () => {
+      const platform = await json<{ status?: { phase?: string } }>('get', 'platform', 'cellpost');
+      return platform.status?.phase === 'Serving';
+    },
+    { timeoutMs: BACK_DEADLINE_MS, what: 'the platform to be complete again' },
+  );
+}
+
+test('reconciling what has not changed makes no write to the Kubernetes API', async () => {
+  await allReady();
+  const lease = await json<{ spec: { holderIdentity: string } }>('get', 'lease', 'cellpost-operator');
+  await withPort(`pod/${lease.spec.holderIdentity}`, 8083, async (port) => {
+    const metric = async (name: string, except = '\n'): Promise<number> => {
+      const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      return text
+        .split('\n')
+        .filter((line) => line.startsWith(name) && !line.includes(except))
+        .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+    };
+    const kinds = 'cells,statefulsets,deployments,services,configmaps,secrets,pdb,networkpolicies';
+    type Listed = { items: { kind: string; metadata: { name: string; resourceVersion: string } }[] };
+    const versions = async (): Promise<string[]> =>
+      (await json<Listed>('get', kinds, '-l', 'app.kubernetes.io/managed-by=cellpost')).items.map(
+        ({ kind, metadata }) => `${kind} ${metadata.name} ${metadata.resourceVersion}`,
+      );
+    const reconciles = (): Promise<number> => metric('cellpost_operator_reconcile_seconds_count');
+    const writes = (): Promise<number> => metric('cellpost_operator_api_writes_total', 'leases');
+    const before = { writes: await writes(), versions: await versions(), reconciles: await reconciles() };
+    assert.ok(before.versions.length > 20);
+    for (const value of ['once', 'twice', 'thrice']) {
+      // Concerns nobody, and makes the platform and both its cells be looked at.
+      await kubectl('label', 'platform', 'cellpost', `looked=${value}`, '--overwrite');
+    }
+    await until(async () => (await reconciles()) >= before.reconciles + 6, {
+      timeoutMs: MAIL_DEADLINE_MS,
+      what: 'more reconciles',
+    });
+    assert.equal(await writes(), before.writes);
+    assert.deepEqual(await versions(), before.versions);
+  });
+});
+
+test('a cell with impossible numbers is refused at kubectl apply, with a sentence', async () => {
+  const cell = {
+    apiVersion: 'cellpost.dev/v1alpha1',
+    kind: 'Cell',
+    metadata: { name: 'refused', namespace: NAMESPACE },
+    spec: { zookeeper: { replicas: 2 }, appServers: { cacheBytes: 629_145_600 } },
+  };
+  await assert.rejects(cluster.kubectl(['apply', '-f', '-'], JSON.stringify(cell)), (error: Error) => {
+    assert.match(error.message, /zookeeper\.replicas must be 1, 3, 5 or 7/);
+    assert.match(error.message, /cacheBytes may be at most half of resources\.limits\.memory/);
+    return true;
+  });
+});
+
+test('a cell that holds users is not deleted until an annotation says so, and then leaves nothing', async () => {
+  await kubectl('delete', 'cell', 'b', '--wait=false');
+  const refused = await until(
+    async () => {
+      const cell = await getCell('b');
+      return cell.status?.conditions?.some(({ type }) => type === 'Deleting') ? cell : undefined;
+    },
+    { timeoutMs: MAIL_DEADLINE_MS, what: 'the refusal' },
+  );
+  assert.match(refused.status?.blockedBy ?? '', /Discovery maps \d+ buckets of users to it/);
+  const inB = userOf('b');
+  await withPort(`pod/${inB.node}`, 8081, async (port) => {
+    assert.ok((await subjectsAt(port, inB)).length > 0, 'its users are still served');
+  });
+
+  await kubectl('annotate', 'cell', 'b', 'cellpost.dev/delete-with-data=true');
+  await kubectl('wait', '--for=delete', 'cell/b', '--timeout=180s');
+  const kinds = 'pods,statefulsets,services,endpointslices,configmaps,secrets,pvc,pdb,networkpolicies';
+  await until(
+    async () => (await kubectl('get', kinds, '-l', 'cellpost.dev/cell=b', '-o', 'name')).trim() === '',
+    {
+      timeoutMs: MAIL_DEADLINE_MS,
+      what: 'everything of the cell to be gone',
+    },
+  );
+  const volumes = await cluster.kubectl(['get', 'pv', '-o', 'jsonpath={.items[*].spec.claimRef.name}']);
+  assert.doesNotMatch(volumes, /data-b-/);
+  const nodes = await cellctl<{ cell: string }[]>(['nodes']);
+  assert.deepEqual([...new Set(nodes.map(({ cell }) => cell))], ['a']);
+});
