@@ -310,8 +310,8 @@ test('reconciling an unchanged cell and platform makes no API write, also by ano
 });
 
 /** The sum of a metric of the operator over its labels, without lines that speak of `except`. */
-async function metric(name: string, except = '\n'): Promise<number> {
-  const text = await (await fetch(`${operator.url}/metrics`)).text();
+async function metric(name: string, except = '\n', url = operator.url): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
   return text
     .split('\n')
     .filter((line) => line.startsWith(name) && !line.includes(except))
@@ -341,6 +341,39 @@ test('what others change or delete is put right', async () => {
     return set.spec.replicas === 3;
   });
   await removeAll('drift');
+});
+
+test('a cell comes up although the API server is killed twice on the way', async () => {
+  await applyPlatform();
+  await applyCell('shaken');
+  await markReady('statefulset', 'shaken-zk');
+  await server.kill();
+  await server.restart();
+  await markReady('statefulset', 'shaken-hbase');
+  await server.kill();
+  await server.restart();
+  await markReady('statefulset', 'shaken-app');
+  await waitForCondition('shaken', 'Ready', 'True');
+  await removeAll('shaken');
+});
+
+test('a second operator waits, and goes on with a cell when the first has ended', async () => {
+  await waitFor('the first to lead', async () => (await metric('cellpost_operator_leading')) === 1);
+  const second = await startOperator('second');
+  try {
+    await applyPlatform();
+    await applyCell('handed');
+    await markReady('statefulset', 'handed-zk');
+    await waitForExisting('statefulset', 'handed-hbase');
+    assert.equal(await metric('cellpost_operator_reconcile_seconds_count', '\n', second.url), 0);
+    await operator.close();
+    await markReady('statefulset', 'handed-hbase');
+    await markReady('statefulset', 'handed-app');
+    await waitForCondition('handed', 'Ready', 'True');
+    await removeAll('handed');
+  } finally {
+    await second.close();
+  }
 });
 
 test('a state is told to discovery whatever the app servers do', async () => {
