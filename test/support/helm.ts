@@ -8,7 +8,7 @@ const run = promisify(execFile);
 
 export const CHART = 'charts/cellpost';
 /** The oldest and the newest Kubernetes that the chart is rendered for need not be there for that. */
-export const KUBERNETES = '1.34.0';
+const KUBERNETES = '1.34.0';
 
 export type Rendered = {
   apiVersion: string;
