@@ -63,7 +63,7 @@ export class SimClient {
       this.errors.set(answer.error, (this.errors.get(answer.error) ?? 0) + 1);
       if (answer.owner !== undefined) this.#owners.set(request.key, answer.owner);
       else this.#owners.delete(request.key);
-      const pauseMs = answer.retryAfterMs + random.between(0, answer.owner === undefined ? 300 : 20);
+      const pauseMs = answer.retryAfterMs + random.between(0, answer.owner === undefined ? 300 : 60);
       world.after(pauseMs, `${this.#options.name} repeats`, () => this.send(request, done));
     };
     const refused = (error: string): Answer => ({ ok: false, error, owner: undefined, retryAfterMs: 50 });
@@ -93,8 +93,10 @@ export class SimClient {
 
   #next(): ClientRequest {
     const random = this.#random;
-    const key = random.pick(this.#options.keys);
-    if (random.chance(0.45)) {
+    const index = random.integer(0, this.#options.keys.length - 1);
+    const key = this.#options.keys[index] ?? '';
+    // Some are mostly read, so that stale images are looked at, and not found out by their own writes first.
+    if (random.chance(index % 2 === 0 ? 0.4 : 0.85)) {
       return { kind: 'read', key, slowMs: random.chance(0.05) ? random.between(0, 3_000) : 0 };
     }
     if (this.#earlier.length > 0 && random.chance(0.2))

@@ -11,6 +11,7 @@ export const FAULTS = [
   'cut clients',
   'slow coordination',
   'slow store',
+  'lame',
   'reset',
   'coordination down',
 ] as const;
@@ -18,9 +19,11 @@ export const FAULTS = [
 /** These touch everybody, or do little: most faults are others. */
 const RARE = new Set<string>(['coordination down', 'reset', 'cut clients']);
 
+export type FaultKind = (typeof FAULTS)[number];
+
 export type Fault = {
   atMs: number;
-  kind: (typeof FAULTS)[number];
+  kind: FaultKind;
   node: string;
   /** Until it is healed: the node starts again, the link works again. */
   forMs: number;
@@ -29,15 +32,21 @@ export type Fault = {
 /** So long no fault lasts that a healed system would need another bound of time than that of the checks. */
 const LONGEST_MS = 6_000;
 
-export function makeScript(random: Random, nodes: readonly string[], untilMs: number): Fault[] {
+/** @param kinds only these, each as often as the others */
+export function makeScript(
+  random: Random,
+  nodes: readonly string[],
+  untilMs: number,
+  kinds?: readonly FaultKind[],
+): Fault[] {
   const script: Fault[] = [];
   const calmMs = random.pick([300, 700, 1_500, 4_000]);
   for (let atMs = random.between(0, 2_000); atMs < untilMs; atMs += random.between(0, 2 * calmMs)) {
     const forMs = random.chance(0.5) ? random.between(1, 800) : random.between(800, LONGEST_MS);
-    const drawn = random.pick(FAULTS);
+    const drawn = random.pick(kinds ?? FAULTS);
     script.push({
       atMs: Math.round(atMs),
-      kind: RARE.has(drawn) && random.chance(0.6) ? 'leave' : drawn,
+      kind: !kinds && RARE.has(drawn) && random.chance(0.6) ? 'leave' : drawn,
       node: random.pick(nodes),
       forMs: Math.round(forMs),
     });

@@ -9,14 +9,7 @@ import type { OwnershipGate } from '../../workloads/app-server/log/user-log-type
 import { ACKS } from '../../workloads/common/ring/registry.ts';
 
 /** The store takes a second entry of a number; leases never end; and so on. */
-export const MUTATIONS = [
-  'no compare',
-  'no lease',
-  'no dedupe',
-  'no fence',
-  'no acks',
-  'one tenure',
-] as const;
+export const MUTATIONS = ['no compare', 'no lease', 'no dedupe', 'no fence', 'no acks'] as const;
 export type Mutation = (typeof MUTATIONS)[number];
 
 /** Time stands still for who measures the lease. */

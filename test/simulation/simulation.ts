@@ -2,7 +2,7 @@
 import { MemoryLogs } from '../../workloads/app-server/log/memory-store.ts';
 import { SimClient } from './client.ts';
 import { SimCoordination } from './coordination-server.ts';
-import { formatScript, makeScript, type Fault } from './faults.ts';
+import { formatScript, makeScript, type Fault, type FaultKind } from './faults.ts';
 import { History } from './history.ts';
 import type { Mutation } from './mutations.ts';
 import { SimNode, type Parts } from './node.ts';
@@ -12,8 +12,8 @@ import { World } from './world.ts';
 
 /** A run has at least so many events while faults happen. */
 const STEPS = 10_000;
-/** ... and is at least so long: some tens of lost sessions. */
-const FAULTS_MS = 60_000;
+/** ... and is at least so long: a dozen lost sessions. */
+const FAULTS_MS = 25_000;
 
 /**
  * How long a healed system may take until every key is served: a lost session (2 s), the deadline of a store's call that
@@ -22,11 +22,13 @@ const FAULTS_MS = 60_000;
 const RECOVERY_MS = 60_000;
 
 const CLIENTS = 6;
-const KEYS = Array.from({ length: 6 }, (_, index) => `user:u${index}`);
+const KEYS = Array.from({ length: 10 }, (_, index) => `user:u${index}`);
 
 export type RunOptions = {
   seed: number;
   mutation?: Mutation | undefined;
+  /** Faults of these kinds only. */
+  kinds?: readonly FaultKind[] | undefined;
   /** In place of the one made from the seed. */
   script?: Fault[] | undefined;
   /** Also check that no two servers would answer for a key at the same moment. Off when harm is to be seen instead. */
@@ -49,7 +51,13 @@ export type RunResult = {
   errors: Record<string, number>;
 };
 
-export async function simulate({ seed, mutation, script, exclusive = true }: RunOptions): Promise<RunResult> {
+export async function simulate({
+  seed,
+  mutation,
+  kinds,
+  script,
+  exclusive = true,
+}: RunOptions): Promise<RunResult> {
   const world = new World();
   const random = new Random(String(seed));
   const history = new History(world);
@@ -67,7 +75,7 @@ export async function simulate({ seed, mutation, script, exclusive = true }: Run
     { length: CLIENTS },
     (_, index) => new SimClient({ world, random, name: `c${index}`, keys: KEYS, nodes }),
   );
-  const faults = script ?? makeScript(random.fork('faults'), names, 10 * FAULTS_MS);
+  const faults = script ?? makeScript(random.fork('faults'), names, 10 * FAULTS_MS, kinds);
   const undo = new Set<() => void>();
   let healing = false;
   for (const node of nodes) {
@@ -134,8 +142,8 @@ function begin({ kind }: Fault, node: SimNode, coordination: SimCoordination): (
       for (const link of links) link.cut = false;
     };
   };
-  const slow = (...links: { slow: number }[]) => {
-    for (const link of links) link.slow = 100;
+  const slow = (factor: number, ...links: { slow: number }[]) => {
+    for (const link of links) link.slow = factor;
     return () => {
       for (const link of links) link.slow = 1;
     };
@@ -161,9 +169,17 @@ function begin({ kind }: Fault, node: SimNode, coordination: SimCoordination): (
     case 'cut clients':
       return cut(node.clientLinks.up, node.clientLinks.down);
     case 'slow coordination':
-      return slow(node.coordinationLinks.up, node.coordinationLinks.down);
+      return slow(100, node.coordinationLinks.up, node.coordinationLinks.down);
     case 'slow store':
-      return slow(node.storeLinks.up, node.storeLinks.down);
+      // Writes come to the store after their writer was replaced, and are answered.
+      return slow(3_000, node.storeLinks.up);
+    case 'lame': {
+      const undo = [
+        slow(3_000, node.storeLinks.up),
+        cut(node.coordinationLinks.up, node.coordinationLinks.down),
+      ];
+      return () => undo.forEach((heal) => heal());
+    }
     case 'reset':
       node.resetConnections();
       return () => {};

@@ -14,7 +14,7 @@ import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
 /** The store client's own deadline. */
-const CALL_TIMEOUT_MS = 4_000;
+const CALL_TIMEOUT_MS = 8_000;
 
 /** Longer than a session's timeout: a write may arrive after its writer has been replaced. */
 const LATEST_MS = 9_000;

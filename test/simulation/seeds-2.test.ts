@@ -1,0 +1,3 @@
+import { expectGood } from './expect-good.ts';
+
+expectGood(26, 50);
