@@ -1,35 +1,30 @@
 // The MTA proxy: SMTP and LMTP in, deliveries to app servers out.
 import { randomBytes } from 'node:crypto';
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import { openBlobStore } from '../common/blobs/open-blob-store.ts';
 import { openCells } from '../common/cell-client/cells.ts';
 import { readEnvironment, type Environment } from '../common/config/env.ts';
 import { listenHttp } from '../common/http/server.ts';
 import { createLogger } from '../common/log.ts';
 import { CellMailSink } from './delivery/mail-sink.ts';
+import { createMetrics } from './metrics.ts';
 import { variables } from './settings.ts';
-import { DEFAULT_LIMITS } from './smtp/limits.ts';
+import { DEFAULT_LIMITS, type SmtpLimits } from './smtp/limits.ts';
 import { listenSmtp, type SmtpListener } from './smtp/server.ts';
 
 export async function start(
   env: Environment,
 ): Promise<{ url: string; ports: Record<string, number>; close(): Promise<void> }> {
   const settings = readEnvironment(variables, env);
-  const logger = createLogger('mta-proxy', settings.CELLPOST_LOG_LEVEL);
+  const logger = createLogger('mta-proxy', settings.CELLPOST_LOG_LEVEL, {
+    version: settings.CELLPOST_VERSION,
+  });
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const commands = new Counter({
-    name: 'cellpost_mta_proxy_commands_total',
-    help: 'SMTP and LMTP commands, by verb',
-    labelNames: ['verb'],
-    registers: [registry],
-  });
-  const deliveries = new Counter({
-    name: 'cellpost_mta_proxy_deliveries_total',
-    help: 'Copies of messages, by outcome: delivered, duplicate, refused, deferred',
-    labelNames: ['outcome'],
-    registers: [registry],
-  });
+  const listeners: SmtpListener[] = [];
+  const metrics = createMetrics(registry, () =>
+    listeners.reduce((sum, listener) => sum + listener.sessions(), 0),
+  );
 
   await using opened = new AsyncDisposableStack();
   const blobs = opened.adopt(await openBlobStore(settings.CELLPOST_BLOB_STORE, env), (store) =>
@@ -49,19 +44,25 @@ export async function start(
     hostname: settings.CELLPOST_SMTP_HOSTNAME,
     inlineBytes: settings.CELLPOST_INLINE_BYTES,
     logger,
-    onDelivery: (outcome) => deliveries.inc({ outcome }),
+    onDelivery: metrics.delivery,
+    onMessage: metrics.message,
   });
-  const listeners: SmtpListener[] = [];
+  const limits: SmtpLimits = {
+    ...DEFAULT_LIMITS,
+    maxMessageBytes: settings.CELLPOST_MAX_MESSAGE_BYTES,
+    maxConnections: settings.CELLPOST_SMTP_MAX_CONNECTIONS,
+    maxConnectionsPerAddress: settings.CELLPOST_SMTP_MAX_CONNECTIONS_PER_ADDRESS,
+  };
   const listen = async (lmtp: boolean, port: number): Promise<SmtpListener> => {
     const listener = await listenSmtp({
       host: settings.CELLPOST_SMTP_HOST,
       port,
       hostname: settings.CELLPOST_SMTP_HOSTNAME,
       lmtp,
-      limits: { ...DEFAULT_LIMITS, maxMessageBytes: settings.CELLPOST_MAX_MESSAGE_BYTES },
+      limits,
       sink,
       newId: () => randomBytes(9).toString('base64url'),
-      onCommand: (verb) => commands.inc({ verb }),
+      onCommand: metrics.command,
       onError: (error) => logger.error({ err: error }, 'session failed'),
     });
     opened.defer(() => listener.close());
@@ -71,16 +72,6 @@ export async function start(
   const smtp = await listen(false, settings.CELLPOST_SMTP_PORT);
   const lmtp =
     settings.CELLPOST_LMTP_PORT === undefined ? undefined : await listen(true, settings.CELLPOST_LMTP_PORT);
-  registry.registerMetric(
-    new Gauge({
-      name: 'cellpost_mta_proxy_sessions',
-      help: 'Sessions open now',
-      registers: [],
-      collect() {
-        this.set(listeners.reduce((sum, listener) => sum + listener.sessions(), 0));
-      },
-    }),
-  );
   const http = opened.adopt(
     await listenHttp({
       host: settings.CELLPOST_HTTP_HOST,

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { commonVariables, port, positiveInteger } from '../common/config/env.ts';
+import { DEFAULT_LIMITS } from './smtp/limits.ts';
 
 export const variables = z.object({
   ...commonVariables,
@@ -14,7 +15,10 @@ export const variables = z.object({
   CELLPOST_LMTP_PORT: port.optional(),
   /** What the greeting and Received headers call us. */
   CELLPOST_SMTP_HOSTNAME: z.string().default(hostname()),
-  CELLPOST_MAX_MESSAGE_BYTES: positiveInteger.default(25 * 1024 * 1024),
+  /** At once, in all and from one address; more are told to come again later. */
+  CELLPOST_SMTP_MAX_CONNECTIONS: positiveInteger.default(DEFAULT_LIMITS.maxConnections),
+  CELLPOST_SMTP_MAX_CONNECTIONS_PER_ADDRESS: positiveInteger.default(DEFAULT_LIMITS.maxConnectionsPerAddress),
+  CELLPOST_MAX_MESSAGE_BYTES: positiveInteger.default(DEFAULT_LIMITS.maxMessageBytes),
   /** A message of up to so many bytes is stored beside its log entry, a larger one in the blob store. */
   CELLPOST_INLINE_BYTES: positiveInteger.max(512 * 1024).default(64 * 1024),
 });

@@ -11,19 +11,20 @@ import { CELL_DISABLED, LATER, MAILBOX_FULL, NOBODY, NOT_STORABLE, TOO_LARGE } f
 
 /** Deliveries of one message at once. */
 const MAX_CONCURRENT = 20;
-/** A client waits 10 minutes for the answer to its final dot (RFC 5321 section 4.5.3.2.6). */
 const DEADLINE_MS = 60_000;
+/** Of all copies together: a client waits 10 minutes for the answer to its final dot (RFC 5321 section 4.5.3.2.6). */
+const MESSAGE_DEADLINE_MS = 300_000;
 
 const invocation = z.tuple([z.string(), z.record(z.string(), z.unknown()), z.string()]);
 const jmapResponse = z.object({ methodResponses: z.array(invocation).min(1) });
 
-type Outcome = 'delivered' | 'duplicate' | 'refused' | 'deferred';
+export type Outcome = 'delivered' | 'duplicate' | 'refused' | 'deferred';
 type Verdict = true | Refusal;
 
 export type DelivererOptions = {
   cells: Cells;
   logger: Logger;
-  onDelivery: (outcome: Outcome) => void;
+  onDelivery: (outcome: Outcome, durationMs: number) => void;
 };
 
 export class Deliverer {
@@ -43,10 +44,25 @@ export class Deliverer {
     const addresses = Map.groupBy(recipients, (recipient) => recipient.known);
     const users = [...addresses.keys()];
     const verdicts = new Map<string, Verdict>();
+    const deadline = performance.now() + MESSAGE_DEADLINE_MS;
     const worker = async (): Promise<void> => {
       for (let userId = users.pop(); userId !== undefined; userId = users.pop()) {
+        const deadlineMs = Math.min(DEADLINE_MS, deadline - performance.now());
+        if (deadlineMs <= 0) return;
         const rcptTo = (addresses.get(userId) ?? []).map((recipient) => recipient.address);
-        verdicts.set(userId, await this.#deliverTo(userId, rcptTo, transaction, message, receivedAt));
+        const args = {
+          accountId: userId,
+          deliveryKey: deliveryKey(transaction, userId, message),
+          receivedAt: `${receivedAt.toISOString().slice(0, 19)}Z`,
+          envelope: { mailFrom: transaction.mailFrom, rcptTo },
+          channel: 'email',
+          message: message.parsed,
+          body: message.body,
+        };
+        const startedMs = performance.now();
+        const { verdict, outcome } = await this.#deliverTo(userId, transaction.id, args, deadlineMs);
+        verdicts.set(userId, verdict);
+        this.#options.onDelivery(outcome, performance.now() - startedMs);
       }
     };
     await Promise.all(Array.from({ length: Math.min(MAX_CONCURRENT, users.length) }, worker));
@@ -55,35 +71,21 @@ export class Deliverer {
 
   async #deliverTo(
     userId: string,
-    rcptTo: string[],
-    transaction: Transaction,
-    message: CompleteMessage,
-    receivedAt: Date,
-  ): Promise<Verdict> {
-    const { logger, onDelivery } = this.#options;
+    requestId: string,
+    args: Record<string, unknown>,
+    deadlineMs: number,
+  ): Promise<{ verdict: Verdict; outcome: Outcome }> {
+    const { logger } = this.#options;
     try {
-      const [name, result] = await this.#call(userId, transaction.id, {
-        accountId: userId,
-        deliveryKey: deliveryKey(transaction, userId, message),
-        receivedAt: `${receivedAt.toISOString().slice(0, 19)}Z`,
-        envelope: { mailFrom: transaction.mailFrom, rcptTo },
-        channel: 'email',
-        message: message.parsed,
-        body: message.body,
-      });
-      if (name === 'Delivery/deliver') {
-        onDelivery(result.duplicate === true ? 'duplicate' : 'delivered');
-        return true;
-      }
-      const refusal = refusalOf(String(result.type));
-      onDelivery(refusal.code >= 500 ? 'refused' : 'deferred');
-      logger.warn({ requestId: transaction.id, userId, error: result }, 'delivery refused');
-      return refusal;
+      const [name, result] = await this.#call(userId, requestId, args, deadlineMs);
+      if (name === 'Delivery/deliver')
+        return { verdict: true, outcome: result.duplicate === true ? 'duplicate' : 'delivered' };
+      logger.warn({ requestId, userId, error: result }, 'delivery refused');
+      return refused(refusalOf(String(result.type)));
     } catch (error) {
-      onDelivery('deferred');
-      logger.warn({ requestId: transaction.id, userId, err: error }, 'delivery deferred');
-      if (error instanceof Unassigned) return NOBODY;
-      return error instanceof CellDisabled ? CELL_DISABLED : LATER;
+      logger.warn({ requestId, userId, err: error }, 'delivery deferred');
+      if (error instanceof Unassigned) return refused(NOBODY);
+      return refused(error instanceof CellDisabled ? CELL_DISABLED : LATER);
     }
   }
 
@@ -91,6 +93,7 @@ export class Deliverer {
     userId: string,
     requestId: string,
     args: Record<string, unknown>,
+    deadlineMs: number,
   ): Promise<[name: string, result: Record<string, unknown>]> {
     const response = await this.#options.cells.request(userKey(userId), {
       method: 'POST',
@@ -102,11 +105,13 @@ export class Deliverer {
       }),
       // The delivery key makes a repeat harmless.
       idempotent: true,
-      deadlineMs: DEADLINE_MS,
+      deadlineMs,
     });
-    const body = await response.json();
-    if (response.status !== 200) throw new Error(`the app server answered ${response.status}`);
-    const [first] = jmapResponse.parse(body).methodResponses;
+    if (response.status !== 200) {
+      await response.body.dump();
+      throw new Error(`the app server answered ${response.status}`);
+    }
+    const [first] = jmapResponse.parse(await response.json()).methodResponses;
     if (!first) throw new Error('the app server answered no call');
     return [first[0], first[1]];
   }
@@ -121,6 +126,10 @@ function deliveryKey(transaction: Transaction, userId: string, message: Complete
   hash.update(message.digest);
   if (!message.parsed.headers.messageId) hash.update(transaction.id);
   return hash.digest('base64url');
+}
+
+function refused(refusal: Refusal): { verdict: Refusal; outcome: Outcome } {
+  return { verdict: refusal, outcome: refusal.code >= 500 ? 'refused' : 'deferred' };
 }
 
 function refusalOf(type: string): Refusal {

@@ -11,6 +11,9 @@ export type CompleteMessage = {
   digest: Buffer;
 };
 
+/** A client may send byte by byte, and many small chunks take far more memory than what they hold. */
+const MAX_CHUNKS = 128;
+
 export class IncomingMessage {
   readonly #blobs: BlobStore;
   readonly #inlineBytes: number;
@@ -39,6 +42,7 @@ export class IncomingMessage {
       return;
     }
     this.#chunks.push(chunk);
+    if (this.#chunks.length > MAX_CHUNKS) this.#chunks = [Buffer.concat(this.#chunks)];
     if (this.#bytes <= this.#inlineBytes) return;
     this.#writer = this.#blobs.writer();
     const chunks = this.#chunks;

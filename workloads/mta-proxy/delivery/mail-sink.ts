@@ -3,7 +3,7 @@
 import type { BlobStore } from '../../common/blobs/blob-store.ts';
 import { CellDisabled, Unassigned } from '../../common/cell-client/errors.ts';
 import { normalizeAddress } from '../../common/keys.ts';
-import type { MailSink, MessageWriter, Recipient, Refusal, Transaction } from '../smtp/sink.ts';
+import type { Client, MailSink, MessageWriter, Recipient, Refusal, Transaction } from '../smtp/sink.ts';
 import { Deliverer, type DelivererOptions } from './deliverer.ts';
 import { IncomingMessage } from './incoming-message.ts';
 import { CELL_DISABLED, LATER, NOBODY } from './refusals.ts';
@@ -14,7 +14,8 @@ export type MailSinkOptions = DelivererOptions & {
   hostname: string;
   /** A message of up to so many bytes travels in the delivery, a larger one by way of the blob store. */
   inlineBytes: number;
-  now?: () => Date;
+  /** A message has been answered, so long after its first byte. */
+  onMessage: (protocol: Client['protocol'], durationMs: number) => void;
 };
 
 /** What a recipient is known by: the user's id. */
@@ -44,21 +45,39 @@ export class CellMailSink implements MailSink<string> {
   }
 
   message(transaction: Transaction, recipients: readonly Recipient<string>[]): MessageWriter {
-    const { blobs, hostname, inlineBytes, logger, now = () => new Date() } = this.#options;
-    const receivedAt = now();
+    const { blobs, hostname, inlineBytes, logger, onMessage } = this.#options;
+    const receivedAt = new Date();
     const message = new IncomingMessage(blobs, inlineBytes, traceHeaders(transaction, hostname, receivedAt));
+    // The blob store is away: the rest of the message is let go by, and the client asked to send it again.
+    let failed = false;
+    const fail = async (error: unknown): Promise<void> => {
+      failed = true;
+      logger.warn({ err: error, requestId: transaction.id }, 'message not taken');
+      await message.abort();
+    };
     return {
-      write: (chunk) => message.write(chunk),
+      write: async (chunk) => {
+        if (!failed) await message.write(chunk).catch(fail);
+      },
       abort: () => message.abort(),
       deliver: async () => {
-        try {
-          const complete = await message.complete();
-          return await this.#deliverer.deliver(transaction, recipients, complete, receivedAt);
-        } catch (error) {
-          // The blob store is away, or parsing took too long: nothing was delivered.
-          logger.warn({ err: error, requestId: transaction.id }, 'message not taken');
-          return recipients.map(() => LATER);
-        }
+        const complete = failed ? undefined : await message.complete().catch(fail);
+        const verdicts = complete
+          ? await this.#deliverer.deliver(transaction, recipients, complete, receivedAt)
+          : recipients.map(() => LATER);
+        onMessage(transaction.client.protocol, Date.now() - receivedAt.getTime());
+        logger.info(
+          {
+            requestId: transaction.id,
+            client: transaction.client.address,
+            protocol: transaction.client.protocol,
+            sizeBytes: complete?.parsed.sizeBytes,
+            recipients: recipients.length,
+            stored: verdicts.filter((verdict) => verdict === true).length,
+          },
+          'message answered',
+        );
+        return verdicts;
       },
     };
   }

@@ -1,13 +1,16 @@
-// Ends of a session that the client is told of, by a 421 (RFC 5321 section 3.8).
+// Ends of a session that the client is told of, mostly by a 421 (RFC 5321 section 3.8).
 import { InputEnded, InputTimeout } from './input.ts';
 
 export class Goodbye extends Error {
   override name = 'Goodbye';
   /** Enhanced status code (RFC 3463). */
   readonly status: string;
-  constructor(status: string, message: string) {
+  readonly code: number;
+  /** @param code 421: try again later; a 5xx tells the client that the message will never do */
+  constructor(status: string, message: string, code = 421) {
     super(message);
     this.status = status;
+    this.code = code;
   }
 }
 

@@ -61,14 +61,16 @@ export class SocketInput {
   async line(maxBytes: number, timeoutMs: number): Promise<string | undefined> {
     const deadline = performance.now() + timeoutMs;
     let scanned = 0;
+    let swallowed = 0;
     for (;;) {
       const end = this.#find(scanned);
       if (end !== -1) {
         const line = this.#take(end + 1);
-        if (line.length > maxBytes) return undefined;
+        if (swallowed + line.length > maxBytes) return undefined;
         return line.toString('utf8', 0, end > 0 && line[end - 1] === 0x0d ? end - 1 : end);
       }
-      if (this.#bytes > MAX_SWALLOWED_LINE_BYTES) throw new InputEnded('a line without end');
+      if (this.#bytes > maxBytes) swallowed += this.#take(this.#bytes).length;
+      if (swallowed > MAX_SWALLOWED_LINE_BYTES) throw new InputEnded('a line without end');
       scanned = this.#bytes;
       await this.#more(deadline);
     }

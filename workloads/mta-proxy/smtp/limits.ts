@@ -36,5 +36,9 @@ export const DEFAULT_LIMITS: SmtpLimits = {
 export const MAX_COMMAND_BYTES = 2_048;
 /** A line that long is no mistake: the connection is cut. */
 export const MAX_SWALLOWED_LINE_BYTES = 64 * 1024;
+/** What is thrown away of a message, as a multiple of the limit, before it is told and the connection is cut. */
+export const MAX_SWALLOWED_FACTOR = 10;
+/** A client that does not read our last words is cut after this. */
+export const LINGER_MS = 5_000;
 /** Unread bytes of a connection; beyond that the socket is paused. */
 export const MAX_BUFFERED_BYTES = 256 * 1024;

@@ -66,10 +66,14 @@ export async function listenSmtp<R>(options: ServerOptions<R>): Promise<SmtpList
   };
 }
 
+/** For the 421 to arrive, whatever the client is sending meanwhile. */
+const REFUSED_LINGER_MS = 1_000;
+
 function refuse(socket: Socket, hostname: string): void {
   socket.end(`421 4.7.0 ${hostname} Too many connections, try again later\r\n`);
   socket.resume();
-  socket.setTimeout(1_000, () => socket.destroy());
+  const cut = setTimeout(() => socket.destroy(), REFUSED_LINGER_MS);
+  socket.once('close', () => clearTimeout(cut));
 }
 
 async function closeAll<R>(server: Server, sessions: Set<SmtpSession<R>>, deadlineMs: number): Promise<void> {

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { Goodbye, goodbyeOf } from './goodbye.ts';
 import { InputEnded, InputTimeout, SocketInput } from './input.ts';
-import { MAX_COMMAND_BYTES, type SmtpLimits } from './limits.ts';
+import { LINGER_MS, MAX_COMMAND_BYTES, type SmtpLimits } from './limits.ts';
 import type { Client, MailSink, MessageWriter, Recipient, Refusal, Transaction } from './sink.ts';
 
 export type SessionOptions<R> = {
@@ -69,10 +69,12 @@ export class SmtpSession<R> {
         this.busy = false;
         if (this.errors >= limits.maxErrors) throw new Goodbye('4.7.0', 'Too many errors');
       }
-      await this.flush();
+      await this.flush(true);
     } catch (error) {
       await this.#farewell(error);
     } finally {
+      const cut = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+      this.#socket.once('close', () => clearTimeout(cut));
       this.#socket.end();
       await this.resetTransaction();
       this.#socket.destroySoon();
@@ -113,6 +115,7 @@ export class SmtpSession<R> {
     if (!this.#replies || (!force && this.input.hasBuffered && this.#replies.length < 16_384)) return;
     const replies = this.#replies;
     this.#replies = '';
+    if (this.#socket.destroyed) throw new InputEnded('the connection has ended');
     if (this.#socket.write(replies)) return;
     // The client doesn't read its replies: it shall, before it is given more.
     await new Promise<void>((resolve, reject) => {
@@ -143,7 +146,11 @@ export class SmtpSession<R> {
   async #farewell(error: unknown): Promise<void> {
     const goodbye = goodbyeOf(error, this.#closing);
     if (!goodbye) return;
-    this.reply(421, `${this.options.hostname} ${goodbye.message}, closing the connection`, goodbye.status);
+    this.reply(
+      goodbye.code,
+      `${this.options.hostname} ${goodbye.message}, closing the connection`,
+      goodbye.status,
+    );
     try {
       await this.flush(true);
     } catch {

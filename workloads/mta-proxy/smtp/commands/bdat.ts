@@ -1,13 +1,12 @@
 import { LineBreakCheck } from '../content.ts';
 import { Goodbye } from '../goodbye.ts';
 import { InputTimeout } from '../input.ts';
+import { MAX_SWALLOWED_FACTOR } from '../limits.ts';
 import type { SmtpSession } from '../session.ts';
 import type { Transaction } from '../sink.ts';
-import { BARE_LINE_BREAK, doom, finish, takeBytes } from './message.ts';
+import { BARE_LINE_BREAK, doom, farTooLarge, finish, takeBytes } from './message.ts';
 
 const CHUNK_BYTES = 64 * 1024;
-/** A chunk beyond this many times the limit is not even thrown away: the connection ends. */
-const MAX_EXCESS = 2;
 
 const checks = new WeakMap<Transaction, LineBreakCheck>();
 
@@ -16,13 +15,12 @@ export async function bdat<R>(session: SmtpSession<R>, args: string): Promise<vo
   const { limits } = session.options;
   const match = /^\s*(\d{1,12})(?:\s+(LAST))?\s*$/i.exec(args);
   // Without a size nobody knows where the next command begins.
-  if (!match) throw new Goodbye('5.5.4', 'BDAT wants a size');
+  if (!match) throw new Goodbye('5.5.4', 'BDAT wants a size', 501);
   const size = Number(match[1]);
   const last = match[2] !== undefined;
   const { transaction } = session;
-  if ((transaction?.bytes ?? 0) + size > limits.maxMessageBytes * MAX_EXCESS) {
-    throw new Goodbye('5.3.4', `The limit is ${limits.maxMessageBytes} octets`);
-  }
+  if ((transaction?.bytes ?? 0) + size > limits.maxMessageBytes * MAX_SWALLOWED_FACTOR)
+    throw farTooLarge(limits);
   const usable = transaction && transaction.recipients.length > 0 ? transaction : undefined;
   const check = usable ? (checks.get(usable) ?? new LineBreakCheck()) : undefined;
   if (usable && check) checks.set(usable, check);

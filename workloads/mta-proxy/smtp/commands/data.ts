@@ -1,11 +1,10 @@
 import { DotDecoder } from '../content.ts';
 import { InputTimeout } from '../input.ts';
+import { MAX_SWALLOWED_FACTOR } from '../limits.ts';
 import type { SmtpSession } from '../session.ts';
-import { BARE_LINE_BREAK, doom, finish, takeBytes } from './message.ts';
+import { BARE_LINE_BREAK, doom, farTooLarge, finish, takeBytes } from './message.ts';
 
 const CHUNK_BYTES = 64 * 1024;
-/** What is thrown away of a message that is too large before the connection is cut: as much as the limit again. */
-const MAX_EXCESS = 2;
 
 /** DATA (RFC 5321 section 4.1.1.4). */
 export async function data<R>(session: SmtpSession<R>, args: string): Promise<void> {
@@ -25,9 +24,7 @@ export async function data<R>(session: SmtpSession<R>, args: string): Promise<vo
     for (const piece of decoder.push(chunk)) await takeBytes(session, piece);
     if (decoder.ended) session.input.unread(chunk.subarray(decoder.consumed));
     if (decoder.check.bare) await doom(transaction, BARE_LINE_BREAK);
-    if (transaction.bytes > limits.maxMessageBytes * MAX_EXCESS) {
-      throw new InputTimeout('far more than the limit');
-    }
+    if (transaction.bytes > limits.maxMessageBytes * MAX_SWALLOWED_FACTOR) throw farTooLarge(limits);
   }
   await finish(session);
 }

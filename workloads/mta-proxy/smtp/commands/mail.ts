@@ -1,3 +1,4 @@
+import { Goodbye } from '../goodbye.ts';
 import type { SmtpSession } from '../session.ts';
 import { isAddress, parsePath } from './paths.ts';
 
@@ -9,7 +10,7 @@ export function mail<R>(session: SmtpSession<R>, args: string): void {
   if (!session.greeted) return session.reply(503, 'Say EHLO first', '5.5.1');
   if (session.transaction) return session.reply(503, 'A message is under way already', '5.5.1');
   if (session.transactions >= limits.maxTransactions) {
-    return session.reply(421, 'Enough for one session', '4.7.0');
+    throw new Goodbye('4.7.0', 'Enough for one session');
   }
   const path = parsePath(args, 'FROM');
   if (!path) return session.reply(501, 'MAIL wants FROM:<address>', '5.5.4');

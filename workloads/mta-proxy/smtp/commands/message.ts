@@ -1,4 +1,6 @@
 // What DATA and BDAT share: bytes into the sink within the limit, one answer at the end (LMTP: one a recipient).
+import { Goodbye } from '../goodbye.ts';
+import type { SmtpLimits } from '../limits.ts';
 import type { OpenTransaction, SmtpSession } from '../session.ts';
 import type { Refusal } from '../sink.ts';
 
@@ -20,6 +22,11 @@ export async function takeBytes<R>(session: SmtpSession<R>, bytes: Uint8Array): 
   if (transaction.doomed) return;
   transaction.writer ??= session.options.sink.message(transaction, transaction.recipients);
   await transaction.writer.write(bytes);
+}
+
+/** Nobody throws away that much: the client is told, and cut off. */
+export function farTooLarge({ maxMessageBytes }: SmtpLimits): Goodbye {
+  return new Goodbye('5.3.4', `The limit is ${maxMessageBytes} octets`, 552);
 }
 
 export async function doom<R>(transaction: OpenTransaction<R>, refusal: Refusal): Promise<void> {
