@@ -156,6 +156,18 @@ for (const storeKind of ['memory', 'sqlite'] as const)
       assert.equal(email['header:From:asAddresses'][0].name, 'Carol');
     });
 
+    test('a message nested as deep as the parser goes is delivered, and its innermost part is a blob', async () => {
+      let text = 'Content-Type: text/plain\n\ninnermost';
+      for (let n = 60; n > 0; n--)
+        text = `Content-Type: multipart/mixed; boundary=b${n}x\n\n--b${n}x\n${text}\n--b${n}x--`;
+      const { emailId } = await server.deliver('alice', `Subject: Deep\n${text}\n`);
+      const { textBody, attachments } = await get(emailId);
+      const part = textBody[0] ?? attachments[0];
+      const path = `/users/alice/jmap/download/alice/${part.blobId}/deep.txt`;
+      const download = await server.fetch(path, basic('alice@cellpost.test'));
+      assert.match(await download.text(), /innermost/);
+    });
+
     test('without properties come those that RFC 8621 section 4.2 says', async () => {
       const { emailId } = await server.deliver('alice', mail('Defaults'));
       const email = await get(emailId);

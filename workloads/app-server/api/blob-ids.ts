@@ -8,7 +8,7 @@ export type BlobName =
   | { kind: 'part'; email: Ordinal; partId: string }
   | { kind: 'upload'; sha256: string; sizeBytes: number };
 
-const PART = /^p_([A-Za-z0-9-]{1,32})_([A-Za-z0-9_-]{1,64})$/;
+const PART = /^p_([A-Za-z0-9-]{1,32})_([0-9-]{1,220})$/;
 const UPLOAD = /^u_([0-9a-f]{64})_(\d{1,12})_([0-9a-f]{32})$/;
 
 /** Part ids hold dots in MIME's own numbering; ids of JMAP don't. */

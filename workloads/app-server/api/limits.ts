@@ -9,8 +9,8 @@ export const DELIVERY = 'urn:cellpost:delivery';
 export const MAX_REQUEST_BYTES = 10_000_000;
 /** As large as the largest message that the MTA proxy takes, and some. */
 export const MAX_UPLOAD_BYTES = 50_000_000;
-/** Requests, uploads and event streams of one user at once: a browser with some tabs. */
-export const MAX_CONCURRENT_REQUESTS = 8;
+/** Requests, uploads and event streams of one user at once: some devices, a browser with some tabs. */
+export const MAX_CONCURRENT_REQUESTS = 16;
 export const MAX_CONCURRENT_UPLOADS = 4;
 export const MAX_EVENT_STREAMS = 32;
 export const MAX_CALLS_IN_REQUEST = 64;
@@ -18,8 +18,8 @@ export const MAX_OBJECTS_IN_GET = 500;
 export const MAX_OBJECTS_IN_SET = 500;
 /** Ids that one query returns. */
 export const MAX_QUERY_LIMIT = 5_000;
-/** Levels of arrays and objects in a request: far deeper than any filter that a person makes. */
-export const MAX_JSON_DEPTH = 64;
+/** Levels of arrays and objects in a request: a delivered message of the deepest MIME structure that is parsed has about 110. */
+export const MAX_JSON_DEPTH = 256;
 /** Conditions and operators of one filter. */
 export const MAX_FILTER_NODES = 100;
 

@@ -12,7 +12,7 @@ import { parseEmailId, parseThreadId, type Ordinal } from './ids.ts';
 import { mailboxOf } from './mailboxes.ts';
 import type { EmailRecord, MailboxRecord, ThreadRecord, UserImage } from './model.ts';
 import { insertByDate, removeByDate } from './order.ts';
-import { rememberThread, threadKeys } from './threading.ts';
+import { forgetThread, rememberThread, threadKeys } from './threading.ts';
 
 /** Deliveries that are remembered, so that the same one coming again changes nothing: days of mail for a busy mailbox. */
 const MAX_DELIVERIES = 4096;
@@ -39,7 +39,9 @@ export function addMessage(image: UserImage, action: MessageAdded, at: Ordinal):
     keywords: sharedKeywords(image, action.keywords),
   };
   changeThread(image, thread, at, () => {
-    insertByDate(thread.emails, email);
+    // A list of its own size: most threads stay of one email, and a list that was pushed to has room for 16 more.
+    if (thread.emails.length === 0) thread.emails = [email];
+    else insertByDate(thread.emails, email);
     image.emails.set(at, email);
     insertByDate(image.emailsByDate, email);
     for (const mailbox of email.mailboxes) insertByDate(mailbox.emails, email);
@@ -103,7 +105,10 @@ export function destroyMessage(image: UserImage, action: MessageDestroyed, at: O
     for (const mailbox of email.mailboxes) removeByDate(mailbox.emails, email);
     image.emails.delete(email.id);
   });
-  if (thread.emails.length === 0) image.threads.delete(thread.id);
+  if (thread.emails.length === 0) {
+    image.threads.delete(thread.id);
+    forgetThread(image);
+  }
   image.emailsChangedAt = at;
   image.threadsChangedAt = at;
 }

@@ -21,6 +21,7 @@ function emptyUser(): UserImage {
     emailsByDate: [],
     threads: new Map(),
     threadKeys: new Map(),
+    goneThreads: 0,
     deliveries: new Map(),
     emailsChangedAt: 0,
     threadsChangedAt: 0,

@@ -17,7 +17,7 @@ export type EmailRecord = {
 export type ThreadRecord = {
   readonly id: Ordinal;
   /** By receivedAt, oldest first; empty only for a thread that is gone. */
-  readonly emails: EmailRecord[];
+  emails: EmailRecord[];
 };
 
 export type MailboxRecord = {
@@ -62,6 +62,8 @@ export type UserImage = {
   readonly threads: Map<Ordinal, ThreadRecord>;
   /** Which thread a message belongs to by what its headers name: see threading.ts. */
   readonly threadKeys: Map<number, Ordinal>;
+  /** Threads gone since threadKeys was last swept. */
+  goneThreads: number;
   /** The last deliveries, oldest first: digest of the delivery key -> email. */
   readonly deliveries: Map<string, Ordinal>;
   /** The last action that changed something of the type. */

@@ -1,5 +1,5 @@
-// How much memory an image takes, about: what the cache of images is bounded by. Measured on Node 24 with heap snapshots'
-// usual sizes: objects of eight fields 88 bytes, entries of maps 40, strings 16 and their characters.
+// How much memory an image takes, about: what the cache of images is bounded by. Measured on Node 24: an image of 100 short
+// messages takes 48 KiB, one of 220,000 takes 98 MiB; these numbers say 58 KiB and 96 MiB.
 import type { Image } from './model.ts';
 
 const IMAGE_BYTES = 3_000;

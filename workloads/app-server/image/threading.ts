@@ -10,6 +10,9 @@ const MAX_REFERENCES = 20;
 /** Emails of one thread: more start a new one, so that no sender makes a thread whose every change is slow. */
 const MAX_THREAD_EMAILS = 500;
 
+/** Threads that must have gone before their keys are looked for. */
+const MIN_SWEEP = 256;
+
 const encoder = new TextEncoder();
 
 /** Reply and forward prefixes, "[list]" tags and "(fwd)" endings (RFC 5256 section 2.1, and what clients of other languages put). */
@@ -54,6 +57,14 @@ export function findThread(image: UserImage, keys: readonly number[]): Ordinal |
 /** Notes that messages with these keys belong to the thread, unless one before it takes them. */
 export function rememberThread(image: UserImage, keys: readonly number[], thread: Ordinal): void {
   for (const key of keys) if (!takesMore(image, image.threadKeys.get(key))) image.threadKeys.set(key, thread);
+}
+
+/** Now and then throws away the keys of threads that are gone: at a cost that is small beside what made them go. */
+export function forgetThread(image: UserImage): void {
+  image.goneThreads++;
+  if (image.goneThreads < MIN_SWEEP || image.goneThreads < image.threads.size) return;
+  image.goneThreads = 0;
+  for (const [key, id] of image.threadKeys) if (!image.threads.has(id)) image.threadKeys.delete(key);
 }
 
 /** A thread that is gone stays gone: its id is not used again. */

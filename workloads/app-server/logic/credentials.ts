@@ -13,7 +13,7 @@ const SCRYPT_MAX_MEMORY_BYTES = 64 * 1024 * 1024;
 /** Longer ones are refused: hashing is not free. */
 export const MAX_PASSWORD_LENGTH = 1024;
 
-/** Right passwords are remembered this long and for so many users. */
+/** Right passwords are remembered this long after their last use, and for so many users. */
 const VERIFIED_TTL_MS = 5 * 60_000;
 const MAX_VERIFIED = 10_000;
 
@@ -64,7 +64,8 @@ export class PasswordVerifier {
 
   constructor(now: () => number = Date.now) {
     this.#now = now;
-    this.#verified = new LRUCache({ max: MAX_VERIFIED, ttl: VERIFIED_TTL_MS });
+    // Used again, it lasts longer: so nobody who is signed in is locked out by another's wrong passwords.
+    this.#verified = new LRUCache({ max: MAX_VERIFIED, ttl: VERIFIED_TTL_MS, updateAgeOnHas: true });
   }
 
   /**
