@@ -40,7 +40,7 @@ const RETRY_AFTER_S = 1;
 /** @returns false when the error is none of those that a client should know of */
 export function sendError(response: Response, error: unknown): boolean {
   if (error instanceof BodyTooLarge) {
-    // RFC 8620 section 3.6.1. The rest of the body isn't read.
+    // RFC 8620 section 3.6.1. Bytes that are still to come would be taken for the next request.
     response.set('Connection', 'close');
     const detail = error.message;
     sendProblem(response, 413, 'urn:ietf:params:jmap:error:limit', detail, { limit: error.limit.name });

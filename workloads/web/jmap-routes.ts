@@ -90,7 +90,7 @@ async function answer(door: JmapDoor, request: Request, response: Response, hand
   } catch (error) {
     if (response.headersSent) response.destroy();
     // A client that has left needs no answer.
-    else if (!request.readableAborted && !sendError(response, error)) throw error;
+    else if (!response.destroyed && !sendError(response, error)) throw error;
   }
 }
 

@@ -14,21 +14,25 @@ export class BodyTooLarge extends Error {
   }
 }
 
+/** Of a body that is too large, so much more is read and dropped: a client that is still sending reads no answer. */
+const MAX_DROPPED_BYTES = 50_000_000;
+
 /**
  * @returns the body in memory, or in a temporary file when it is large; to be closed
- * @throws BodyTooLarge as soon as that is known; BlobStoreUnavailable when the temporary file can't be written
+ * @throws BodyTooLarge; BlobStoreUnavailable when the temporary file can't be written
  */
 export async function readBody(request: Request, limit: BodyLimit): Promise<Spool> {
-  if (Number(request.headers['content-length']) > limit.bytes) throw new BodyTooLarge(limit);
   const spool = new Spool();
   let size = 0;
   try {
-    for await (const chunk of request) {
+    // An iterator that destroys the request at its end would take the answer's socket with it.
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
       const bytes: Uint8Array = chunk;
       size += bytes.byteLength;
-      if (size > limit.bytes) throw new BodyTooLarge(limit);
-      await spool.write(bytes);
+      if (size <= limit.bytes) await spool.write(bytes);
+      else if (size > limit.bytes + MAX_DROPPED_BYTES) break;
     }
+    if (size > limit.bytes) throw new BodyTooLarge(limit);
     return spool;
   } catch (error) {
     await spool.close();

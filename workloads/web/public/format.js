@@ -48,7 +48,14 @@ export function shortTime(date, now = new Date()) {
 
 /** @param {string} date */
 export function longTime(date) {
-  return new Date(date).toLocaleString([], { dateStyle: 'full', timeStyle: 'short' });
+  return new Date(date).toLocaleString([], {
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+  });
 }
 
 /** @param {number} bytes */

@@ -20,6 +20,7 @@ const LOADING = ['src', 'srcset', 'background', 'poster'];
 const ABSOLUTE = /^\s*(?:(?:https?:)?\/\/|cid:|data:)/i;
 /** Larger pictures within a message are not shown in place. */
 const MAX_INLINE_IMAGE_BYTES = 5_000_000;
+const MIN_ZOOM = 0.5;
 /** What mail without any style of its own looks like. */
 const BASE_STYLE = `
   html { background: #fff; color: #1f2330; }
@@ -49,10 +50,11 @@ export function MessageFrame({ store, email, markup }) {
       if (!document || !document.URL.endsWith(new URL(element.src).pathname)) return;
       putInto(document, clean, showImages);
       void showInlineImages(document, email, store, urls);
-      const fit = () => (element.style.height = `${document.documentElement.scrollHeight}px`);
-      observer = new ResizeObserver(fit);
+      const update = () => fit(element, document);
+      observer = new ResizeObserver(update);
       observer.observe(document.body);
-      fit();
+      observer.observe(element);
+      update();
     };
     element.addEventListener('load', fill);
     return () => {
@@ -80,6 +82,18 @@ export function MessageFrame({ store, email, markup }) {
       src=${showImages ? '/frame-with-images.html' : '/frame.html'}
     ></iframe>
   </div>`;
+}
+
+/**
+ * Makes the frame as high as its message; one that is too wide for it is drawn smaller, as far as it can be read.
+ * @param {HTMLIFrameElement} frame
+ * @param {Document} document
+ */
+function fit(frame, { documentElement: root, body }) {
+  body.style.zoom = '';
+  const ratio = root.clientWidth / root.scrollWidth;
+  if (ratio < 1) body.style.zoom = String(Math.max(MIN_ZOOM, ratio));
+  frame.style.height = `${root.scrollHeight}px`;
 }
 
 /** @param {string} markup @returns {HTMLElement} a whole document's root, in no document that is shown */
