@@ -1,0 +1,100 @@
+// The processes of a cluster outlive the program that started them; a file says which they are.
+import { spawn } from 'node:child_process';
+import { openSync, closeSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { until } from '../../support/wait.ts';
+import { NODE, NODE_ADDRESS } from './addresses.ts';
+import type { Paths } from './paths.ts';
+
+const INIT = fileURLToPath(new URL('init.sh', import.meta.url));
+const START_TIMEOUT_MS = 20_000;
+const STOP_TIMEOUT_MS = 30_000;
+
+export type Processes = {
+  /** `unshare`, the parent of the node's process 1. */
+  parent: number;
+  /** The node's process 1, as this machine numbers it. */
+  init: number;
+  /** Forwards a port of 127.0.0.1 to the API server's socket. */
+  forwarder: number;
+};
+
+/** Starts the node in new namespaces; it goes on when this program ends. */
+export async function startProcesses(
+  paths: Paths,
+  options: { kube: string; coredns: string; port: number },
+): Promise<Processes> {
+  const namespaces = [
+    '--net',
+    '--mount',
+    '--pid',
+    '--ipc',
+    '--uts',
+    '--fork',
+    '--mount-proc',
+    '--kill-child',
+  ];
+  const parent = background('unshare', [...namespaces, 'bash', INIT], join(paths.state, 'log/init.log'), {
+    PATH: process.env.PATH,
+    STATE: paths.state,
+    KUBE: options.kube,
+    COREDNS: options.coredns,
+    NODE,
+    NODE_ADDRESS,
+  });
+  const init = await until(
+    async () => {
+      const children = await readFile(`/proc/${parent}/task/${parent}/children`, 'utf8').catch(() => '');
+      return Number.parseInt(children, 10) || undefined;
+    },
+    { timeoutMs: START_TIMEOUT_MS, what: `the node's process 1 (see ${paths.state}/log/init.log)` },
+  );
+  const forwarder = background(
+    'socat',
+    [`TCP-LISTEN:${options.port},bind=127.0.0.1,fork,reuseaddr`, `UNIX-CONNECT:${paths.apiSocket}`],
+    join(paths.state, 'log/forwarder.log'),
+    process.env,
+  );
+  const processes = { parent, init, forwarder };
+  await writeFile(paths.processes, JSON.stringify(processes));
+  return processes;
+}
+
+/** The processes of a cluster that runs; undefined when none does. */
+export async function runningProcesses(paths: Paths): Promise<Processes | undefined> {
+  const text = await readFile(paths.processes, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const processes = JSON.parse(text) as Processes;
+  return (await isOurs(processes.init, INIT)) ? processes : undefined;
+}
+
+/** Ends all processes of the cluster and waits until they are gone. */
+export async function stopProcesses(paths: Paths): Promise<void> {
+  const text = await readFile(paths.processes, 'utf8').catch(() => undefined);
+  if (text === undefined) return;
+  const { init, parent, forwarder } = JSON.parse(text) as Processes;
+  if (await isOurs(init, INIT)) process.kill(init, 'SIGKILL');
+  if (await isOurs(forwarder, paths.apiSocket)) process.kill(forwarder, 'SIGTERM');
+  await until(async () => !(await isOurs(init, INIT)) && !(await isOurs(parent, INIT)), {
+    timeoutMs: STOP_TIMEOUT_MS,
+    what: 'the end of the node',
+  });
+  await rm(paths.processes);
+}
+
+/** A stored number may be another's process after a reboot: its command line tells. */
+async function isOurs(pid: number, part: string): Promise<boolean> {
+  const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return line.includes(part);
+}
+
+function background(program: string, args: string[], log: string, env: NodeJS.ProcessEnv): number {
+  const file = openSync(log, 'a');
+  const child = spawn(program, args, { detached: true, stdio: ['ignore', file, file], env });
+  closeSync(file);
+  child.unref();
+  if (child.pid === undefined) throw new Error(`${program} could not be started.`);
+  return child.pid;
+}

@@ -1,0 +1,160 @@
+// A Kubernetes of its own on this machine: one node in namespaces of its own, built from Go modules. What it runs can
+// reach nothing outside, and nothing outside can reach it but through the API server's port on 127.0.0.1.
+import { chmod, copyFile, mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { image } from '../../images/archive.ts';
+import { buildImages, programLayer } from '../../images/build.ts';
+import { exists } from '../../images/cache.ts';
+import { command } from '../../images/command.ts';
+import { say } from '../../images/progress.ts';
+import { until } from '../support/wait.ts';
+import { corednsBinary, helmBinary, kubeBinary, pauseBinary } from './binaries.ts';
+import type { Cluster, ImageReferences } from './cluster.ts';
+import { NODE } from './node/addresses.ts';
+import { makeCredentials } from './node/credentials.ts';
+import { requirePackages } from './node/packages.ts';
+import { paths, type Paths } from './node/paths.ts';
+import { runningProcesses, startProcesses, stopProcesses, type Processes } from './node/processes.ts';
+import { writeSettings } from './node/settings.ts';
+
+/** Everything starts at once on what may be two busy cores. */
+const READY_TIMEOUT_MS = 300_000;
+const LOAD_TIMEOUT_MS = 300_000;
+const CGROUP_TIMEOUT_MS = 30_000;
+/** Made on this machine as mount points; another's stay, since they are not empty. */
+const MOUNT_POINTS = ['/tmp/hostpath_pv', '/var/lib/containerd', '/var/lib/kubelet', '/var/lib/cni'];
+
+const READY = `jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status}{end}`;
+
+/** The default class; its provisioner is the controller manager's own. */
+const STORAGE_CLASS = `apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: { name: standard, annotations: { storageclass.kubernetes.io/is-default-class: "true" } }
+provisioner: kubernetes.io/host-path
+reclaimPolicy: Delete
+`;
+
+/** The cluster, if one runs. */
+export async function findPrivate(): Promise<Cluster | undefined> {
+  const at = paths();
+  const processes = await runningProcesses(at);
+  return processes && (await clusterOf(at, processes));
+}
+
+/** @param options.images also checks for what building the images needs */
+export async function startPrivate(options: { images: boolean }): Promise<Cluster> {
+  const at = paths();
+  await requirePackages(options);
+  const [kube, coredns, pause] = [await kubeBinary(), await corednsBinary(), await pauseBinary()];
+  await downPrivate();
+  try {
+    say(`starting Kubernetes in ${at.state}`);
+    await mkdir(join(at.state, 'log'), { recursive: true });
+    const pauseImage = await image({ name: 'pause', entrypoint: ['/pause'] }, [
+      await programLayer('pause', pause, '.'),
+    ]);
+    await copyFile(pauseImage.tar, join(at.state, 'pause.tar'));
+    const port = await freePort();
+    await makeCredentials(at.credentials, at.kubeconfig, `https://127.0.0.1:${port}`);
+    await writeSettings(at, pauseImage.reference);
+    const processes = await startProcesses(at, { kube, coredns, port });
+    const cluster = await clusterOf(at, processes);
+    await untilReady(cluster);
+    await cluster.kubectl(['apply', '-f', '-'], { input: STORAGE_CLASS });
+    await writeKubectl(at, kube);
+    say('Kubernetes is ready');
+    return cluster;
+  } catch (error) {
+    throw new Error(`Kubernetes did not start; its logs are in ${at.state}/log.`, { cause: error });
+  }
+}
+
+/** Ends the cluster and removes all that it left on this machine; what was built and fetched stays. */
+export async function downPrivate(): Promise<void> {
+  const at = paths();
+  await stopProcesses(at);
+  await until(async () => await removeGroups(), {
+    timeoutMs: CGROUP_TIMEOUT_MS,
+    what: 'the end of control groups',
+  });
+  await rm(at.state, { recursive: true, force: true });
+  for (const folder of MOUNT_POINTS) await rmdir(folder).catch(() => undefined);
+}
+
+async function clusterOf(at: Paths, { init }: Processes): Promise<Cluster> {
+  const kube = await kubeBinary();
+  const env = { ...process.env, KUBECONFIG: at.kubeconfig };
+  const namespaces = ['--net', '--mount', '--pid', '--uts', '--ipc'];
+  const enter = (program: readonly string[]): string[] =>
+    ['-t', String(init), ...namespaces, `--wdns=${process.cwd()}`, '--'].concat(program);
+  const cluster: Cluster = {
+    kind: 'private',
+    kubeconfig: at.kubeconfig,
+    kubectl: async (args, options) => await command(kube, ['kubectl', ...args], { ...options, env }),
+    helm: async (args, options) => await command(await helmBinary(), args, { ...options, env }),
+    inside: async (program, options) => await command('nsenter', enter(program), { ...options, env }),
+    async loadImages(): Promise<ImageReferences> {
+      const { cellpost, hbase, versitygw } = await buildImages();
+      for (const { tar, reference } of [cellpost, hbase, versitygw]) {
+        say(`loading ${reference}`);
+        await cluster.loadImage(tar);
+      }
+      return { cellpost: cellpost.reference, hbase: hbase.reference, versitygw: versitygw.reference };
+    },
+    async loadImage(tar) {
+      await cluster.inside(['ctr', '-n', 'k8s.io', 'images', 'import', tar], { timeoutMs: LOAD_TIMEOUT_MS });
+    },
+    down: downPrivate,
+  };
+  return cluster;
+}
+
+async function untilReady(cluster: Cluster): Promise<void> {
+  await until(
+    async () => {
+      const told = await cluster.kubectl(['get', 'node', NODE, '-o', READY]).catch(() => '');
+      return told === 'True';
+    },
+    { timeoutMs: READY_TIMEOUT_MS, intervalMs: 200, what: 'the node' },
+  );
+  await until(() => cluster.kubectl(['get', 'serviceaccount', 'default']).catch(() => undefined), {
+    timeoutMs: READY_TIMEOUT_MS,
+    intervalMs: 200,
+    what: 'the default service account',
+  });
+}
+
+/** A kubectl of this cluster for people. */
+async function writeKubectl(at: Paths, kube: string): Promise<void> {
+  const file = join(at.state, 'kubectl');
+  await writeFile(file, `#!/bin/sh\nKUBECONFIG='${at.kubeconfig}' exec '${kube}' kubectl "$@"\n`);
+  await chmod(file, 0o755);
+}
+
+/** True when none of the node's control groups is left. */
+async function removeGroups(): Promise<boolean> {
+  const root = '/sys/fs/cgroup';
+  const hierarchies = (await readdir(root, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+  const groups = [root, ...hierarchies.map(({ name }) => join(root, name))].map((path) =>
+    join(path, 'cellpost'),
+  );
+  const there: string[] = [];
+  for (const group of groups) if (await exists(group)) there.push(group);
+  // Depth first; a group whose last process is still going can't be removed yet.
+  if (there.length > 0)
+    await command('find', [...there, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', '+']).catch(() => '');
+  const left = await Promise.all(there.map(exists));
+  return !left.includes(true);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (typeof address !== 'object' || !address) throw new Error('There is no free port.');
+  return address.port;
+}
