@@ -1,5 +1,6 @@
 // The HTTP listener that every workload has: an express app with limits, health, metrics and a graceful end.
 import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import type { Registry } from 'prom-client';
 import type { Logger } from '../log.ts';
@@ -63,6 +64,11 @@ export async function listenHttp(options: HttpOptions): Promise<HttpListener> {
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
   server.maxConnections = MAX_CONNECTIONS;
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, () => {
@@ -77,13 +83,15 @@ export async function listenHttp(options: HttpOptions): Promise<HttpListener> {
     url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
     port,
     server,
-    close: () => (closing ??= closeServer(server)),
+    close: () => (closing ??= closeServer(server, sockets)),
   };
 }
 
-async function closeServer(server: Server): Promise<void> {
+async function closeServer(server: Server, sockets: Set<Socket>): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
+  // Node counts a connection that was opened ahead of any request as busy until its headers time out.
+  for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
   const cut = setTimeout(() => server.closeAllConnections(), CLOSE_DEADLINE_MS);
   await closed;
   clearTimeout(cut);
