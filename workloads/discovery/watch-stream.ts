@@ -30,7 +30,11 @@ export class WatchStreams {
       sendProblem(response, 503, 'about:blank', `There are ${MAX_STREAMS} subscribers already.`);
       return;
     }
-    response.status(200).type('application/x-ndjson').setHeader('cache-control', 'no-store');
+    response.status(200).type('application/x-ndjson').set({
+      'cache-control': 'no-store',
+      // So that the end of the stream ends the connection, and nobody waits for it when this process closes.
+      connection: 'close',
+    });
     this.#streams.add(response);
     response.on('close', () => this.#streams.delete(response));
     // A subscriber that has gone is no error.

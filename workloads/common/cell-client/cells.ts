@@ -7,7 +7,7 @@ import { DiscoveryClient } from './discovery-client.ts';
 import { CellDisabled, Unassigned, Unavailable } from './errors.ts';
 import { DirectoryFollower } from './follower.ts';
 import { readNodes, type NodeInfo } from './nodes.ts';
-import { type CellResponse, type RequestOptions, Sender, type SentResponse } from './sender.ts';
+import { type CellResponse, type RequestOptions, Sender } from './sender.ts';
 import { createUser, type NewUser, readAddress } from './users.ts';
 
 /** How long an address is taken to be whose it was. Addresses hardly ever change hands. */
@@ -53,7 +53,7 @@ class DiscoveredCells implements Cells {
     this.#token = options.token;
     this.#discovery = new DiscoveryClient(options.discoveryUrl, options.token);
     this.#follower = new DirectoryFollower(options);
-    this.#sender = new Sender(this.#follower, options.token);
+    this.#sender = new Sender(this.#follower, options.token, (key) => this.#discovery.isUnassigned(key));
   }
 
   isReady(): boolean {
@@ -62,6 +62,10 @@ class DiscoveredCells implements Cells {
 
   async where(key: string): Promise<Where> {
     await this.#follower.ready(DEADLINE_MS);
+    if (this.#isUnassigned(key)) {
+      if (await this.#discovery.isUnassigned(key)) throw new Unassigned(key);
+      await this.#awaitAssignment(key);
+    }
     const where = this.#follower.directory.where(key);
     if (!('problem' in where)) return where;
     if (where.problem === 'unassigned') throw new Unassigned(key);
@@ -77,7 +81,7 @@ class DiscoveredCells implements Cells {
     const known = this.#addresses.get(address);
     if (known !== undefined) return known;
     try {
-      const userId = await readAddress((key, options) => this.#sendAssigned(key, options), address);
+      const userId = await readAddress((key, options) => this.#sender.send(key, options), address);
       if (userId !== undefined) this.#addresses.set(address, userId);
       return userId;
     } catch (error) {
@@ -105,17 +109,6 @@ class DiscoveredCells implements Cells {
   async close(): Promise<void> {
     await this.#follower.close();
     await this.#sender.close();
-  }
-
-  /** "Belongs to nobody" is only believed of discovery itself: our copy of the map may be a moment old. */
-  async #sendAssigned(key: string, options: RequestOptions): Promise<SentResponse> {
-    try {
-      return await this.#sender.send(key, options);
-    } catch (error) {
-      if (!(error instanceof Unassigned) || (await this.#discovery.isUnassigned(key))) throw error;
-      await this.#awaitAssignment(key);
-      return this.#sender.send(key, options);
-    }
   }
 
   async #assign(key: string): Promise<void> {

@@ -8,6 +8,8 @@ import { Unavailable, UnexpectedAnswer } from './errors.ts';
 import { wasNotSent } from './verdict.ts';
 
 const DEADLINE_MS = 15_000;
+/** Somebody waits for each answer about a key. */
+const QUESTION_DEADLINE_MS = 3_000;
 const RETRY_MS = 200;
 
 const problem = z.object({ detail: z.string() });
@@ -31,9 +33,11 @@ export class DiscoveryClient {
     await this.#ask('POST', '/v1/assign', [200], { key });
   }
 
+  /** @throws Unavailable when discovery does not answer */
   async isUnassigned(key: string): Promise<boolean> {
     // 503: assigned, and not served at the moment.
-    return (await this.#ask('GET', `/v1/where?key=${encodeURIComponent(key)}`, [200, 404, 503])) === 404;
+    const path = `/v1/where?key=${encodeURIComponent(key)}`;
+    return (await this.#ask('GET', path, [200, 404, 503], undefined, QUESTION_DEADLINE_MS)) === 404;
   }
 
   /** Every request here may be repeated: it says what shall be, not what shall change. @returns the status */
@@ -42,8 +46,9 @@ export class DiscoveryClient {
     path: string,
     expected: number[],
     body?: unknown,
+    deadlineMs = DEADLINE_MS,
   ): Promise<number> {
-    const deadline = performance.now() + DEADLINE_MS;
+    const deadline = performance.now() + deadlineMs;
     for (;;) {
       const leftMs = deadline - performance.now();
       let why: string;

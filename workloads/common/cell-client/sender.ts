@@ -59,12 +59,15 @@ type Hint = { owner: Target; ringVersion: number };
 export class Sender {
   readonly #follower: DirectoryFollower;
   readonly #token: string;
+  readonly #isUnassigned: (key: string) => Promise<boolean>;
   readonly #pools = new Map<string, Pool>();
   readonly #budget = new RetryBudget();
   readonly #offChange: () => void;
 
-  constructor(follower: DirectoryFollower, token: string) {
+  /** @param isUnassigned asks discovery itself: our copy of the map may be a moment old */
+  constructor(follower: DirectoryFollower, token: string, isUnassigned: (key: string) => Promise<boolean>) {
     this.#follower = follower;
+    this.#isUnassigned = isUnassigned;
     this.#token = token;
     this.#offChange = follower.onChange(() => this.#dropPools());
   }
@@ -85,7 +88,7 @@ export class Sender {
     let mayBeDone = false;
     let why = 'nobody serves it';
     for (let attempts = 0; ;) {
-      const target = this.#target(key, hint);
+      const target = await this.#target(key, hint);
       hint = undefined;
       if (target) {
         attempts++;
@@ -121,10 +124,10 @@ export class Sender {
   }
 
   /** @returns undefined while nobody serves the key @throws Unassigned, CellDisabled */
-  #target(key: string, hint: Hint | undefined): Target | undefined {
+  async #target(key: string, hint: Hint | undefined): Promise<Target | undefined> {
     const where = this.#follower.directory.where(key);
     if ('problem' in where) {
-      if (where.problem === 'unassigned') throw new Unassigned(key);
+      if (where.problem === 'unassigned' && (await this.#isUnassigned(key))) throw new Unassigned(key);
       if (where.problem === 'cell-disabled') throw new CellDisabled(where.cell, where.state);
       return hint?.owner;
     }
