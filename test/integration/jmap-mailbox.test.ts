@@ -129,27 +129,4 @@ for (const storeKind of ['memory', 'sqlite'] as const)
       });
       assert.deepEqual(not, [boxes.Other]);
     });
-
-    test('a mailbox with more emails than one transaction removes goes with all of them', async () => {
-      const { created } = await call('Mailbox/set', { create: { a: { name: 'Large' } } });
-      const { id } = created.a;
-      const kept = (await server.deliver('alice', mail('Kept'))).emailId;
-      const emailIds: string[] = [];
-      while (emailIds.length < 2_100) {
-        const some = Array.from({ length: 50 }, (_, n) => server.deliver('alice', mail(`Many ${n}`)));
-        for (const { emailId } of await Promise.all(some)) emailIds.push(emailId);
-      }
-      for (let n = 0; n < emailIds.length; n += 500) {
-        const patches = emailIds
-          .slice(n, n + 500)
-          .map((emailId) => [emailId, { mailboxIds: { [id]: true } }]);
-        await call('Email/set', { update: Object.fromEntries(patches) });
-      }
-      await call('Email/set', { update: { [kept]: { [`mailboxIds/${id}`]: true } } });
-      const gone = await call('Mailbox/set', { destroy: [id], onDestroyRemoveEmails: true });
-      assert.deepEqual(gone.destroyed, [id]);
-      assert.deepEqual((await call('Email/get', { ids: [kept, emailIds[0]] })).notFound, [emailIds[0]]);
-      const changes = await call('Mailbox/changes', { sinceState: gone.newState });
-      assert.deepEqual(changes.destroyed, [id]);
-    });
   });
