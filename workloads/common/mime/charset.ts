@@ -41,7 +41,19 @@ export function decodeCharset(bytes: Uint8Array, charset: string | null): { text
       return { text: lenientUtf8.decode(bytes), problem: true };
     }
   }
-  if (!iconv.encodingExists(name)) return { text: decodeUnlabelled(bytes), problem: true };
-  const text = iconv.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), name);
-  return { text, problem: text.includes('\ufffd') };
+  const text = decodeNamed(bytes, name);
+  return text === undefined
+    ? { text: decodeUnlabelled(bytes), problem: true }
+    : { text, problem: text.includes('\ufffd') };
+}
+
+/** iconv-lite knows most; the platform knows those that shift by escapes, such as ISO-2022-JP. */
+function decodeNamed(bytes: Uint8Array, name: string): string | undefined {
+  if (iconv.encodingExists(name))
+    return iconv.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), name);
+  try {
+    return new TextDecoder(name).decode(bytes);
+  } catch {
+    return undefined;
+  }
 }
