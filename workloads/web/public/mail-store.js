@@ -1,29 +1,18 @@
 // What the page knows of the mailbox, and the actions on it. Components listen and draw; only this file talks JMAP.
-import { SignInFailed } from './jmap.js';
+import { loadConversation } from './conversation.js';
+import { SignInFailed, Unreachable } from './jmap.js';
+import { emailChanges, queryOf, SUMMARY } from './queries.js';
 
 /** @import { Email, EmailDetails, Mailbox, Toast, View } from './types.d.ts' */
 /** @import { JmapClient } from './jmap.js' */
 
 const PAGE = 50;
-/** Messages of one conversation that are shown. */
-const MAX_CONVERSATION = 50;
-/** Enough text for a message; more is offered as a download by its sender's own means. */
-const MAX_BODY_BYTES = 1_000_000;
 const TOAST_MS = 6_000;
-
-const SUMMARY = [
-  'id',
-  'threadId',
-  'mailboxIds',
-  'keywords',
-  'from',
-  'to',
-  'subject',
-  'receivedAt',
-  'preview',
-  'hasAttachment',
-];
-const DETAILS = [...SUMMARY, 'cc', 'replyTo', 'htmlBody', 'attachments', 'bodyValues'];
+/** More than that since the last look: everything is read anew. */
+const MAX_CHANGES = 200;
+/** An action is tried again while the server can't be reached: it says what shall be, so twice does no harm. */
+const ACTION_TRIES = 6;
+const ACTION_PAUSE_MS = 700;
 
 export class MailStore extends EventTarget {
   /** @type {JmapClient} */
@@ -121,16 +110,17 @@ export class MailStore extends EventTarget {
       return await this.#refreshing;
     }
     this.#refreshing = this.#guard(async () => {
-      do {
-        this.#refreshAgain = false;
-        await this.#loadMailboxes();
-        await this.#loadChanges();
-        await this.#loadList(Math.max(PAGE, this.ids.length));
-        if (this.selectedId) await this.#loadConversation(this.selectedId, false);
-      } while (this.#refreshAgain);
+      try {
+        do {
+          this.#refreshAgain = false;
+          await this.#sync();
+          if (this.selectedId) await this.#loadConversation(this.selectedId, this.conversation);
+        } while (this.#refreshAgain);
+      } finally {
+        this.#refreshing = undefined;
+      }
     });
     await this.#refreshing;
-    this.#refreshing = undefined;
   }
 
   /** Opens a message and marks it as read. @param {string} id */
@@ -139,7 +129,7 @@ export class MailStore extends EventTarget {
     this.conversation = [];
     this.#changed();
     await this.#guard(async () => {
-      await this.#loadConversation(id, true);
+      await this.#loadConversation(id, []);
       if (!this.emails.get(id)?.keywords.$seen) await this.setKeyword(id, '$seen', true);
     });
   }
@@ -174,12 +164,12 @@ export class MailStore extends EventTarget {
     const trash = this.mailboxOfRole('trash');
     if (trash && !this.emails.get(id)?.mailboxIds[trash.id]) return await this.move(id, trash);
     this.#leaveList(id);
-    await this.#guard(async () => {
-      const [set] = await this.#client.call(['Email/set', { destroy: [id] }]);
-      if (set.notDestroyed?.[id]) throw new Error(set.notDestroyed[id].type);
-      await this.refresh();
-      this.say('Deleted for good');
+    await this.#act({ destroy: [id] }, (set) => {
+      const problem = set.notDestroyed?.[id];
+      // Gone is gone: an earlier try may have done it.
+      return problem?.type === 'notFound' ? undefined : problem;
     });
+    this.say('Deleted for good');
   }
 
   /** @param {{ blobId: string, name: string | null, type: string }} part */
@@ -201,11 +191,33 @@ export class MailStore extends EventTarget {
 
   /** @param {string} id @param {Record<string, unknown>} patch */
   async #update(id, patch) {
+    await this.#act({ update: { [id]: patch } }, (set) => set.notUpdated?.[id]);
+  }
+
+  /**
+   * Makes an Email/set, then shows what came of it: also when it failed.
+   * @param {Record<string, unknown>} args
+   * @param {(set: any) => { type: string, description?: string } | undefined} problemOf
+   */
+  async #act(args, problemOf) {
     await this.#guard(async () => {
-      const [set] = await this.#client.call(['Email/set', { update: { [id]: patch } }]);
-      if (set.notUpdated?.[id]) throw new Error(set.notUpdated[id].description ?? set.notUpdated[id].type);
-      await this.refresh();
-    });
+      const [set] = await this.#untilReached(() => this.#client.call(['Email/set', args]));
+      const problem = problemOf(set);
+      if (problem) throw new Error(problem.description ?? problem.type);
+    }, true);
+    await this.refresh();
+  }
+
+  /** @template T @param {() => Promise<T>} step @returns {Promise<T>} */
+  async #untilReached(step) {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await step();
+      } catch (error) {
+        if (!(error instanceof Unreachable) || tries === ACTION_TRIES) throw error;
+        await new Promise((resolve) => setTimeout(resolve, ACTION_PAUSE_MS));
+      }
+    }
   }
 
   /** Shows at once what the server will say in a moment. @param {string} id @param {(email: Email) => Email} change */
@@ -233,39 +245,52 @@ export class MailStore extends EventTarget {
     this.#changed();
   }
 
-  /** Forgets cached messages that changed since they were loaded. */
-  async #loadChanges() {
-    if (this.#emailState === '') return;
+  /** Mailboxes, the list, and the messages that changed since the last time: all in one request. */
+  async #sync() {
+    const view = this.view;
+    const list = queryOf(view, Math.max(PAGE, this.ids.length));
+    const since = this.#emailState;
+    /** @type {[string, Record<string, unknown>][]} */
+    const calls = since === '' ? [] : emailChanges(since, MAX_CHANGES);
     try {
-      const [changes] = await this.#client.call(['Email/changes', { sinceState: this.#emailState }]);
-      for (const id of [...changes.updated, ...changes.destroyed]) this.emails.delete(id);
-      if (changes.hasMoreChanges) this.emails.clear();
-      this.#emailState = changes.newState;
+      const responses = await this.#client.call(...calls, ['Mailbox/get', { ids: null }], list);
+      const [query, boxes] = [responses.pop(), responses.pop()];
+      const [changes, created, updated] = responses;
+      if (changes?.hasMoreChanges) this.#forget();
+      else if (changes) {
+        for (const email of [...created.list, ...updated.list]) this.emails.set(email.id, email);
+        for (const id of changes.destroyed) this.emails.delete(id);
+        this.#emailState = changes.newState;
+      }
+      this.mailboxes = sortMailboxes(boxes.list);
+      await this.#showList(view, query);
     } catch (error) {
       if (!(error instanceof Error) || error.message !== 'cannotCalculateChanges') throw error;
-      this.emails.clear();
-      this.#emailState = '';
+      this.#forget();
+      await this.#sync();
     }
+  }
+
+  /** Every message is read again when it is shown next. */
+  #forget() {
+    this.emails.clear();
+    this.#emailState = '';
   }
 
   /** Loads the first `count` ids of the view, and those messages that aren't known yet. @param {number} count */
   async #loadList(count) {
     const view = this.view;
-    const filter = 'mailboxId' in view ? { inMailbox: view.mailboxId } : { text: view.search };
-    const [query] = await this.#client.call([
-      'Email/query',
-      {
-        filter,
-        sort: [{ property: 'receivedAt', isAscending: false }],
-        limit: count,
-        calculateTotal: true,
-      },
-    ]);
-    const missing = query.ids.filter((/** @type {string} */ id) => !this.emails.has(id));
+    const [query] = await this.#client.call(queryOf(view, count));
+    await this.#showList(view, query);
+  }
+
+  /** @param {View} view @param {{ ids: string[], total?: number }} query */
+  async #showList(view, query) {
+    const missing = query.ids.filter((id) => !this.emails.has(id));
     for (let from = 0; from < missing.length; from += PAGE * 4)
       await this.#loadEmails(missing.slice(from, from + PAGE * 4));
     if (view !== this.view) return;
-    this.ids = query.ids.filter((/** @type {string} */ id) => this.emails.has(id));
+    this.ids = query.ids.filter((id) => this.emails.has(id));
     this.total = query.total ?? query.ids.length;
     this.loading = false;
     this.#changed();
@@ -278,61 +303,30 @@ export class MailStore extends EventTarget {
     this.#emailState ||= got.state;
   }
 
-  /** @param {string} id @param {boolean} isNew false: only what changed is loaded */
-  async #loadConversation(id, isNew) {
-    const known = this.emails.get(id) ?? this.conversation.find((email) => email.id === id);
-    /** @type {string[]} */
-    let ids = [id];
-    if (known) {
-      const [threads] = await this.#client.call(['Thread/get', { ids: [known.threadId] }]);
-      ids = threads.list[0]?.emailIds.slice(-MAX_CONVERSATION) ?? [id];
-      if (!ids.includes(id)) ids = known && !isNew ? ids : [id];
-    }
-    // Bodies never change: only messages that are new in the conversation are read whole.
-    const loaded = new Map(this.conversation.map((email) => [email.id, email]));
-    const missing = ids.filter((one) => !loaded.has(one));
-    const present = ids.filter((one) => loaded.has(one));
-    if (missing.length > 0) {
-      const [got] = await this.#client.call([
-        'Email/get',
-        {
-          ids: missing,
-          properties: DETAILS,
-          bodyProperties: ['partId', 'blobId', 'size', 'name', 'type', 'cid', 'disposition'],
-          fetchHTMLBodyValues: true,
-          maxBodyValueBytes: MAX_BODY_BYTES,
-        },
-      ]);
-      for (const email of got.list) loaded.set(email.id, email);
-    }
-    if (present.length > 0) {
-      const [got] = await this.#client.call([
-        'Email/get',
-        { ids: present, properties: ['id', 'keywords', 'mailboxIds'] },
-      ]);
-      const found = new Map(got.list.map((/** @type {Email} */ email) => [email.id, email]));
-      for (const one of present) {
-        const details = loaded.get(one);
-        const now = found.get(one);
-        if (details && now) loaded.set(one, { ...details, ...now });
-        else loaded.delete(one);
-      }
-    }
+  /** @param {string} id @param {EmailDetails[]} before what is known of it already */
+  async #loadConversation(id, before) {
+    const known = this.emails.get(id) ?? before.find((email) => email.id === id);
+    const conversation = await loadConversation(this.#client, id, known?.threadId, before);
     if (this.selectedId !== id) return;
-    this.conversation = ids.flatMap((one) => loaded.get(one) ?? []);
-    if (this.conversation.length === 0) this.selectedId = undefined;
-    for (const email of this.conversation) {
+    this.conversation = conversation;
+    if (conversation.length === 0) this.selectedId = undefined;
+    for (const email of conversation) {
       if (!this.emails.has(email.id)) this.emails.set(email.id, email);
     }
     this.#changed();
   }
 
-  /** Errors of the network are said, not thrown; a refused login ends the session. @param {() => Promise<void>} step */
-  async #guard(step) {
+  /**
+   * Errors of the network are said, not thrown; a refused login ends the session.
+   * @param {() => Promise<void>} step
+   * @param {boolean} [isAction] what was shown in advance may be wrong
+   */
+  async #guard(step, isAction = false) {
     try {
       await step();
     } catch (error) {
       this.loading = false;
+      if (isAction) this.#forget();
       if (error instanceof SignInFailed) this.dispatchEvent(new Event('signed-out'));
       else this.say(error instanceof Error ? error.message : String(error));
     }
