@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { startZooKeeper } from '../real/zookeeper.ts';
 import { until } from '../support/wait.ts';
 
 const PROCESS = fileURLToPath(new URL('coordination-process.ts', import.meta.url));
@@ -75,4 +76,9 @@ export async function startEmbedded(): Promise<CoordinationServer> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+export async function startReal(): Promise<CoordinationServer> {
+  const zookeeper = await startZooKeeper();
+  return { ...zookeeper, timeoutMs: zookeeper.minTimeoutMs, keepsSessions: true };
 }

@@ -15,11 +15,12 @@ import {
   type CoordinationServer,
   said,
   startEmbedded,
+  startReal,
   startTalker,
   type Talker,
 } from './coordination-servers.ts';
 
-const SERVERS = { 'the embedded coordinator': startEmbedded };
+const SERVERS = { 'the embedded coordinator': startEmbedded, ZooKeeper: startReal };
 /** Beyond a session's timeout, on a machine that does much else. */
 const MARGIN_MS = 10_000;
 const WAIT = { timeoutMs: 20_000, intervalMs: 5 };

@@ -3,6 +3,7 @@
 import type { BucketMap } from '../common/cell-client/buckets.ts';
 import type { CellRecord } from '../common/cell-client/directory-messages.ts';
 import { CoordinationError, type CoordinationSession } from '../common/coordination/coordination.ts';
+import { hashKey } from '../common/hash.ts';
 import { CoordinationAway, NoEnabledCell } from './errors.ts';
 import { decodeBuckets, MAP, readCells, toBytes } from './map-nodes.ts';
 
@@ -73,7 +74,8 @@ export class Assigner {
 }
 
 /**
- * Each unassigned bucket goes to the enabled cell with the fewest, the first by name among equals.
+ * Each unassigned bucket goes to the enabled cell with the fewest. A hash of bucket and name decides among equals: making
+ * a user assigns two buckets in a row, and by name alone all addresses would go to one cell and all users to another.
  * @throws NoEnabledCell
  */
 export function chooseCells(
@@ -84,16 +86,20 @@ export function chooseCells(
   const counts = map.counts();
   const enabled = cells
     .filter(({ state }) => state === 'Enabled')
-    .map(({ name }) => ({ name, buckets: counts.get(name) ?? 0 }))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
+    .map(({ name }) => ({ name, buckets: counts.get(name) ?? 0 }));
   const changes = new Map<number, string>();
   for (const bucket of buckets) {
     if (map.cellOf(bucket) !== undefined || changes.has(bucket)) continue;
-    let chosen = enabled[0];
-    for (const cell of enabled) if (chosen && cell.buckets < chosen.buckets) chosen = cell;
+    const [chosen] = enabled.toSorted(
+      (a, b) => a.buckets - b.buckets || tieBreak(bucket, a.name) - tieBreak(bucket, b.name),
+    );
     if (!chosen) throw new NoEnabledCell();
     chosen.buckets++;
     changes.set(bucket, chosen.name);
   }
   return changes;
+}
+
+function tieBreak(bucket: number, cell: string): number {
+  return hashKey(`${bucket}/${cell}`).position;
 }
