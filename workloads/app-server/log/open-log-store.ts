@@ -18,6 +18,10 @@ export async function openLogStore(url: string, options: { logger?: Logger } = {
     const { openSqliteStore } = await import('./sqlite-store.ts');
     return await openSqliteStore(file, options);
   }
+  if (url.startsWith('hbase://')) {
+    const { openHbaseStore } = await import('./hbase-store.ts');
+    return await openHbaseStore(url, options);
+  }
   throw new ConfigError(
     `CELLPOST_LOG_STORE: ${JSON.stringify(url)} is neither sqlite:/path, hbase://host:port/table nor memory:`,
   );

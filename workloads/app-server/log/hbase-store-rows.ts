@@ -1,0 +1,81 @@
+// How logs lie in HBase's table.
+//
+//   row of an entry    = hash(8) int16 length, key, sequence(8), all big-endian
+//   row of a snapshot  = hash(8) int16 length, key
+//   e:e entry; b:<int16 index> body; s:s sequence(8) format(4) bytes
+import { hashKey } from '../../common/hash.ts';
+import { FAMILIES } from '../../common/hbase/schema.ts';
+import type { Put } from '../../common/hbase/rows.ts';
+import type { StoredSnapshot } from './log-store.ts';
+
+export const ENTRY = { family: FAMILIES.entry, qualifier: Buffer.from('e') };
+export const SNAPSHOT = { family: FAMILIES.snapshot, qualifier: Buffer.from('s') };
+const HASH_BYTES = 8;
+const LENGTH_BYTES = 2;
+const SEQ_BYTES = 8;
+const FORMAT_BYTES = 4;
+
+/** What all rows of a key start with, and the row of its snapshot. */
+export function keyRow(key: string): Buffer {
+  const text = Buffer.from(key);
+  const length = Buffer.alloc(LENGTH_BYTES);
+  length.writeUInt16BE(text.length);
+  return Buffer.concat([hashKey(key).bytes, length, text]);
+}
+
+export function entryRow(key: string, seq: number): Buffer {
+  return Buffer.concat([keyRow(key), seqBytes(seq)]);
+}
+
+/** After all rows of a key: no sequence is that large. */
+export function endRow(key: string): Buffer {
+  return Buffer.concat([keyRow(key), Buffer.alloc(SEQ_BYTES + 1, 0xff)]);
+}
+
+/** The key that a row belongs to. */
+export function keyOfRow(row: Uint8Array): string {
+  const bytes = Buffer.from(row.buffer, row.byteOffset, row.byteLength);
+  const length = bytes.readUInt16BE(HASH_BYTES);
+  return bytes.toString('utf8', HASH_BYTES + LENGTH_BYTES, HASH_BYTES + LENGTH_BYTES + length);
+}
+
+export function seqOfRow(row: Uint8Array): number {
+  const bytes = Buffer.from(row.buffer, row.byteOffset, row.byteLength);
+  return Number(bytes.readBigUInt64BE(bytes.length - SEQ_BYTES));
+}
+
+export function entryPut(key: string, seq: number, entry: Uint8Array, bodies: readonly Uint8Array[]): Put {
+  return {
+    row: entryRow(key, seq),
+    columns: [{ ...ENTRY, value: entry }, ...bodies.map((value, index) => ({ ...bodyColumn(index), value }))],
+  };
+}
+
+export function bodyColumn(index: number): { family: string; qualifier: Uint8Array } {
+  const qualifier = Buffer.alloc(2);
+  qualifier.writeUInt16BE(index);
+  return { family: FAMILIES.body, qualifier };
+}
+
+export function snapshotPut(key: string, { seq, format, bytes }: StoredSnapshot): Put {
+  const head = Buffer.alloc(SEQ_BYTES + FORMAT_BYTES);
+  head.writeBigUInt64BE(BigInt(seq));
+  head.writeUInt32BE(format, SEQ_BYTES);
+  return { row: keyRow(key), columns: [{ ...SNAPSHOT, value: Buffer.concat([head, bytes]) }] };
+}
+
+export function readSnapshot(value: Uint8Array): StoredSnapshot | undefined {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  if (bytes.length < SEQ_BYTES + FORMAT_BYTES) return undefined;
+  return {
+    seq: Number(bytes.readBigUInt64BE(0)),
+    format: bytes.readUInt32BE(SEQ_BYTES),
+    bytes: Uint8Array.from(bytes.subarray(SEQ_BYTES + FORMAT_BYTES)),
+  };
+}
+
+function seqBytes(seq: number): Buffer {
+  const bytes = Buffer.alloc(SEQ_BYTES);
+  bytes.writeBigUInt64BE(BigInt(seq));
+  return bytes;
+}

@@ -1,0 +1,264 @@
+// The log store over HBase. An append is one conditional write of one row; what an attempt without an answer has done is
+// settled by reading the row, for the bytes of an entry name its writer.
+import { LRUCache } from 'lru-cache';
+import { ConfigError } from '../../common/config/env.ts';
+import { HbaseClient } from '../../common/hbase/client.ts';
+import { HbaseError, HbaseUnavailable, ServerException } from '../../common/hbase/errors.ts';
+import { getRow, putRow, scanRows } from '../../common/hbase/rows.ts';
+import type { Logger } from '../../common/log.ts';
+import {
+  ENTRY,
+  SNAPSHOT,
+  bodyColumn,
+  endRow,
+  entryPut,
+  entryRow,
+  keyOfRow,
+  keyRow,
+  readSnapshot,
+  seqOfRow,
+  snapshotPut,
+} from './hbase-store-rows.ts';
+import {
+  OutcomeUnknown,
+  SequenceGap,
+  StoreUnavailable,
+  type LogRow,
+  type LogStore,
+  type ReadLimits,
+  type StoredSnapshot,
+} from './log-store.ts';
+import { checkAppend, checkLimit, checkLimits, checkSeq } from './store-checks.ts';
+
+/** Keys of whom the highest sequence seen is remembered, to spare a read before each append. */
+const MAX_KNOWN_TAILS = 200_000;
+/** An append is tried for so long: a region server's crash and recovery fit in. */
+const APPEND_DEADLINE_MS = 25_000;
+/** Then the row is read, to settle what became of it. */
+const SETTLE_DEADLINE_MS = 5_000;
+const READ_DEADLINE_MS = 20_000;
+const URL_SHAPE = /^hbase:\/\/(?<hosts>[^/]+)\/(?<table>[A-Za-z0-9_.-]+)$/;
+
+/** @param url `hbase://host:port,host:port/table`; nothing is connected yet @throws ConfigError */
+export async function openHbaseStore(url: string, options: { logger?: Logger } = {}): Promise<LogStore> {
+  const groups = URL_SHAPE.exec(url)?.groups;
+  if (!groups?.hosts || !groups.table) {
+    throw new ConfigError(`CELLPOST_LOG_STORE: ${JSON.stringify(url)} is not hbase://host:port,…/table`);
+  }
+  const client = new HbaseClient({ bootstrap: groups.hosts.split(','), ...options });
+  return new HbaseStore(client, groups.table);
+}
+
+class HbaseStore implements LogStore {
+  readonly #client: HbaseClient;
+  readonly #table: string;
+  readonly #tails = new LRUCache<string, number>({ max: MAX_KNOWN_TAILS });
+  readonly #working = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
+
+  constructor(client: HbaseClient, table: string) {
+    this.#client = client;
+    this.#table = table;
+  }
+
+  append(
+    key: string,
+    seq: number,
+    entry: Uint8Array,
+    bodies: readonly Uint8Array[] = [],
+  ): Promise<'appended' | 'conflict'> {
+    return this.#track(async () => {
+      checkAppend(seq, entry, bodies);
+      const gap = !(await this.#reaches(key, seq - 1));
+      // Without the entry before it nothing is written; what is there already is told all the same.
+      if (gap) return await this.#compare(key, seq, entry, READ_DEADLINE_MS, 'gap');
+      const row = entryRow(key, seq);
+      try {
+        const written = await putRow(
+          this.#client,
+          this.#table,
+          entryPut(key, seq, entry, bodies),
+          { row, ...ENTRY, exists: false },
+          { deadlineMs: APPEND_DEADLINE_MS },
+        );
+        if (!written) return await this.#compare(key, seq, entry, READ_DEADLINE_MS, 'none');
+        this.#remember(key, seq);
+        return 'appended';
+      } catch (error) {
+        if (!(error instanceof HbaseUnavailable) || !error.mayHaveRun) throw error;
+        return await this.#compare(key, seq, entry, SETTLE_DEADLINE_MS, 'unknown').catch(
+          (settling: unknown) => {
+            throw settling instanceof OutcomeUnknown
+              ? settling
+              : new OutcomeUnknown(error.message, { cause: error });
+          },
+        );
+      }
+    });
+  }
+
+  read(key: string, fromSeq: number, limits: ReadLimits): Promise<LogRow[]> {
+    return this.#track(async () => {
+      checkSeq(fromSeq);
+      checkLimits(limits);
+      const rows: LogRow[] = [];
+      let bytes = 0;
+      for (let next = fromSeq; rows.length < limits.limit;) {
+        const part = await scanRows(this.#client, this.#table, {
+          from: entryRow(key, next),
+          to: endRow(key),
+          where: ENTRY,
+          limit: limits.limit - rows.length,
+          maxBytes: Math.max(1, Math.min(MAX_SCAN_BYTES, limits.maxBytes)),
+          deadlineMs: READ_DEADLINE_MS,
+        });
+        for (const { row, cells } of part) {
+          const entry = Uint8Array.from(cells[0]?.value ?? []);
+          const seq = seqOfRow(row);
+          rows.push({ seq, entry });
+          bytes += entry.length;
+          next = seq + 1;
+          if (bytes >= limits.maxBytes) return rows;
+        }
+        if (part.length === 0) break;
+      }
+      return rows;
+    });
+  }
+
+  readLast(key: string): Promise<LogRow | undefined> {
+    return this.#track(async () => {
+      const [last] = await scanRows(this.#client, this.#table, {
+        from: endRow(key),
+        to: keyRow(key),
+        where: ENTRY,
+        limit: 1,
+        reversed: true,
+        deadlineMs: READ_DEADLINE_MS,
+      });
+      if (!last) return undefined;
+      const seq = seqOfRow(last.row);
+      this.#remember(key, seq);
+      return { seq, entry: Uint8Array.from(last.cells[0]?.value ?? []) };
+    });
+  }
+
+  readBody(key: string, seq: number, index: number): Promise<Uint8Array | undefined> {
+    return this.#track(async () => {
+      checkSeq(seq);
+      return await this.#value(entryRow(key, seq), bodyColumn(index));
+    });
+  }
+
+  listKeys(page: { after?: string; limit: number }): Promise<string[]> {
+    return this.#track(async () => {
+      checkLimit(page.limit);
+      const keys: string[] = [];
+      const regions = await this.#client.regions(this.#table);
+      let from: Uint8Array = page.after === undefined ? new Uint8Array() : endRow(page.after);
+      for (const { startKey, endKey } of regions) {
+        if (endKey.length > 0 && Buffer.compare(endKey, from) <= 0) continue;
+        if (Buffer.compare(from, startKey) < 0) from = startKey;
+        while (keys.length < page.limit) {
+          // One look a key: its first row, then past all its rows.
+          const [first] = await scanRows(this.#client, this.#table, {
+            from,
+            to: endKey,
+            where: ENTRY,
+            limit: 1,
+            deadlineMs: READ_DEADLINE_MS,
+          });
+          if (!first) break;
+          const key = keyOfRow(first.row);
+          keys.push(key);
+          from = endRow(key);
+        }
+        if (keys.length >= page.limit) break;
+      }
+      return keys;
+    });
+  }
+
+  putSnapshot(key: string, snapshot: StoredSnapshot): Promise<void> {
+    return this.#track(async () => {
+      checkSeq(snapshot.seq);
+      await putRow(this.#client, this.#table, snapshotPut(key, snapshot), undefined, {
+        deadlineMs: READ_DEADLINE_MS,
+      });
+    });
+  }
+
+  getSnapshot(key: string): Promise<StoredSnapshot | undefined> {
+    return this.#track(async () => {
+      const value = await this.#value(keyRow(key), SNAPSHOT);
+      return value && readSnapshot(value);
+    });
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= Promise.allSettled(this.#working).then(() => this.#client.close()));
+  }
+
+  /** Is there an entry of this number? Entries are never removed, so a yes is remembered. */
+  async #reaches(key: string, seq: number): Promise<boolean> {
+    if (seq === 0 || (this.#tails.get(key) ?? 0) >= seq) return true;
+    if ((await this.#value(entryRow(key, seq), ENTRY)) === undefined) return false;
+    this.#remember(key, seq);
+    return true;
+  }
+
+  /** What lies under a number: these bytes, others, or nothing; then `absent` says what that means. */
+  async #compare(
+    key: string,
+    seq: number,
+    entry: Uint8Array,
+    deadlineMs: number,
+    absent: 'gap' | 'none' | 'unknown',
+  ): Promise<'appended' | 'conflict'> {
+    const stored = await this.#value(entryRow(key, seq), ENTRY, deadlineMs);
+    if (stored) {
+      this.#remember(key, seq);
+      return Buffer.compare(stored, entry) === 0 ? 'appended' : 'conflict';
+    }
+    if (absent === 'gap') throw new SequenceGap(`${key}: there is no entry ${seq - 1}`);
+    if (absent === 'unknown') throw new OutcomeUnknown(`${key}: entry ${seq} may still come to be`);
+    throw new HbaseError(`${key}: entry ${seq} was there and is gone`);
+  }
+
+  async #value(
+    row: Uint8Array,
+    column: { family: string; qualifier: Uint8Array },
+    deadlineMs = READ_DEADLINE_MS,
+  ): Promise<Uint8Array | undefined> {
+    const [cell] = await getRow(this.#client, this.#table, row, column, { deadlineMs });
+    return cell && Uint8Array.from(cell.value);
+  }
+
+  #remember(key: string, seq: number): void {
+    if ((this.#tails.get(key) ?? 0) < seq) this.#tails.set(key, seq);
+  }
+
+  async #track<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closing) throw new StoreUnavailable('the store is closed');
+    const running = work().catch((error: unknown) => {
+      throw storeError(error);
+    });
+    this.#working.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#working.delete(running);
+    }
+  }
+}
+
+/** One response of a replay. */
+const MAX_SCAN_BYTES = 4 * 1024 * 1024;
+
+/** HBase's errors in the words of log-store.ts; those of the store and of callers stay. */
+function storeError(error: unknown): unknown {
+  if (error instanceof HbaseUnavailable || error instanceof HbaseError || error instanceof ServerException) {
+    return new StoreUnavailable(error.message, { cause: error });
+  }
+  return error;
+}

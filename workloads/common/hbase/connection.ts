@@ -1,0 +1,169 @@
+// One TCP connection to one service of one server, with many calls under way at once.
+import { connect, type Socket } from 'node:net';
+import { ConnectionLost, ServerException } from './errors.ts';
+import {
+  connectionPreamble,
+  parseResponse,
+  requestFrame,
+  type MessageName,
+  type ResponseFrame,
+} from './wire.ts';
+
+const CONNECT_TIMEOUT_MS = 3_000;
+/** A response is never larger: scans ask for less, and a cell is at most 10 MB on the server. */
+const MAX_FRAME_BYTES = 64 * 1024 * 1024;
+/** A server that has said nothing for so long while calls wait is gone, or as good as. */
+const SILENCE_MS = 10_000;
+const MAX_CALL_ID = 0x7fffffff;
+
+export type Service = 'ClientService' | 'ClientMetaService' | 'MasterService';
+export type RpcCall = {
+  method: string;
+  parameter: { type: MessageName; message: object };
+  timeoutMs: number;
+};
+type Pending = {
+  resolve: (response: ResponseFrame) => void;
+  reject: (error: Error) => void;
+  timer: NodeJS.Timeout;
+};
+
+export class Connection {
+  readonly #socket: Socket;
+  readonly #address: string;
+  readonly #pending = new Map<number, Pending>();
+  readonly #chunks: Buffer[] = [];
+  #buffered = 0;
+  #nextId = 1;
+  #heardAt = performance.now();
+  #broken: Error | undefined;
+
+  private constructor(socket: Socket, address: string) {
+    this.#socket = socket;
+    this.#address = address;
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, SILENCE_MS);
+    socket.on('data', (chunk) => this.#take(chunk));
+    socket.on('error', (error) => this.#break(error.message));
+    socket.on('close', () => this.#break('closed by the server'));
+  }
+
+  /** @param address `host:port` @throws ConnectionLost */
+  static open(address: string, service: Service, user: string): Promise<Connection> {
+    const colon = address.lastIndexOf(':');
+    const socket = connect({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)) });
+    return new Promise((resolve, reject) => {
+      const fail = (why: string): void => {
+        clearTimeout(timer);
+        socket.destroy();
+        reject(new ConnectionLost(`${address}: ${why}`, false));
+      };
+      const timer = setTimeout(() => fail('no connection in time'), CONNECT_TIMEOUT_MS);
+      const onError = (error: Error): void => fail(error.message);
+      socket.once('error', onError);
+      socket.once('connect', () => {
+        clearTimeout(timer);
+        socket.off('error', onError);
+        const connection = new Connection(socket, address);
+        socket.write(connectionPreamble(service, user));
+        resolve(connection);
+      });
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#broken === undefined;
+  }
+
+  /** @throws ServerException, ConnectionLost */
+  call({ method, parameter, timeoutMs }: RpcCall): Promise<ResponseFrame> {
+    if (this.#broken) return Promise.reject(new ConnectionLost(this.#broken.message, false));
+    const id = this.#nextId;
+    this.#nextId = id === MAX_CALL_ID ? 1 : id + 1;
+    // First the frame: one that can't be made breaks nothing.
+    const frame = requestFrame({ id, method, timeoutMs }, parameter);
+    if (this.#pending.size === 0) this.#heardAt = performance.now();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#pending.delete(id);
+        reject(
+          new ConnectionLost(`${this.#address}: no answer to ${method} in ${Math.round(timeoutMs)} ms`, true),
+        );
+        if (performance.now() - this.#heardAt > SILENCE_MS) this.#break('silent for too long');
+      }, timeoutMs);
+      this.#pending.set(id, { resolve, reject, timer });
+      this.#socket.write(frame);
+    });
+  }
+
+  close(): void {
+    this.#break('closed');
+  }
+
+  #take(chunk: Buffer): void {
+    this.#heardAt = performance.now();
+    this.#chunks.push(chunk);
+    this.#buffered += chunk.length;
+    while (this.#buffered >= 4) {
+      const length = this.#peekLength();
+      if (length < 0 || length > MAX_FRAME_BYTES) {
+        this.#break(`a frame of ${length} bytes`);
+        return;
+      }
+      if (this.#buffered < 4 + length) return;
+      this.#answer(this.#cut(4 + length).subarray(4));
+    }
+  }
+
+  #peekLength(): number {
+    const [first] = this.#chunks;
+    if (first && first.length >= 4) return first.readInt32BE(0);
+    this.#join();
+    return this.#chunks[0]?.readInt32BE(0) ?? 0;
+  }
+
+  #join(): void {
+    const all = Buffer.concat(this.#chunks);
+    this.#chunks.length = 0;
+    this.#chunks.push(all);
+  }
+
+  #cut(size: number): Buffer {
+    if ((this.#chunks[0]?.length ?? 0) < size) this.#join();
+    const first = this.#chunks[0] ?? Buffer.alloc(0);
+    this.#buffered -= size;
+    if (first.length === size) this.#chunks.shift();
+    else this.#chunks[0] = first.subarray(size);
+    return first.subarray(0, size);
+  }
+
+  #answer(frame: Buffer): void {
+    let response: ResponseFrame;
+    try {
+      response = parseResponse(frame);
+    } catch (error) {
+      this.#break(`an unreadable response: ${error instanceof Error ? error.message : String(error)}`);
+      return;
+    }
+    const pending = this.#pending.get(response.id);
+    // Nobody waits any more: the call has timed out.
+    if (!pending) return;
+    this.#pending.delete(response.id);
+    clearTimeout(pending.timer);
+    if (response.exception) {
+      const { className, detail, doNotRetry } = response.exception;
+      pending.reject(new ServerException(className, detail, doNotRetry));
+    } else pending.resolve(response);
+  }
+
+  #break(why: string): void {
+    if (this.#broken) return;
+    this.#broken = new Error(`${this.#address}: ${why}`);
+    this.#socket.destroy();
+    for (const { reject, timer } of this.#pending.values()) {
+      clearTimeout(timer);
+      reject(new ConnectionLost(this.#broken.message, true));
+    }
+    this.#pending.clear();
+  }
+}
