@@ -100,6 +100,35 @@ for (const storeKind of ['memory', 'sqlite'] as const)
       );
     });
 
+    test('parents are made before their children and destroyed after them, in whatever order they are named', async () => {
+      const { created, notCreated } = await call('Mailbox/set', {
+        create: {
+          c: { name: 'C', parentId: '#b' },
+          b: { name: 'B', parentId: '#a' },
+          a: { name: 'A' },
+          x: { name: 'X', parentId: '#y' },
+          y: { name: 'Y', parentId: '#x' },
+        },
+      });
+      const ids = [created.a.id, created.b.id, created.c.id];
+      assert.deepEqual(Object.keys(notCreated).sort(), ['x', 'y']);
+      assert.deepEqual(Object.keys(created.c).sort(), [
+        'id',
+        'isSubscribed',
+        'myRights',
+        'parentId',
+        'role',
+        'sortOrder',
+        'totalEmails',
+        'totalThreads',
+        'unreadEmails',
+        'unreadThreads',
+      ]);
+      assert.equal(created.c.parentId, ids[1]);
+      const { destroyed } = await call('Mailbox/set', { destroy: [...ids, ids[0]] });
+      assert.deepEqual(destroyed, ids.toReversed());
+    });
+
     test('Mailbox/changes says when only counts changed', async () => {
       const { state } = await call('Mailbox/get', { ids: [] });
       await server.deliver('alice', mail('Counts'));

@@ -30,7 +30,8 @@ function answerError(
   logger: Logger,
   next: (error: unknown) => void,
 ): void {
-  if (response.headersSent) {
+  if (response.destroyed) logger.debug({ err: error }, 'the client has gone');
+  else if (response.headersSent) {
     logger.warn({ err: error }, 'a response was cut off');
     response.destroy();
   } else if (error instanceof RequestError)

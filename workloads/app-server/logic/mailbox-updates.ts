@@ -35,11 +35,7 @@ export function findMailbox(image: UserImage, id: string): MailboxRecord | undef
   return at === undefined ? undefined : image.mailboxes.get(at);
 }
 
-export function addMailbox(
-  tx: Tx,
-  image: UserImage,
-  wanted: MailboxProperties,
-): { id: string; sortOrder: number; isSubscribed: boolean } | SetError {
+export function addMailbox(tx: Tx, image: UserImage, wanted: MailboxProperties): { id: string } | SetError {
   if (wanted.name === undefined) return invalidProperties(['name'], 'A mailbox has a name.');
   if (image.mailboxes.size >= MAX_MAILBOXES)
     return { type: 'overQuota', description: `At most ${MAX_MAILBOXES} mailboxes.` };
@@ -54,7 +50,7 @@ export function addMailbox(
     sortOrder,
     isSubscribed,
   });
-  return { id: mailboxId(ordinal(at)), sortOrder, isSubscribed };
+  return { id: mailboxId(ordinal(at)) };
 }
 
 export function changeMailbox(

@@ -1,10 +1,12 @@
 // Mailbox/set (RFC 8621 section 2.5).
 import { z } from 'zod';
 import type { Ordinal } from '../../image/ids.ts';
+import type { UserImage } from '../../image/model.ts';
 import {
   addMailbox,
   changeMailbox,
   findMailbox,
+  MAX_MAILBOX_DEPTH,
   removalBudget,
   removeMailbox,
   type MailboxProperties,
@@ -12,6 +14,7 @@ import {
 import { invalidProperties, type SetError } from '../../logic/set-error.ts';
 import type { Call } from '../call.ts';
 import { MAIL } from '../limits.ts';
+import type { Tx } from '../../logic/users.ts';
 import { mailboxObject } from '../mailbox-object.ts';
 import { accountMethod } from '../method.ts';
 import { idOrCreation } from '../schemas.ts';
@@ -49,6 +52,60 @@ async function destroyLarge(call: Call, id: string): Promise<SetError | undefine
   }
 }
 
+type Creations = Record<string, Record<string, unknown>>;
+
+/** Parents that are made by the same call come before their children (RFC 8620 section 5.3). */
+function inOrder(create: Creations): [creationId: string, value: Record<string, unknown>][] {
+  const ordered = new Map<string, Record<string, unknown>>();
+  const add = (creationId: string, depth: number): void => {
+    const value = Object.hasOwn(create, creationId) ? create[creationId] : undefined;
+    // A circle of parents ends here, too; none of its mailboxes finds its parent.
+    if (!value || ordered.has(creationId) || depth > MAX_MAILBOX_DEPTH) return;
+    if (typeof value.parentId === 'string' && value.parentId.startsWith('#'))
+      add(value.parentId.slice(1), depth + 1);
+    ordered.set(creationId, value);
+  };
+  for (const creationId of Object.keys(create)) add(creationId, 1);
+  return [...ordered];
+}
+
+function createAll(call: Call, tx: Tx, image: UserImage, create: Creations, outcome: SetOutcome): void {
+  for (const [creationId, value] of inOrder(create)) {
+    const wanted = parseProperties(value, call);
+    const made = isSetError(wanted) ? wanted : addMailbox(tx, image, wanted);
+    if (isSetError(made)) {
+      outcome.notCreated.set(creationId, made);
+      continue;
+    }
+    call.createdIds.set(creationId, made.id);
+    const mailbox = findMailbox(image, made.id);
+    if (mailbox) outcome.created.set(creationId, withoutUnchanged(mailboxObject(mailbox), value));
+  }
+}
+
+function updateAll(call: Call, tx: Tx, image: UserImage, update: Creations, outcome: SetOutcome): void {
+  for (const [reference, value] of Object.entries(update)) {
+    const id = resolved(call, reference);
+    const mailbox = findMailbox(image, id);
+    const patch = withoutUnchanged(value, mailbox && mailboxObject(mailbox));
+    const wanted = parseProperties(patch, call);
+    const problem = isSetError(wanted) ? wanted : changeMailbox(tx, image, id, wanted);
+    if (problem) outcome.notUpdated.set(id, problem);
+    else outcome.updated.set(id, null);
+  }
+}
+
+/** What is to be destroyed, each once, those that lie deepest first. */
+function deepestFirst(call: Call, image: UserImage, destroy: readonly string[]): string[] {
+  const depth = (id: string): number => {
+    let levels = 0;
+    for (let mailbox = findMailbox(image, id); mailbox; mailbox = mailbox.parent) levels++;
+    return levels;
+  };
+  const ids = [...new Set(destroy.map((reference) => resolved(call, reference)))];
+  return ids.sort((a, b) => depth(b) - depth(a));
+}
+
 export const mailboxSet = accountMethod({
   name: 'Mailbox/set',
   capability: MAIL,
@@ -64,40 +121,11 @@ export const mailboxSet = accountMethod({
     const [oldState, newState] = await call.write((tx, image): [Ordinal, Ordinal] => {
       assertState(args.ifInState, image.mailboxesChangedAt);
       const before = image.mailboxesChangedAt;
-      for (const [creationId, value] of Object.entries(args.create ?? {})) {
-        const wanted = parseProperties(value, call);
-        const made = isSetError(wanted) ? wanted : addMailbox(tx, image, wanted);
-        if (isSetError(made)) {
-          outcome.notCreated.set(creationId, made);
-          continue;
-        }
-        call.createdIds.set(creationId, made.id);
-        const mailbox = findMailbox(image, made.id);
-        outcome.created.set(creationId, {
-          ...made,
-          totalEmails: 0,
-          unreadEmails: 0,
-          totalThreads: 0,
-          unreadThreads: 0,
-          ...(value.parentId === undefined ? { parentId: null } : {}),
-          ...(value.role === undefined ? { role: null } : {}),
-          ...(mailbox && mailbox.name !== value.name ? { name: mailbox.name } : {}),
-        });
-      }
-      for (const [reference, value] of Object.entries(args.update ?? {})) {
-        const id = resolved(call, reference);
-        const mailbox = findMailbox(image, id);
-        const patch = withoutUnchanged(value, mailbox && mailboxObject(mailbox));
-        const wanted = parseProperties(patch, call);
-        const problem = isSetError(wanted) ? wanted : changeMailbox(tx, image, id, wanted);
-        if (problem) outcome.notUpdated.set(id, problem);
-        else outcome.updated.set(id, null);
-      }
-      const removeEmails = args.onDestroyRemoveEmails ?? false;
+      createAll(call, tx, image, args.create ?? {}, outcome);
+      updateAll(call, tx, image, args.update ?? {}, outcome);
       const budget = removalBudget();
-      for (const reference of args.destroy ?? []) {
-        const id = resolved(call, reference);
-        const result = removeMailbox(tx, image, id, removeEmails, budget);
+      for (const id of deepestFirst(call, image, args.destroy ?? [])) {
+        const result = removeMailbox(tx, image, id, args.onDestroyRemoveEmails ?? false, budget);
         if (result === 'more') large.push(id);
         else destroyed(id, result);
       }
