@@ -25,6 +25,8 @@ async function* events(response: Response): AsyncGenerator<Event> {
           .map((line) => line.split(/: (.*)/s).slice(0, 2) as [string, string]),
       );
       text = text.slice(end + 2);
+      // Without data it is no event; it may have told the id to come back with.
+      if (!fields.has('data')) continue;
       yield {
         event: fields.get('event') ?? '',
         id: fields.get('id'),

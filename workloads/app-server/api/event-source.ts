@@ -120,6 +120,8 @@ export class EventStreams {
     });
     response.flushHeaders();
     if (response.destroyed) response.emit('close');
+    // An id alone is no event to a client, but what it (or a door before it) names when it comes back.
+    this.#send(stream, `id: ${eventId(seen ?? now)}\n\n`);
     if (seen && !response.writableEnded) this.#push(stream, now);
   }
 
