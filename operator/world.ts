@@ -1,4 +1,5 @@
 // What reconciling works with: copies of the cluster's objects, the API to change them, and the services outside of it.
+import type { SchemaOptions } from '../workloads/common/hbase/schema.ts';
 import type { Logger } from '../workloads/common/log.ts';
 import type { DiscoveryAdmin } from './outside/discovery.ts';
 import { ensure } from './runtime/apply.ts';
@@ -54,7 +55,7 @@ export type Caches = {
 export type Outside = {
   discovery(url: string, token: string): DiscoveryAdmin;
   /** Makes sure of the log table; resolves when it is there. */
-  ensureSchema(restUrl: string, options: { table: string; regions: number }): Promise<void>;
+  ensureSchema(options: SchemaOptions): Promise<void>;
 };
 
 export type World = {

@@ -10,7 +10,7 @@ import type { CellObservation } from './observation.ts';
 import { publish, type Published } from './publish.ts';
 import { appServerResources, credentialsSecret } from './resources/app-servers.ts';
 import { cellEnsembleResources } from './resources/ensemble.ts';
-import { LOG_TABLE, hbaseResources, restUrl } from './resources/hbase.ts';
+import { LOG_TABLE, hbaseResources, schemaServers } from './resources/hbase.ts';
 
 export type CellStepName = 'zookeeper' | 'hbase' | 'schema' | 'app-servers' | 'discovery';
 
@@ -74,7 +74,8 @@ async function startHbase({ world, context, cell, observed }: CellWork) {
 async function makeSchema({ world, context, cell, marks }: CellWork) {
   const schema = hashOf([SCHEMA_VERSION, LOG_TABLE, cell.spec.hbase.regions]);
   if (marks.schema === schema) return DONE;
-  await world.outside.ensureSchema(restUrl(context.owner), {
+  await world.outside.ensureSchema({
+    ...schemaServers(context.owner),
     table: LOG_TABLE,
     regions: cell.spec.hbase.regions,
   });

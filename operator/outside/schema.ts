@@ -1,10 +1,7 @@
 // The table of the log, in a cell's HBase.
+import { ensureSchema, type SchemaOptions } from '../../workloads/common/hbase/schema.ts';
 
-/** Makes sure of the table over HBase's REST server. Throws while HBase is not ready for it. */
-export async function ensureLogTable(
-  restUrl: string,
-  options: { table: string; regions: number },
-): Promise<void> {
-  const { ensureSchema } = await import('../../workloads/common/hbase/schema.ts');
-  await ensureSchema(restUrl, options);
+/** Makes sure of the table. Throws while HBase is not ready for it. */
+export async function ensureLogTable(options: SchemaOptions): Promise<void> {
+  await ensureSchema(options);
 }

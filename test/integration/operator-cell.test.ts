@@ -4,6 +4,7 @@ import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { discoveryAdmin } from '../../operator/outside/discovery.ts';
 import { start, type RunningOperator } from '../../operator/main.ts';
 import type { Cell } from '../../operator/types.ts';
+import type { SchemaOptions } from '../../workloads/common/hbase/schema.ts';
 import { startApiServer, type ApiServer } from '../real/apiserver.ts';
 import { renderChart } from '../support/helm.ts';
 import { until } from '../support/wait.ts';
@@ -16,7 +17,7 @@ let server: ApiServer;
 let kubeconfig: string;
 let operator: RunningOperator;
 let discovery: Discovery;
-const schemas: { restUrl: string; table: string; regions: number }[] = [];
+const schemas: SchemaOptions[] = [];
 
 type Discovery = {
   url: string;
@@ -78,8 +79,8 @@ const startOperator = (identity = 'test'): Promise<RunningOperator> =>
     },
     {
       discovery: (_url, token) => discoveryAdmin(discovery.url, token),
-      async ensureSchema(restUrl, options) {
-        schemas.push({ restUrl, ...options });
+      async ensureSchema(options) {
+        schemas.push(options);
       },
     },
   );
@@ -238,6 +239,7 @@ test('a cell comes up step by step, each step after the one before is ready', as
   assert.deepEqual(schemas, [
     {
       restUrl: 'http://steps-hbase-0.steps-hbase.default.svc.cluster.local:8080',
+      master: 'steps-hbase-0.steps-hbase.default.svc.cluster.local:16000',
       table: 'cellpost',
       regions: 4,
     },

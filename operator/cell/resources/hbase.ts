@@ -46,8 +46,10 @@ export function logStoreUrl(owner: Owner): string {
   return `hbase://${host}:${MASTER_PORT},${host}:${REGION_SERVER_PORT}/${LOG_TABLE}`;
 }
 
-export function restUrl(owner: Owner): string {
-  return `http://${podHost(owner, ROLE, 0)}:${REST_PORT}`;
+/** Where the schema is made and checked. */
+export function schemaServers(owner: Owner): { restUrl: string; master: string } {
+  const host = podHost(owner, ROLE, 0);
+  return { restUrl: `http://${host}:${REST_PORT}`, master: `${host}:${MASTER_PORT}` };
 }
 
 export function hbaseResources(context: CellContext, spec: CellSpec): KubeObject[] {
@@ -87,7 +89,10 @@ export function hbaseResources(context: CellContext, spec: CellSpec): KubeObject
         ports: [MASTER_PORT, REGION_SERVER_PORT],
       },
       { from: [{ podSelector: { matchLabels: selector } }], ports: [MASTER_PORT, REGION_SERVER_PORT] },
-      { from: [peer(context.operatorNamespace, context.operatorLabels)], ports: [REST_PORT] },
+      {
+        from: [peer(context.operatorNamespace, context.operatorLabels)],
+        ports: [MASTER_PORT, REGION_SERVER_PORT, REST_PORT],
+      },
     ]),
     statefulSet(meta, {
       serviceName: name,
