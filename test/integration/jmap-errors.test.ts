@@ -215,8 +215,18 @@ suite('bad JMAP requests', () => {
           (await callError(name, { accountId: 'alice', sinceState })).type,
           'cannotCalculateChanges',
         );
-    const query = await callError('Email/queryChanges', { accountId: 'alice', sinceQueryState: 's1-0' });
-    assert.equal(query.type, 'cannotCalculateChanges');
+    for (const args of [
+      { sinceQueryState: 'x' },
+      { sinceQueryState: 's99-0' },
+      { sinceQueryState: 's1-0', collapseThreads: true },
+      {
+        sinceQueryState: 's1-0',
+        filter: { operator: 'NOT', conditions: [{ someInThreadHaveKeyword: 'a' }] },
+      },
+    ]) {
+      const query = await callError('Email/queryChanges', { accountId: 'alice', ...args });
+      assert.equal(query.type, 'cannotCalculateChanges');
+    }
   });
 
   test('wrong paths, methods and event stream arguments get a status that says so', async () => {

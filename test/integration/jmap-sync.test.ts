@@ -57,6 +57,47 @@ class Follower {
   }
 }
 
+/** A client's copy of a query's results, kept by /queryChanges as RFC 8620 section 5.6 says. */
+class QueryFollower {
+  readonly #ask: (name: string, args: Json) => Promise<Json>;
+  readonly #query: Json;
+  ids: string[] = [];
+  #state = '';
+
+  constructor(server: Harness, userId: string, query: Json) {
+    this.#ask = (name, args) => server.one(userId, name, { ...query, ...args });
+    this.#query = query;
+  }
+
+  async load(): Promise<void> {
+    const { ids, queryState, canCalculateChanges } = await this.#ask('Email/query', {});
+    assert.equal(canCalculateChanges, true, JSON.stringify(this.#query));
+    this.ids = ids;
+    this.#state = queryState;
+  }
+
+  async follow(): Promise<void> {
+    const changes = await this.#ask('Email/queryChanges', {
+      sinceQueryState: this.#state,
+      calculateTotal: true,
+    });
+    assert.equal(changes.oldQueryState, this.#state, JSON.stringify(changes));
+    this.ids = this.ids.filter((id) => !changes.removed.includes(id));
+    for (const { id, index } of changes.added) this.ids.splice(index, 0, id);
+    assert.equal(this.ids.length, changes.total);
+    this.#state = changes.newQueryState;
+  }
+}
+
+const QUERIES: Json[] = [
+  {},
+  {
+    filter: { notKeyword: '$seen' },
+    sort: [{ property: 'subject' }, { property: 'hasKeyword', keyword: '$seen' }],
+  },
+  { filter: { operator: 'OR', conditions: [{ hasKeyword: '$seen' }, { text: 'S1' }] } },
+];
+
 type Op = {
   kind: 'deliver' | 'seen' | 'move' | 'destroy' | 'makeMailbox' | 'dropMailbox';
   pick: number;
@@ -110,10 +151,15 @@ test('a client that follows the changes, page by page, ends with what the server
         await server.createUser(userId, `${userId}@cellpost.test`);
         const follower = new Follower(server, userId);
         await follower.load();
+        const queries = QUERIES.map((query) => new QueryFollower(server, userId, query));
+        for (const query of queries) await query.load();
         for (const batch of batches) {
           await Promise.all(batch.map((each) => run(server, userId, each, ++serial)));
           await follower.follow(maxChanges);
+          for (const query of queries) await query.follow();
         }
+        for (const [index, query] of QUERIES.entries())
+          assert.deepEqual(queries[index]?.ids, (await server.one(userId, 'Email/query', query)).ids);
         const fresh = new Follower(server, userId);
         await fresh.load();
         for (const type of TYPES) {

@@ -4,13 +4,14 @@ import { coreEcho } from './methods/core-echo.ts';
 import { deliveryDeliver } from './methods/delivery-deliver.ts';
 import { emailChanges } from './methods/email-changes.ts';
 import { emailGet } from './methods/email-get.ts';
+import { emailQueryChanges } from './methods/email-query-changes.ts';
 import { emailQuery } from './methods/email-query.ts';
 import { emailSet } from './methods/email-set.ts';
 import { mailboxChanges } from './methods/mailbox-changes.ts';
 import { mailboxGet } from './methods/mailbox-get.ts';
 import { mailboxQuery } from './methods/mailbox-query.ts';
 import { mailboxSet } from './methods/mailbox-set.ts';
-import { emailQueryChanges, mailboxQueryChanges } from './methods/query-changes.ts';
+import { mailboxQueryChanges } from './methods/mailbox-query-changes.ts';
 import { threadChanges } from './methods/thread-changes.ts';
 import { threadGet } from './methods/thread-get.ts';
 

@@ -1,26 +1,12 @@
 // Email/changes (RFC 8621 section 4.3).
 import { z } from 'zod';
-import { emailId, parseEmailId } from '../../image/ids.ts';
+import { emailId } from '../../image/ids.ts';
 import { changesArgs, MAX_CHANGES, sinceOrdinal } from '../changes.ts';
+import { touchedEmail } from '../email-touches.ts';
 import { MAIL } from '../limits.ts';
-import { withActionsSince, type LoggedAction } from '../log-changes.ts';
+import { withActionsSince } from '../log-changes.ts';
 import { accountMethod } from '../method.ts';
-import { objectChanges, type Touch } from '../object-changes.ts';
-
-function touchOf({ at, action }: LoggedAction): Touch[] {
-  switch (action.type) {
-    case 'messageAdded':
-      return [{ at, id: at, gone: false }];
-    case 'messageKeywordsChanged':
-    case 'messageMailboxesChanged':
-    case 'messageDestroyed': {
-      const id = parseEmailId(action.emailId);
-      return id === undefined ? [] : [{ at, id, gone: action.type === 'messageDestroyed' }];
-    }
-    default:
-      return [];
-  }
-}
+import { objectChanges } from '../object-changes.ts';
 
 export const emailChanges = accountMethod({
   name: 'Email/changes',
@@ -33,7 +19,13 @@ export const emailChanges = accountMethod({
       (image) => sinceOrdinal(sinceState, image.emailsChangedAt),
       (image) => image.emailsChangedAt,
       (image, actions, since) =>
-        objectChanges(actions.flatMap(touchOf), since, image.emailsChangedAt, max, emailId),
+        objectChanges(
+          actions.flatMap((each) => touchedEmail(each) ?? []),
+          since,
+          image.emailsChangedAt,
+          max,
+          emailId,
+        ),
     );
   },
 });

@@ -1,0 +1,20 @@
+// Which email an action of the log is about.
+import { parseEmailId } from '../image/ids.ts';
+import type { LoggedAction } from './log-changes.ts';
+import type { Touch } from './object-changes.ts';
+
+/** @returns undefined for an action that is about no email */
+export function touchedEmail({ at, action }: LoggedAction): Touch | undefined {
+  switch (action.type) {
+    case 'messageAdded':
+      return { at, id: at, gone: false };
+    case 'messageKeywordsChanged':
+    case 'messageMailboxesChanged':
+    case 'messageDestroyed': {
+      const id = parseEmailId(action.emailId);
+      return id === undefined ? undefined : { at, id, gone: action.type === 'messageDestroyed' };
+    }
+    default:
+      return undefined;
+  }
+}
