@@ -40,6 +40,30 @@ test('far more than the limit is refused for good, not for later: in DATA and in
   assert.deepEqual(stored, []);
 });
 
+test('50 MB are thrown away as they come, and the next message is taken', async () => {
+  const smtp = await client();
+  await smtp.begin('alice@x.test');
+  await smtp.command('DATA');
+  const block = Buffer.alloc(1_000_000, `${'x'.repeat(98)}\r\n`);
+  for (let i = 0; i < 50; i++) if (!smtp.socket.write(block)) await once(smtp.socket, 'drain');
+  assert.match(await smtp.command('.'), /^552 5\.3\.4/);
+  assert.match(await smtp.command('MAIL FROM:<a@b.test>'), /^250/);
+  assert.match(await smtp.command('RCPT TO:<alice@x.test>'), /^250/);
+  await smtp.command('DATA');
+  assert.match(await smtp.command('x\r\n.'), /^250/);
+  assert.deepEqual(
+    stored.map((message) => message.content),
+    ['x\r\n'],
+  );
+});
+
+test('a session that only lasts ends in 421', async () => {
+  const smtp = await client({ sessionTimeoutMs: 0 });
+  await smtp.reply();
+  assert.match(await smtp.command('NOOP'), /^250/);
+  assert.match(await smtp.reply(), /^421/);
+});
+
 test('a message cut off in DATA or between two chunks is forgotten', async () => {
   const listener = await listen();
   const inData = new TestClient(listener.port);

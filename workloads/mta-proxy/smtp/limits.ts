@@ -13,6 +13,8 @@ export type SmtpLimits = {
   /** Waiting for a command, and for the next bytes of a message (RFC 5321 section 4.5.3.2 wants 5 and 3 minutes). */
   commandTimeoutMs: number;
   dataTimeoutMs: number;
+  /** A session ends at the first command after this, if it isn't in the middle of a transaction. */
+  sessionTimeoutMs: number;
   /** A whole message must have come within this: a trickle holds no transaction for ever. */
   messageTimeoutMs: number;
   /** How long close() lets transactions finish. */
@@ -28,6 +30,7 @@ export const DEFAULT_LIMITS: SmtpLimits = {
   maxTransactions: 10_000,
   commandTimeoutMs: 300_000,
   dataTimeoutMs: 180_000,
+  sessionTimeoutMs: 3_600_000,
   messageTimeoutMs: 900_000,
   closeDeadlineMs: 10_000,
 };

@@ -159,6 +159,14 @@ test('SMTP asks to send again when one copy may come later; LMTP answers for eac
   await smtp.begin('alice@x.test', 'full@x.test');
   await smtp.command('DATA');
   assert.match(await smtp.command('x\r\n.'), /^452 4\.2\.2/);
+  await smtp.command('MAIL FROM:<a@b.test>');
+  for (const name of ['gone', 'alice', 'full']) await smtp.command(`RCPT TO:<${name}@x.test>`);
+  await smtp.command('DATA');
+  assert.match(await smtp.command('x\r\n.'), /^452 4\.2\.2/);
+  await smtp.command('MAIL FROM:<a@b.test>');
+  for (const name of ['alice', 'gone']) await smtp.command(`RCPT TO:<${name}@x.test>`);
+  await smtp.command('DATA');
+  assert.match(await smtp.command('x\r\n.'), /^550 5\.1\.1/);
   const lmtp = await client({}, true);
   await lmtp.reply();
   assert.match(await lmtp.command('EHLO x'), /^500/);

@@ -58,6 +58,7 @@ export class SmtpSession<R> {
   /** @param command what a line does; undefined stands for a line that was too long */
   async run(command: (session: SmtpSession<R>, line: string | undefined) => Promise<void>): Promise<void> {
     const { limits, hostname, lmtp } = this.options;
+    const endMs = performance.now() + limits.sessionTimeoutMs;
     try {
       this.reply(220, `${hostname} ${lmtp ? 'LMTP' : 'ESMTP'} Cellpost`);
       while (!this.#ended) {
@@ -67,6 +68,8 @@ export class SmtpSession<R> {
         this.busy = true;
         await command(this, line);
         this.busy = false;
+        if (!this.transaction && performance.now() > endMs)
+          throw new Goodbye('4.7.0', 'Enough for one session');
         if (this.errors >= limits.maxErrors) throw new Goodbye('4.7.0', 'Too many errors');
       }
       await this.flush(true);

@@ -21,7 +21,11 @@ export async function closeAll(): Promise<void> {
 }
 
 const NOBODY: Refusal = { code: 550, status: '5.1.1', text: 'Nobody is called that here' };
-const FULL: Refusal = { code: 452, status: '4.2.2', text: 'Full' };
+/** Of mailboxes by these names, once the message is there. */
+const VERDICTS: Record<string, Refusal> = {
+  full: { code: 452, status: '4.2.2', text: 'Full' },
+  gone: { code: 550, status: '5.1.1', text: 'Has just gone' },
+};
 
 export const memorySink: MailSink<string> = {
   async recipient(address) {
@@ -40,7 +44,7 @@ export const memorySink: MailSink<string> = {
           content: Buffer.concat(chunks).toString('latin1'),
           protocol: transaction.client.protocol,
         });
-        return recipients.map((recipient) => (recipient.known.startsWith('full@') ? FULL : true));
+        return recipients.map((recipient) => VERDICTS[recipient.known.split('@', 1)[0] ?? ''] ?? true);
       },
       async abort() {
         if (chunks.length > 0) aborted.count++;

@@ -55,12 +55,10 @@ export async function finish<R>(session: SmtpSession<R>): Promise<void> {
 }
 
 /**
- * SMTP has one answer for all. If a copy may still be stored later the client shall send again: those stored already
- * are told apart by their delivery key. A copy refused for good doesn't undo the others.
+ * SMTP has one answer for all, and 250 means that each copy is stored. If one may still be stored later the client shall
+ * send again: those stored already are told apart by their delivery key. If one never will be the sender must hear of it.
  */
 function together(verdicts: (true | Refusal)[]): true | Refusal {
   const refusals = verdicts.filter((verdict) => verdict !== true);
-  const temporary = refusals.find((refusal) => refusal.code < 500);
-  if (temporary) return temporary;
-  return refusals.length === verdicts.length ? (refusals[0] ?? true) : true;
+  return refusals.find((refusal) => refusal.code < 500) ?? refusals[0] ?? true;
 }
