@@ -3,7 +3,7 @@ import type { EntryCodec, LogEntry } from '../../workloads/app-server/log/entry-
 import { UnreadableEntry } from '../../workloads/app-server/log/entry-codec.ts';
 import type { Fold, Transaction } from '../../workloads/app-server/log/user-log-types.ts';
 
-export type Delivered = { deliveryKey: string; id: string };
+type Delivered = { deliveryKey: string; id: string };
 
 export type Mailbox = {
   messages: Delivered[];

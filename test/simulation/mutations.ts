@@ -1,14 +1,13 @@
 // Ways to break the system on purpose, each by one of the things that keep it whole. A simulation that does not see them
 // proves nothing.
-import { decodeMember, NODES } from '../../workloads/common/ring/registry.ts';
+import { ACKS, decodeMember, NODES } from '../../workloads/common/ring/registry.ts';
 import { encodeAck } from '../../workloads/app-server/ring/ack.ts';
 import type { Clock } from '../../workloads/common/clock.ts';
 import type { CoordinationSession } from '../../workloads/common/coordination/coordination.ts';
 import type { EntryCodec } from '../../workloads/app-server/log/entry-codec.ts';
 import type { OwnershipGate } from '../../workloads/app-server/log/user-log-types.ts';
-import { ACKS } from '../../workloads/common/ring/registry.ts';
 
-/** The store takes a second entry of a number; leases never end; and so on. */
+/** The safeguard that is missing. 'no compare': the store takes a second entry of a number; 'no dedupe': of a delivery key. */
 export const MUTATIONS = ['no compare', 'no lease', 'no dedupe', 'no fence', 'no acks'] as const;
 export type Mutation = (typeof MUTATIONS)[number];
 

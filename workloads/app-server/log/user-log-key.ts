@@ -46,6 +46,7 @@ export class KeyLog<S, A> {
   /** Settles when what is under way now is over. */
   #step: Promise<void> = Promise.resolve();
   #released = false;
+  readonly #untilIdle: (() => void)[] = [];
 
   constructor(key: string, parts: LogParts<S, A>, events: KeyLogEvents<S>) {
     this.key = key;
@@ -85,12 +86,16 @@ export class KeyLog<S, A> {
     await this.#step;
   }
 
+  /** Resolves when nothing waits and nothing is under way. */
+  async whenIdle(): Promise<void> {
+    if (this.isBusy) await new Promise<void>((resolve) => this.#untilIdle.push(resolve));
+  }
+
   async #work(): Promise<void> {
     this.#busy = true;
     while (this.waiting > 0) {
-      const step = this.#next();
-      this.#step = step;
-      await step;
+      this.#step = this.#next().catch((error) => this.#refuse(error));
+      await this.#step;
       if (this.#released) this.#image = undefined;
       this.#released = false;
     }
@@ -109,11 +114,7 @@ export class KeyLog<S, A> {
       }
       image = this.#image;
     } catch (error) {
-      this.#image = undefined;
-      const refused = [...this.#takeReads(), ...this.#writes.splice(0)];
-      this.#events.taken(refused.length);
-      for (const request of refused) request.reject(error);
-      return;
+      return this.#refuse(error);
     }
     if (!this.#writersTurn) {
       const reads = this.#takeReads();
@@ -123,6 +124,13 @@ export class KeyLog<S, A> {
     this.#writersTurn = this.#writes.length > 0 && image.readers > 0;
     if (this.#writersTurn) await this.#waitForReaders(image);
     else if (this.#writes.length > 0) await this.#write(image);
+  }
+
+  #refuse(error: unknown): void {
+    this.#image = undefined;
+    const refused = [...this.#takeReads(), ...this.#writes.splice(0)];
+    this.#events.taken(refused.length);
+    for (const request of refused) request.reject(error);
   }
 
   #takeReads(): ReadRequest<S>[] {
@@ -206,7 +214,9 @@ export class KeyLog<S, A> {
   }
 
   #idle(): void {
-    if (!this.isBusy) this.#events.idle();
+    if (this.isBusy) return;
+    for (const resolve of this.#untilIdle.splice(0)) resolve();
+    this.#events.idle();
   }
 }
 

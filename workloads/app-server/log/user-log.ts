@@ -103,7 +103,7 @@ export class UserLogs<S, A> {
   /** Refuses new requests, finishes those that wait. */
   async close(): Promise<void> {
     this.#closed = true;
-    while ([...this.#logs.values()].some((log) => log.isBusy)) await this.release(() => true);
+    await Promise.all(Array.from(this.#logs.values(), (log) => log.whenIdle()));
     this.#logs.clear();
     this.#idle.clear();
   }

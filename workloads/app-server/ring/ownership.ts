@@ -6,7 +6,7 @@ import { Ring, type RingMember, type RingView } from '../../common/ring/ring.ts'
  * The members that count among servers: those that serve and those that join, as everybody is about to hand over to a
  * joining member or has done so. Clients look at those that serve only: while a handover lasts they are told to come again.
  */
-export function ringMembers(view: RingView): RingMember[] {
+function ringMembers(view: RingView): RingMember[] {
   return view.members.filter((member) => member.state !== 'draining');
 }
 

@@ -1,0 +1,514 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { VirtualClock } from '../../../test/support/virtual-clock.ts';
+import { soleOwner } from '../ring/sole-owner.ts';
+import { UnreadableEntry, type EntryCodec, type LogEntry } from './entry-codec.ts';
+import { EntryTooLarge, MAX_BODY_BYTES, OutcomeUnknown, StoreUnavailable, type LogRow } from './log-store.ts';
+import { MemoryLogs, MemoryStore } from './memory-store.ts';
+import { LeaseLost, Misdirected, Overloaded, TransactionFailed } from './user-log-errors.ts';
+import type { Fold, OwnershipGate } from './user-log-types.ts';
+import { UserLogs } from './user-log.ts';
+
+type Words = { words: string[] };
+
+const codec: EntryCodec<string> = {
+  encode: (entry) => new TextEncoder().encode(JSON.stringify(entry)),
+  decode(bytes) {
+    const entry = JSON.parse(new TextDecoder().decode(bytes)) as LogEntry<string>;
+    if (entry.actions.includes('unknown')) throw new UnreadableEntry('an unknown action');
+    return entry;
+  },
+};
+
+const fold: Fold<Words, string> = {
+  empty: () => ({ words: [] }),
+  apply: (state, word) => void state.words.push(word),
+  sizeBytes: (state) => state.words.join('').length,
+};
+
+/** A memory store whose calls can be made to wait and fail. */
+class SteeredStore extends MemoryStore {
+  /** Before each append: waits, or throws. */
+  beforeAppend: () => Promise<void> | void = () => {};
+  /** After each append: its answer may be lost. */
+  afterAppend: () => Promise<void> | void = () => {};
+  beforeRead: () => Promise<void> | void = () => {};
+  appends = 0;
+  reads = 0;
+
+  override async append(key: string, seq: number, entry: Uint8Array, bodies?: readonly Uint8Array[]) {
+    this.appends++;
+    await this.beforeAppend();
+    const result = await super.append(key, seq, entry, bodies);
+    await this.afterAppend();
+    return result;
+  }
+
+  override async read(...args: Parameters<MemoryStore['read']>): Promise<LogRow[]> {
+    this.reads++;
+    await this.beforeRead();
+    return await super.read(...args);
+  }
+}
+
+type Opened = { logs: UserLogs<Words, string>; store: SteeredStore; disk: MemoryLogs; clock: VirtualClock };
+
+function open(
+  options: { disk?: MemoryLogs; session?: string; gate?: OwnershipGate; cacheBytes?: number } = {},
+): Opened {
+  const disk = options.disk ?? new MemoryLogs();
+  const store = new SteeredStore(disk);
+  const clock = new VirtualClock();
+  const gate = options.gate ?? soleOwner('a', options.session ?? 's1');
+  return {
+    store,
+    disk,
+    clock,
+    logs: new UserLogs({ store, codec, fold, gate, clock, cacheBytes: options.cacheBytes ?? 1e6 }),
+  };
+}
+
+/** A gate that can be shut. */
+function shuttable(session: string) {
+  const gate = { ...soleOwner('a', session), shut: false, asked: 0 };
+  gate.assertOwner = () => {
+    gate.asked++;
+    if (gate.shut) throw new LeaseLost('shut');
+  };
+  return gate;
+}
+
+function entriesOf(disk: MemoryLogs, key = 'k'): LogEntry<string>[] {
+  return (disk.entries.get(key) ?? []).map(({ entry }) => codec.decode(entry));
+}
+
+const add = (logs: UserLogs<Words, string>, word: string, key = 'k') => logs.write(key, (tx) => tx.add(word));
+const wordsOf = (logs: UserLogs<Words, string>, key = 'k') => logs.read(key, (state) => [...state.words]);
+
+/** Lets everything that is ready run. */
+const turn = () => new Promise(setImmediate);
+
+function latch() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { open, opened };
+}
+
+test('writes that come while an entry is under way share the next one, in their order', async () => {
+  const { logs, disk } = open();
+  const places = await Promise.all(['one', 'two', 'three'].map((word) => add(logs, word)));
+  await turn();
+  const [first, second] = await Promise.all([add(logs, 'four'), add(logs, 'five')]);
+  assert.deepEqual(
+    places.map((at) => [at.seq, at.index]),
+    [
+      [1, 0],
+      [1, 1],
+      [1, 2],
+    ],
+  );
+  assert.equal(first.seq, 2);
+  assert.equal(second.seq, 3);
+  assert.deepEqual(
+    entriesOf(disk).map((entry) => entry.actions),
+    [['one', 'two', 'three'], ['four'], ['five']],
+  );
+});
+
+test('each transaction sees the ones before it in the same entry', async () => {
+  const { logs } = open();
+  await add(logs, 'zero');
+  const count = () => logs.write('k', (tx) => (tx.add('x'), tx.state.words.length));
+  assert.deepEqual(await Promise.all([count(), count(), count()]), [2, 3, 4]);
+});
+
+test('a function that adds nothing appends nothing', async () => {
+  const { logs, disk } = open();
+  assert.equal(await logs.write('k', (tx) => tx.seq), 1);
+  assert.equal(disk.entries.size, 0);
+});
+
+test('nobody sees an entry that is not durable', async () => {
+  const { logs, store } = open();
+  await add(logs, 'one');
+  const disk = latch();
+  store.beforeAppend = () => disk.opened;
+  const order: string[] = [];
+  await turn();
+  const write = add(logs, 'two').then(() => order.push('written'));
+  const read = wordsOf(logs).then((words) => order.push(`read ${words.join(' ')}`));
+  await turn();
+  assert.deepEqual(order, []);
+  disk.open();
+  await Promise.all([write, read]);
+  assert.deepEqual(order, ['written', 'read one two']);
+});
+
+test('a refusal that an earlier write of the same entry caused is told when that is durable', async () => {
+  const { logs, store } = open();
+  await add(logs, 'zero');
+  const refuse = () =>
+    logs.write('k', (tx) => {
+      if (tx.state.words.includes('one')) throw new RangeError('there already');
+    });
+  const first = latch();
+  store.beforeAppend = async () => {
+    await first.opened;
+    store.beforeAppend = () => Promise.reject(new StoreUnavailable('away'));
+  };
+  await turn();
+  const all = Promise.allSettled([add(logs, 'x'), add(logs, 'one'), refuse()]);
+  await turn();
+  first.open();
+  const results = await all;
+  assert.deepEqual(
+    results.map((result) => (result.status === 'rejected' ? result.reason.name : 'fulfilled')),
+    ['fulfilled', 'StoreUnavailable', 'StoreUnavailable'],
+  );
+});
+
+test('a transaction that throws before it adds leaves the others alone', async () => {
+  const { logs, disk } = open();
+  const bad = logs.write('k', () => {
+    throw new RangeError('no');
+  });
+  const results = await Promise.allSettled([add(logs, 'one'), bad, add(logs, 'two')]);
+  assert.deepEqual(
+    results.map((result) => result.status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  );
+  await assert.rejects(bad, RangeError);
+  assert.deepEqual(
+    entriesOf(disk).map((entry) => entry.actions),
+    [['one', 'two']],
+  );
+});
+
+test('a transaction that throws after it added is taken out, and the image is made anew', async () => {
+  const { logs, disk } = open();
+  const one = add(logs, 'one');
+  const bad = logs.write('k', (tx) => {
+    tx.addBody(new Uint8Array(1));
+    tx.add('bad');
+    throw new RangeError('too late');
+  });
+  const results = await Promise.allSettled([one, bad, add(logs, 'two')]);
+  assert.deepEqual(
+    results.map((result) => result.status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  );
+  await assert.rejects(bad, TransactionFailed);
+  assert.deepEqual(await wordsOf(logs), ['one', 'two']);
+  assert.deepEqual(
+    entriesOf(disk).map((entry) => entry.actions),
+    [['one'], ['two']],
+  );
+  assert.equal(disk.entries.get('k')?.[0]?.bodies.length, 0);
+});
+
+test('an asynchronous transaction function is refused', async () => {
+  const { logs, disk } = open();
+  await assert.rejects(
+    logs.write('k', async (tx) => tx.add('x')),
+    TransactionFailed,
+  );
+  assert.equal(disk.entries.size, 0);
+});
+
+test('what is too large is refused, and the log goes on', async () => {
+  const { logs, disk } = open();
+  await assert.rejects(add(logs, 'x'.repeat(900_000)), EntryTooLarge);
+  await assert.rejects(
+    logs.write('k', (tx) => tx.addBody(new Uint8Array(MAX_BODY_BYTES + 1))),
+    EntryTooLarge,
+  );
+  await Promise.all(Array.from({ length: 5 }, () => add(logs, 'y'.repeat(400_000))));
+  assert.deepEqual(
+    entriesOf(disk).map((entry) => entry.actions.length),
+    [2, 2, 1],
+  );
+  assert.equal((await wordsOf(logs)).length, 5);
+});
+
+test('bodies are stored beside the entry under the index that the transaction got', async () => {
+  const { logs, store } = open();
+  const put = (byte: number) =>
+    logs.write('k', (tx) => {
+      const index = tx.addBody(Uint8Array.of(byte));
+      return { at: tx.add(`body ${index}`), index };
+    });
+  const [, second] = await Promise.all([put(7), put(8)]);
+  assert.deepEqual(await store.readBody('k', second.at.seq, second.index), Uint8Array.of(8));
+});
+
+test('an entry of another writer means: look elsewhere, and read anew', async () => {
+  const { logs, store } = open();
+  await add(logs, 'one');
+  const other = { timeMs: 5, writer: { server: 'b', session: 's', number: 1 }, actions: ['theirs'] };
+  await store.append('k', 2, codec.encode(other));
+  await assert.rejects(add(logs, 'mine'), Misdirected);
+  assert.deepEqual(await wordsOf(logs), ['one', 'theirs']);
+});
+
+test('a refused append is told and leaves no trace', async () => {
+  const { logs, store } = open();
+  await add(logs, 'one');
+  store.beforeAppend = () => Promise.reject(new StoreUnavailable('away'));
+  await assert.rejects(add(logs, 'two'), StoreUnavailable);
+  store.beforeAppend = () => {};
+  assert.deepEqual(await wordsOf(logs), ['one']);
+});
+
+test('an entry whose answer was lost is found', async () => {
+  const { logs, store, disk } = open();
+  store.afterAppend = () => {
+    store.afterAppend = () => {};
+    throw new OutcomeUnknown('lost');
+  };
+  assert.equal((await add(logs, 'one')).seq, 1);
+  assert.equal(store.appends, 1);
+  assert.equal(entriesOf(disk).length, 1);
+});
+
+test('an entry that did not arrive is sent again as it was, also when the store was away in between', async () => {
+  const { logs, store, disk } = open();
+  const errors = [new OutcomeUnknown('lost'), new StoreUnavailable('away'), new OutcomeUnknown('lost again')];
+  store.beforeAppend = () => {
+    const error = errors.shift();
+    if (error) throw error;
+  };
+  assert.equal((await add(logs, 'one')).seq, 1);
+  assert.equal(store.appends, 4);
+  assert.deepEqual(
+    entriesOf(disk).map((entry) => entry.actions),
+    [['one']],
+  );
+});
+
+test('an outcome that stays unknown is told as such, and the next request finds out', async () => {
+  const { logs, store, clock } = open();
+  await add(logs, 'one');
+  store.beforeAppend = () => Promise.reject(new OutcomeUnknown('lost'));
+  store.beforeRead = () => Promise.reject(new StoreUnavailable('away'));
+  const from = clock.time;
+  await assert.rejects(add(logs, 'two'), OutcomeUnknown);
+  assert.ok(clock.time - from < 10_000);
+  store.beforeAppend = () => {};
+  store.beforeRead = () => {};
+  assert.deepEqual(await wordsOf(logs), ['one']);
+});
+
+test('a store that never answers does not hang a key', async () => {
+  const { logs, store } = open();
+  store.beforeAppend = () => new Promise(() => {});
+  await assert.rejects(add(logs, 'one'), OutcomeUnknown);
+  store.beforeRead = () => new Promise(() => {});
+  await assert.rejects(wordsOf(logs), StoreUnavailable);
+});
+
+test('a lost answer is not settled by a second try once ownership is lost', async () => {
+  const gate = shuttable('s1');
+  const { logs, store } = open({ gate });
+  await add(logs, 'one');
+  store.beforeAppend = () => {
+    gate.shut = true;
+    throw new OutcomeUnknown('lost');
+  };
+  await assert.rejects(add(logs, 'two'), OutcomeUnknown);
+  assert.equal(store.appends, 2);
+});
+
+test('a new session fences the log of an earlier one before it serves, once', async () => {
+  const { logs, disk } = open();
+  await add(logs, 'one');
+  const next = open({ disk, session: 's2' });
+  assert.deepEqual(await wordsOf(next.logs), ['one']);
+  assert.deepEqual(
+    entriesOf(disk).map((entry) => entry.actions.length),
+    [1, 0],
+  );
+  await next.logs.release(() => true);
+  await wordsOf(next.logs);
+  assert.equal(entriesOf(disk).length, 2);
+  await assert.rejects(add(logs, 'late'), Misdirected);
+});
+
+test('a fence that loses reads on', async () => {
+  const { logs, disk } = open();
+  await add(logs, 'one');
+  const next = open({ disk, session: 's2' });
+  const late = { timeMs: 5, writer: { server: 'a', session: 's1', number: 9 }, actions: ['late'] };
+  next.store.beforeAppend = async () => {
+    next.store.beforeAppend = () => {};
+    await new MemoryStore(disk).append('k', 2, codec.encode(late));
+  };
+  assert.deepEqual(await wordsOf(next.logs), ['one', 'late']);
+  assert.deepEqual(
+    entriesOf(disk).map((entry) => entry.actions.length),
+    [1, 1, 0],
+  );
+});
+
+test('a question for a key without a log makes none', async () => {
+  const { logs, disk } = open();
+  assert.deepEqual(await logs.read('k', (state, seq) => [state.words.length, seq]), [0, 0]);
+  assert.equal(disk.entries.size, 0);
+});
+
+test('the first entry of a log is acknowledged only by who still owns it', async () => {
+  const gate = shuttable('s1');
+  const { logs, store } = open({ gate });
+  store.afterAppend = () => void (gate.shut = true);
+  await assert.rejects(add(logs, 'one'), OutcomeUnknown);
+});
+
+test('a later entry that became durable is acknowledged even if ownership was lost meanwhile', async () => {
+  const gate = shuttable('s1');
+  const { logs, store } = open({ gate });
+  await add(logs, 'one');
+  store.afterAppend = () => void (gate.shut = true);
+  assert.equal((await add(logs, 'two')).seq, 2);
+  await assert.rejects(wordsOf(logs), LeaseLost);
+});
+
+test('a read is not answered once ownership is lost, nor is its error', async () => {
+  const gate = shuttable('s1');
+  const { logs } = open({ gate });
+  await add(logs, 'one');
+  const shut = () => {
+    gate.shut = true;
+    return 'answer';
+  };
+  await assert.rejects(logs.read('k', shut), LeaseLost);
+  gate.shut = false;
+  const fail = () => {
+    gate.shut = true;
+    throw new RangeError('no such thing');
+  };
+  await assert.rejects(logs.read('k', fail), LeaseLost);
+});
+
+test('time in a log does not go back', async () => {
+  const { logs, disk, clock } = open();
+  clock.wallMs = 2_000;
+  await add(logs, 'one');
+  clock.wallMs = 1_000;
+  await add(logs, 'two');
+  assert.deepEqual(
+    entriesOf(disk).map((entry) => entry.timeMs),
+    [2_000, 2_000],
+  );
+});
+
+test('an image is opened once for all who wait, and a failure is theirs alone', async () => {
+  const { logs, store, disk } = open();
+  await add(logs, 'one');
+  const next = open({ disk });
+  next.store.beforeRead = () => Promise.reject(new StoreUnavailable('away'));
+  const results = await Promise.allSettled([wordsOf(next.logs), wordsOf(next.logs)]);
+  assert.ok(results.every((result) => result.status === 'rejected'));
+  assert.equal(next.store.reads, 1);
+  next.store.beforeRead = () => {};
+  await Promise.all([wordsOf(next.logs), wordsOf(next.logs)]);
+  // A page and the end of the log.
+  assert.equal(next.store.reads, 3);
+  assert.equal(store.reads, 1);
+});
+
+test('an entry that this version does not know stops the replay', async () => {
+  const { logs, disk } = open();
+  await add(logs, 'unknown');
+  await assert.rejects(wordsOf(open({ disk }).logs), UnreadableEntry);
+});
+
+test('images are evicted by size, those in use are not', async () => {
+  const { logs } = open({ cacheBytes: 10_000 });
+  for (let i = 0; i < 50; i++) await add(logs, 'x'.repeat(1_000), `key ${i}`);
+  await turn();
+  assert.equal(logs.stats().open, 4);
+  assert.ok(logs.stats().idleBytes <= 10_000);
+  assert.equal((await wordsOf(logs, 'key 0')).length, 1);
+  await add(logs, 'y'.repeat(20_000), 'large');
+  await turn();
+  assert.equal(logs.stats().open, 4);
+  const held = latch();
+  const readers = Array.from({ length: 9 }, (_, i) => logs.read(`key ${i}`, () => held.opened));
+  await turn();
+  assert.ok(logs.stats().open >= 9);
+  held.open();
+  await Promise.all(readers);
+  await turn();
+  assert.equal(logs.stats().open, 4);
+});
+
+test('a slow reader keeps what it has, and writers go on after a while', async () => {
+  const { logs, clock } = open();
+  await add(logs, 'one');
+  const held = latch();
+  const reader = logs.read('k', async (state) => {
+    await held.opened;
+    return [...state.words];
+  });
+  await add(logs, 'two');
+  assert.ok(clock.time >= 1_000);
+  assert.deepEqual(await wordsOf(logs), ['one', 'two']);
+  held.open();
+  assert.deepEqual(await reader, ['one']);
+});
+
+test('too many that wait are turned away', async () => {
+  const { logs, store } = open();
+  const disk = latch();
+  store.beforeRead = () => disk.opened;
+  const writes = Array.from({ length: 1_001 }, () => add(logs, 'x'));
+  await assert.rejects(Promise.any(writes.slice(1_000)), AggregateError);
+  await assert.rejects(writes[1_000] ?? Promise.resolve(), Overloaded);
+  disk.open();
+  await Promise.all(writes.slice(0, 1_000));
+  assert.equal(logs.stats().waiting, 0);
+});
+
+test('a release waits for what is under way, and what comes later asks the gate', async () => {
+  const gate = shuttable('s1');
+  const { logs, store, clock } = open({ gate });
+  clock.stopped = true;
+  await add(logs, 'one');
+  const disk = latch();
+  store.beforeAppend = () => disk.opened;
+  const order: string[] = [];
+  await turn();
+  const write = add(logs, 'two').then(() => order.push('written'));
+  const late = assert.rejects(add(logs, 'three'), LeaseLost).then(() => order.push('refused'));
+  await turn();
+  gate.shut = true;
+  const release = logs.release((key) => key === 'k').then(() => order.push('released'));
+  await turn();
+  assert.deepEqual(order, []);
+  disk.open();
+  await Promise.all([write, late, release]);
+  assert.equal(order[0], 'written');
+  assert.equal(logs.stats().open, 0);
+});
+
+test('listeners hear of an entry before its writer does, and may fail', async () => {
+  const { logs } = open();
+  const heard: string[] = [];
+  logs.onAppended(() => {
+    throw new Error('a bad listener');
+  });
+  const off = logs.onAppended((key, seq, state) => heard.push(`${key} ${seq} ${state.words.join(' ')}`));
+  await add(logs, 'one').then(() => heard.push('answered'));
+  off();
+  await add(logs, 'two');
+  assert.deepEqual(heard, ['k 1 one', 'answered']);
+});
+
+test('closing finishes what waits and refuses what comes', async () => {
+  const { logs, disk } = open();
+  const writes = [add(logs, 'one'), add(logs, 'two', 'other')];
+  const closing = logs.close();
+  await assert.rejects(add(logs, 'three'), StoreUnavailable);
+  await Promise.all([...writes, closing]);
+  assert.equal(disk.entries.size, 2);
+  await logs.close();
+});
