@@ -3,7 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { closeSync, openSync, renameSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { ChildMessage } from '../cli/run-service.ts';
+import type { ChildMessage, ParentMessage } from '../cli/run-service.ts';
 import { ConfigError, type Environment } from '../workloads/common/config/env.ts';
 
 const MAIN = fileURLToPath(new URL('../cli/cellpost.ts', import.meta.url));
@@ -111,7 +111,7 @@ export class Child {
         else reject(new ConfigError(message.problem));
       });
       // Loading its code may have failed already: the channel is closed then, and the exit is told in either case.
-      if (child.connected) child.send({ start: this.#env }, () => undefined);
+      if (child.connected) child.send({ start: this.#env } satisfies ParentMessage, () => undefined);
       else onExit();
     });
   }
