@@ -8,6 +8,8 @@ import type { Cluster, ImageReferences } from './cluster.ts';
 
 export const NAMESPACE = 'cellpost';
 const CHART = fileURLToPath(new URL('../../charts/cellpost', import.meta.url));
+/** The chart's own folder of them is a link, which kubectl doesn't follow. */
+const CRDS = fileURLToPath(new URL('../../crds', import.meta.url));
 const SAMPLES = join(CHART, 'samples');
 /** Seven JVMs and some Node processes come up, perhaps on two cores. */
 const READY_TIMEOUT_MS = 900_000;
@@ -30,7 +32,7 @@ export async function installChart(
 ): Promise<void> {
   await cluster.kubectl(['apply', '-f', '-'], { input: NAMESPACE_OBJECT });
   // helm makes CRDs only at the first installation, and never changes them.
-  await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', join(CHART, 'crds')]);
+  await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', CRDS]);
   const values = images && {
     images: { cellpost: images.cellpost, hbase: images.hbase },
     s3: { enabled: true, image: images.versitygw },
