@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogStore } from '../../workloads/app-server/log/log-store.ts';
 import { MemoryLogs, MemoryStore } from '../../workloads/app-server/log/memory-store.ts';
+import { ensureSchema } from '../../workloads/common/hbase/schema.ts';
 import { openLogStore } from '../../workloads/app-server/log/open-log-store.ts';
+import { startHbase } from '../real/hbase.ts';
 
 /** One set of logs for a run of the suite. */
 export type StoreUnderTest = {
@@ -44,4 +46,20 @@ const sqlite: StoreMaker = {
   },
 };
 
-export const STORES: StoreMaker[] = [memory, sqlite];
+const hbase: StoreMaker = {
+  name: 'HBase',
+  start: async () => {
+    const server = await startHbase();
+    try {
+      const table = 'log';
+      await ensureSchema({ restUrl: server.restUrl, master: server.master, table, regions: 3 });
+      const url = `hbase://${server.master},${server.regionServer}/${table}`;
+      return { open: async () => await openLogStore(url), url, close: () => server.close() };
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+  },
+};
+
+export const STORES: StoreMaker[] = [memory, sqlite, hbase];

@@ -6,6 +6,7 @@ import { HbaseClient } from '../../common/hbase/client.ts';
 import { HbaseError, HbaseUnavailable, ServerException } from '../../common/hbase/errors.ts';
 import { getRow, putRow, scanRows } from '../../common/hbase/rows.ts';
 import type { Logger } from '../../common/log.ts';
+import { AppendGroups } from './hbase-store-groups.ts';
 import {
   ENTRY,
   SNAPSHOT,
@@ -52,6 +53,7 @@ export async function openHbaseStore(url: string, options: { logger?: Logger } =
 class HbaseStore implements LogStore {
   readonly #client: HbaseClient;
   readonly #table: string;
+  readonly #groups: AppendGroups;
   readonly #tails = new LRUCache<string, number>({ max: MAX_KNOWN_TAILS });
   readonly #working = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
@@ -59,27 +61,29 @@ class HbaseStore implements LogStore {
   constructor(client: HbaseClient, table: string) {
     this.#client = client;
     this.#table = table;
+    this.#groups = new AppendGroups(client, table);
   }
 
   append(
     key: string,
     seq: number,
-    entry: Uint8Array,
-    bodies: readonly Uint8Array[] = [],
+    given: Uint8Array,
+    givenBodies: readonly Uint8Array[] = [],
   ): Promise<'appended' | 'conflict'> {
     return this.#track(async () => {
-      checkAppend(seq, entry, bodies);
+      checkAppend(seq, given, givenBodies);
+      // The write may come later, or again: what the caller does to its buffers meanwhile is no part of it.
+      const entry = Uint8Array.from(given);
+      const bodies = givenBodies.map((body) => Uint8Array.from(body));
       const gap = !(await this.#reaches(key, seq - 1));
       // Without the entry before it nothing is written; what is there already is told all the same.
       if (gap) return await this.#compare(key, seq, entry, READ_DEADLINE_MS, 'gap');
       const row = entryRow(key, seq);
       try {
-        const written = await putRow(
-          this.#client,
-          this.#table,
+        const written = await this.#groups.put(
           entryPut(key, seq, entry, bodies),
           { row, ...ENTRY, exists: false },
-          { deadlineMs: APPEND_DEADLINE_MS },
+          APPEND_DEADLINE_MS,
         );
         if (!written) return await this.#compare(key, seq, entry, READ_DEADLINE_MS, 'none');
         this.#remember(key, seq);
@@ -182,7 +186,8 @@ class HbaseStore implements LogStore {
   putSnapshot(key: string, snapshot: StoredSnapshot): Promise<void> {
     return this.#track(async () => {
       checkSeq(snapshot.seq);
-      await putRow(this.#client, this.#table, snapshotPut(key, snapshot), undefined, {
+      const put = snapshotPut(key, snapshot);
+      await putRow(this.#client, this.#table, put, undefined, {
         deadlineMs: READ_DEADLINE_MS,
       });
     });
