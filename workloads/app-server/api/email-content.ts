@@ -6,6 +6,7 @@ import { decodeText } from '../../common/mime/header-forms.ts';
 import type { EmailAddress } from '../../common/mime/message.ts';
 import type { Ordinal } from '../image/ids.ts';
 import type { MessageBytes } from '../image/message-reader.ts';
+import { inParallel } from '../image/parallel.ts';
 import { baseSubject } from '../image/threading.ts';
 import type { MessageAdded } from '../log/actions.ts';
 import type { Call } from './call.ts';
@@ -31,16 +32,13 @@ export async function learnContent(
   const { messages } = call.services;
   for (let start = 0; start < ids.length; start += BATCH) {
     const loaded = [...(await messages.load(call.key, ids.slice(start, start + BATCH)))];
-    for (let next = 0; next < loaded.length; next += PARALLEL_READS)
-      await Promise.all(
-        loaded.slice(next, next + PARALLEL_READS).map(async ([id, message]) => {
-          const texts = await readTexts(message, messages.open(call.key, id, message), conditions);
-          learnt.set(id, {
-            conditions: conditions.map((condition) => holds(condition, texts)),
-            sortKeys: sort.map((comparator) => sortKey(message, comparator)),
-          });
-        }),
-      );
+    await inParallel(loaded, PARALLEL_READS, async ([id, message]) => {
+      const texts = await readTexts(message, messages.open(call.key, id, message), conditions);
+      learnt.set(id, {
+        conditions: conditions.map((condition) => holds(condition, texts)),
+        sortKeys: sort.map((comparator) => sortKey(message, comparator)),
+      });
+    });
   }
 }
 

@@ -6,9 +6,12 @@ import type { Action, MessageAdded } from '../log/actions.ts';
 import type { EntryCodec } from '../log/entry-codec.ts';
 import type { LogStore } from '../log/log-store.ts';
 import { indexOf, ordinal, seqOf, type Ordinal } from './ids.ts';
+import { inParallel } from './parallel.ts';
 
 /** Entries this far apart are read in one go: passing over a few is cheaper than asking again. */
 const MAX_GAP = 16;
+/** Reads of the log under way for one call. */
+const PARALLEL_RUNS = 8;
 /** Bytes of one read of the log. */
 const READ_BYTES = 4 * 1024 * 1024;
 /** A decoded message takes about so many times the bytes of its entry. */
@@ -47,7 +50,9 @@ export class MessageReader {
     }
     if (missing.size === 0) return found;
     const seqs = [...new Set([...missing].map(seqOf))].sort((a, b) => a - b);
-    for (const [first, last] of runs(seqs)) await this.#readRun(key, first, last, missing, found);
+    await inParallel(runs(seqs), PARALLEL_RUNS, ([first, last]) =>
+      this.#readRun(key, first, last, missing, found),
+    );
     for (const id of missing)
       if (!found.has(id)) throw new MessageMissing(`entry ${seqOf(id)} holds no message ${indexOf(id)}`);
     return found;

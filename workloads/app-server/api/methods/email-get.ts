@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { emailId, stateString } from '../../image/ids.ts';
 import type { EmailRecord } from '../../image/model.ts';
+import { inParallel } from '../../image/parallel.ts';
 import { findEmail } from '../../logic/email-updates.ts';
 import type { Call } from '../call.ts';
 import { imageProperties, messageProperties, type FetchOptions } from '../email-object.ts';
@@ -28,17 +29,12 @@ async function readMessages(
     found.map(({ id }) => id),
   );
   const budget = valueBudget();
-  const list: Record<string, unknown>[] = [];
-  for (let next = 0; next < found.length; next += PARALLEL_READS) {
-    const batch = found.slice(next, next + PARALLEL_READS).map(async ({ id, fromImage }) => {
-      const message = messages.get(id);
-      if (!message) return fromImage;
-      const bytes = call.services.messages.open(call.key, id, message);
-      return Object.assign(fromImage, await messageProperties(id, message, bytes, wanted, fetch, budget));
-    });
-    list.push(...(await Promise.all(batch)));
-  }
-  return list;
+  return inParallel(found, PARALLEL_READS, async ({ id, fromImage }) => {
+    const message = messages.get(id);
+    if (!message) return fromImage;
+    const bytes = call.services.messages.open(call.key, id, message);
+    return Object.assign(fromImage, await messageProperties(id, message, bytes, wanted, fetch, budget));
+  });
 }
 
 export const emailGet = accountMethod({
