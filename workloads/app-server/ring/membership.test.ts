@@ -1,0 +1,287 @@
+// Memberships against the simulated coordination: what happens when, to the millisecond.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SimCoordination } from '../../../test/simulation/coordination-server.ts';
+import { SimSession } from '../../../test/simulation/coordination-session.ts';
+import { Link } from '../../../test/simulation/link.ts';
+import { SimProcess } from '../../../test/simulation/process.ts';
+import { Random } from '../../../test/simulation/random.ts';
+import { World } from '../../../test/simulation/world.ts';
+import { NODES } from '../../common/ring/registry.ts';
+import { LeaseLost, Misdirected } from '../log/user-log-errors.ts';
+import { Membership } from './membership.ts';
+
+const TIMEOUT_MS = 2_000;
+const KEYS = Array.from({ length: 200 }, (_, index) => `user:u${index}`);
+
+type Server = {
+  name: string;
+  membership: Membership;
+  process: SimProcess;
+  links: { up: Link; down: Link };
+  /** What a release waits for. */
+  underWay: Promise<void>;
+  beforeHandover: () => Promise<void>;
+};
+
+class Cell {
+  readonly world = new World();
+  readonly coordination = new SimCoordination(this.world);
+  readonly #random = new Random('cell');
+  #starts = 0;
+
+  start(name: string): Server {
+    const { world, coordination } = this;
+    const random = this.#random.fork(name);
+    const process = new SimProcess(world, name, random);
+    const links = {
+      up: new Link(world, `${name} up`, random),
+      down: new Link(world, `${name} down`, random),
+    };
+    const server: Server = {
+      name,
+      process,
+      links,
+      underWay: Promise.resolve(),
+      beforeHandover: () => Promise.resolve(),
+      membership: new Membership({
+        clock: process.clock,
+        openSession: (signal) => {
+          const session = new SimSession(process, coordination, links, TIMEOUT_MS);
+          return new Promise((resolve, reject) => {
+            session.onState((state) => state === 'connected' && resolve(session));
+            signal.addEventListener('abort', () => reject(signal.reason));
+          });
+        },
+        identity: { name, url: `http://${name}`, tokens: 64, version: 'test', pid: 1 },
+        instance: String(++this.#starts),
+        release: () => server.underWay,
+        beforeHandover: () => server.beforeHandover(),
+      }),
+    };
+    void server.membership.join();
+    return server;
+  }
+
+  /** @throws when it has not come true after so long */
+  async until(condition: () => boolean, atMostMs = 60_000): Promise<void> {
+    const deadline = this.world.now + atMostMs;
+    await this.world.run(() => condition() || this.world.now > deadline);
+    if (!condition()) throw new Error(`not so after ${atMostMs} ms: ${condition}`);
+  }
+
+  async serving(...servers: Server[]): Promise<void> {
+    await this.until(() =>
+      servers.every(
+        ({ membership }) => membership.isReady() && membership.view.members.length === servers.length,
+      ),
+    );
+    await this.wait(100);
+  }
+
+  async wait(ms: number): Promise<void> {
+    const end = this.world.now + ms;
+    this.world.after(ms, 'waited', () => {});
+    await this.world.run(() => this.world.now >= end);
+  }
+}
+
+function answer(server: Server, key: string): 'yes' | Misdirected | LeaseLost {
+  try {
+    server.membership.assertOwner(key);
+    return 'yes';
+  } catch (error) {
+    assert.ok(error instanceof Misdirected || error instanceof LeaseLost);
+    return error;
+  }
+}
+
+const ownedBy = (server: Server) => KEYS.filter((key) => answer(server, key) === 'yes');
+
+test('one server alone owns everything, several share it and name each other', async () => {
+  const cell = new Cell();
+  const a = cell.start('a');
+  await cell.serving(a);
+  assert.equal(ownedBy(a).length, KEYS.length);
+  const [b, c] = [cell.start('b'), cell.start('c')];
+  await cell.serving(a, b, c);
+  const shares = [a, b, c].map(ownedBy);
+  assert.deepEqual(shares.flat().sort(), [...KEYS].sort());
+  assert.ok(shares.every((share) => share.length > 30));
+  const redirect = answer(a, shares[1]?.[0] ?? '');
+  assert.ok(redirect instanceof Misdirected);
+  assert.equal(redirect.owner?.url, 'http://b');
+  assert.equal(redirect.retryAfterMs, 0);
+  assert.equal(redirect.ringVersion, b.membership.ringVersion);
+});
+
+test('all may start at once', async () => {
+  const cell = new Cell();
+  await cell.serving(...['a', 'b', 'c', 'd', 'e'].map((name) => cell.start(name)));
+});
+
+test('a newcomer serves only when the owners have finished what is under way, and they refuse meanwhile', async () => {
+  const cell = new Cell();
+  const a = cell.start('a');
+  await cell.serving(a);
+  let finish = () => {};
+  a.underWay = new Promise((resolve) => (finish = resolve));
+  const b = cell.start('b');
+  await cell.until(() => a.membership.view.members.length === 2);
+  await cell.wait(1_000);
+  assert.equal(b.membership.state, 'joining');
+  const moving = KEYS.filter((key) => answer(a, key) !== 'yes');
+  assert.ok(moving.length > 50);
+  const redirect = answer(a, moving[0] ?? '');
+  assert.ok(redirect instanceof Misdirected);
+  assert.equal(redirect.owner?.name, 'b');
+  assert.ok(redirect.retryAfterMs > 0);
+  finish();
+  await cell.serving(a, b);
+  assert.deepEqual(ownedBy(b), moving);
+});
+
+test('an owner whose store hangs holds a newcomer up for seconds only', async () => {
+  const cell = new Cell();
+  const a = cell.start('a');
+  await cell.serving(a);
+  a.underWay = new Promise(() => {});
+  const b = cell.start('b');
+  const from = cell.world.now;
+  await cell.serving(a, b);
+  assert.ok(cell.world.now - from > 2_500);
+  assert.ok(cell.world.now - from < 5_000);
+});
+
+test('an owner that dies while it lets go holds a newcomer up until its session ends', async () => {
+  const cell = new Cell();
+  const [a, b] = [cell.start('a'), cell.start('b')];
+  await cell.serving(a, b);
+  a.underWay = new Promise(() => {});
+  const c = cell.start('c');
+  await cell.until(() => a.membership.view.members.length === 3);
+  a.process.kill();
+  const from = cell.world.now;
+  await cell.serving(b, c);
+  assert.ok(cell.world.now - from < TIMEOUT_MS + 1_000);
+  assert.equal(ownedBy(b).length + ownedBy(c).length, KEYS.length);
+});
+
+test('a newcomer that dies half-way gives back what it was to get', async () => {
+  const cell = new Cell();
+  const a = cell.start('a');
+  await cell.serving(a);
+  a.underWay = new Promise(() => {});
+  const b = cell.start('b');
+  await cell.until(() => a.membership.view.members.length === 2);
+  b.process.kill();
+  a.underWay = Promise.resolve();
+  await cell.serving(a);
+  assert.equal(ownedBy(a).length, KEYS.length);
+});
+
+test('a server that does not hear from its coordination answers nothing before anybody takes over', async () => {
+  const cell = new Cell();
+  const [a, b] = [cell.start('a'), cell.start('b')];
+  await cell.serving(a, b);
+  const key = ownedBy(a)[0] ?? '';
+  a.links.up.cut = a.links.down.cut = true;
+  const from = cell.world.now;
+  await cell.until(() => answer(a, key) instanceof LeaseLost);
+  const silentAt = cell.world.now;
+  assert.ok(silentAt - from < TIMEOUT_MS * 0.7);
+  assert.equal(a.membership.isReady(), false);
+  assert.ok(answer(b, key) instanceof Misdirected);
+  await cell.until(() => answer(b, key) === 'yes');
+  assert.ok(cell.world.now - silentAt > TIMEOUT_MS * 0.25);
+  a.links.up.cut = a.links.down.cut = false;
+  const before = a.membership.tenure();
+  await cell.serving(a, b);
+  assert.equal(answer(a, key), 'yes');
+  assert.notDeepEqual(a.membership.tenure(), before);
+});
+
+test('a coordination that is back in time costs a pause, not the session', async () => {
+  const cell = new Cell();
+  const a = cell.start('a');
+  await cell.serving(a);
+  const tenure = a.membership.tenure();
+  cell.coordination.setDown(true);
+  await cell.wait(TIMEOUT_MS * 0.7);
+  assert.ok(answer(a, 'user:u1') instanceof LeaseLost);
+  cell.coordination.setDown(false);
+  await cell.serving(a);
+  assert.deepEqual(a.membership.tenure(), tenure);
+});
+
+test('a restarted server waits for the end of its earlier session and takes its old keys', async () => {
+  const cell = new Cell();
+  const [a, b] = [cell.start('a'), cell.start('b')];
+  await cell.serving(a, b);
+  const keys = ownedBy(a);
+  a.process.kill();
+  const again = cell.start('a');
+  const from = cell.world.now;
+  await cell.until(() => again.membership.isReady());
+  assert.ok(cell.world.now - from > TIMEOUT_MS / 2);
+  await cell.serving(again, b);
+  assert.deepEqual(ownedBy(again), keys);
+});
+
+test('who leaves finishes, hands over, and goes when the others have seen it', async () => {
+  const cell = new Cell();
+  const [a, b] = [cell.start('a'), cell.start('b')];
+  await cell.serving(a, b);
+  const key = ownedBy(a)[0] ?? '';
+  let finish = () => {};
+  const order: string[] = [];
+  a.underWay = new Promise((resolve) => (finish = resolve));
+  a.beforeHandover = async () => void order.push('snapshots');
+  const left = a.membership.leave().then(() => order.push('left'));
+  const redirect = answer(a, key);
+  assert.ok(redirect instanceof Misdirected);
+  assert.equal(redirect.owner?.name, 'b');
+  assert.ok(redirect.retryAfterMs > 0);
+  await cell.wait(500);
+  assert.deepEqual(order, []);
+  assert.ok(answer(b, key) instanceof Misdirected);
+  finish();
+  await cell.until(() => answer(b, key) === 'yes');
+  assert.deepEqual(order, ['snapshots']);
+  await cell.until(() => order.length === 2, 200);
+  await left;
+  assert.equal(a.membership.state, 'closed');
+  assert.equal(cell.coordination.read(`${NODES}/a`), undefined);
+  await a.membership.leave();
+  await a.membership.close();
+});
+
+test('a member whose node somebody removes joins anew', async () => {
+  const cell = new Cell();
+  const a = cell.start('a');
+  await cell.serving(a);
+  const tenure = a.membership.tenure();
+  const admin = new SimSession(
+    new SimProcess(cell.world, 'admin', new Random('admin')),
+    cell.coordination,
+    { up: new Link(cell.world, 'up', new Random('1')), down: new Link(cell.world, 'down', new Random('2')) },
+    TIMEOUT_MS,
+  );
+  await cell.until(() => admin.state === 'connected');
+  void admin.delete(`${NODES}/a`);
+  await cell.until(() => answer(a, 'user:u1') instanceof LeaseLost);
+  await cell.serving(a);
+  assert.notDeepEqual(a.membership.tenure(), tenure);
+});
+
+test('a membership that is closed while it joins ends', async () => {
+  const cell = new Cell();
+  cell.coordination.setDown(true);
+  const a = cell.start('a');
+  await cell.wait(300);
+  const done: string[] = [];
+  void a.membership.join().then(() => done.push('joined'));
+  void a.membership.close().then(() => done.push('closed'));
+  await cell.until(() => done.length === 2, 1_000);
+  assert.ok(answer(a, 'user:u1') instanceof LeaseLost);
+});
