@@ -64,7 +64,7 @@ export async function startEmbedded(): Promise<CoordinationServer> {
   };
   let talker = await start();
   return {
-    timeoutMs: 1_000,
+    timeoutMs: 2_000,
     keepsSessions: false,
     url: (chroot) => `local:${socket}?chroot=${chroot}`,
     kill: () => talker.kill(),
@@ -80,5 +80,5 @@ export async function startEmbedded(): Promise<CoordinationServer> {
 
 export async function startReal(): Promise<CoordinationServer> {
   const zookeeper = await startZooKeeper();
-  return { ...zookeeper, timeoutMs: zookeeper.minTimeoutMs, keepsSessions: true };
+  return { ...zookeeper, timeoutMs: 2_000, keepsSessions: true };
 }

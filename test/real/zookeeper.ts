@@ -10,6 +10,7 @@ import { hbaseJars } from '../../images/hbase/jars.ts';
 import { until } from '../support/wait.ts';
 
 const START_DEADLINE_MS = 60_000;
+const ANSWER_DEADLINE_MS = 1_000;
 /** Sessions may ask for twice this at least, and their end is noticed within it. */
 const TICK_MS = 500;
 /** What a server alone needs of the jars. */
@@ -113,6 +114,8 @@ export async function startZooKeeper(): Promise<ZooKeeper> {
 
 async function isWell(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
+  // A server that is about to serve may take the connection and never answer it.
+  socket.setTimeout(ANSWER_DEADLINE_MS, () => socket.destroy(new Error('no answer')));
   try {
     await once(socket, 'connect');
     socket.end('ruok');

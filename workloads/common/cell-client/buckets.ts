@@ -50,10 +50,12 @@ export class BucketMap {
 
   /** How many buckets each cell has; cells without are not in it. */
   counts(): Map<string, number> {
+    const byNumber = new Uint32Array(this.#cells.length + 1);
+    for (const number of this.#numbers) byNumber[number] = (byNumber[number] ?? 0) + 1;
     const counts = new Map<string, number>();
-    for (const number of this.#numbers) {
-      const cell = this.#cells[number - 1];
-      if (cell !== undefined) counts.set(cell, (counts.get(cell) ?? 0) + 1);
+    for (const [i, cell] of this.#cells.entries()) {
+      const count = byNumber[i + 1] ?? 0;
+      if (count > 0) counts.set(cell, count);
     }
     return counts;
   }
