@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { startZooKeeper } from '../real/zookeeper.ts';
+import { startZooKeeper, zooKeeperMissing } from '../real/zookeeper.ts';
 import { until } from '../support/wait.ts';
+import { type CutProxy, startCutProxy } from './cut-proxy.ts';
 
 const PROCESS = fileURLToPath(new URL('coordination-process.ts', import.meta.url));
 const START_DEADLINE_MS = 30_000;
@@ -19,8 +20,12 @@ export type CoordinationServer = {
   /** True when sessions live through a restart of the server. */
   keepsSessions: boolean;
   url(chroot: string): string;
+  /** A way to it that can be cut. */
+  proxy(): Promise<{ proxy: CutProxy; url(chroot: string): string }>;
   /** kill -9 */
   kill(): Promise<void>;
+  /** SIGSTOP, SIGCONT: it hangs. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   /** Starts it again where it was. */
   restart(): Promise<void>;
   close(): Promise<void>;
@@ -54,7 +59,7 @@ export async function said(talker: Talker, start: string): Promise<string> {
   });
 }
 
-export async function startEmbedded(): Promise<CoordinationServer> {
+async function startEmbedded(): Promise<CoordinationServer> {
   const folder = await mkdtemp(join(tmpdir(), 'coordinator-'));
   const socket = join(folder, 'c.sock');
   const start = async (): Promise<Talker> => {
@@ -63,11 +68,18 @@ export async function startEmbedded(): Promise<CoordinationServer> {
     return talker;
   };
   let talker = await start();
+  let proxies = 0;
   return {
     timeoutMs: 2_000,
     keepsSessions: false,
     url: (chroot) => `local:${socket}?chroot=${chroot}`,
+    async proxy() {
+      const path = join(folder, `proxy-${++proxies}.sock`);
+      const proxy = await startCutProxy(socket, path);
+      return { proxy, url: (chroot) => `local:${path}?chroot=${chroot}` };
+    },
     kill: () => talker.kill(),
+    signal: (name) => void talker.process.kill(name),
     async restart() {
       talker = await start();
     },
@@ -78,7 +90,25 @@ export async function startEmbedded(): Promise<CoordinationServer> {
   };
 }
 
-export async function startReal(): Promise<CoordinationServer> {
+async function startReal(): Promise<CoordinationServer> {
   const zookeeper = await startZooKeeper();
-  return { ...zookeeper, timeoutMs: 2_000, keepsSessions: true };
+  return {
+    ...zookeeper,
+    timeoutMs: 2_000,
+    keepsSessions: true,
+    async proxy() {
+      const proxy = await startCutProxy(Number(zookeeper.connect.split(':')[1]), 0);
+      return { proxy, url: (chroot) => `zookeeper://127.0.0.1:${proxy.place}${chroot}` };
+    },
+  };
 }
+
+export const SERVERS: {
+  name: string;
+  start: () => Promise<CoordinationServer>;
+  /** Why it can't run here. */
+  missing: () => Promise<string | undefined>;
+}[] = [
+  { name: 'the embedded coordinator', start: startEmbedded, missing: async () => undefined },
+  { name: 'ZooKeeper', start: startReal, missing: zooKeeperMissing },
+];

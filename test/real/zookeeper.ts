@@ -6,7 +6,9 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { works } from '../../images/command.ts';
 import { hbaseJars } from '../../images/hbase/jars.ts';
+import { loadZooKeeper } from '../../workloads/common/coordination/zookeeper-client.ts';
 import { until } from '../support/wait.ts';
 
 const START_DEADLINE_MS = 60_000;
@@ -40,6 +42,17 @@ export type ZooKeeper = {
   signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   close(): Promise<void>;
 };
+
+/** Why a real ZooKeeper, or our way to it, can't be had here; undefined when it can. */
+export async function zooKeeperMissing(): Promise<string | undefined> {
+  if (!(await works('java', ['-version']))) return 'there is no Java here';
+  try {
+    await loadZooKeeper();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
 
 /** @throws when there is no Java, or the jars have to be fetched and there is no Maven */
 export async function startZooKeeper(): Promise<ZooKeeper> {
