@@ -4,7 +4,7 @@ import { createTransport } from 'nodemailer';
 import type { Cell } from '../../operator/types.ts';
 import { basic, openJmap, type Invocation } from '../support/jmap.ts';
 import { until } from '../support/wait.ts';
-import { openCluster, type Cluster } from './support/cluster.ts';
+import { openCluster, type TestCluster } from './support/cluster.ts';
 
 // One platform and two cells on a real Kubernetes, as the chart and its samples make them.
 const NAMESPACE = 'cellpost';
@@ -18,7 +18,7 @@ const USERS = Array.from({ length: 12 }, (_, i) => `user${i}@cellpost.test`);
 
 type User = { address: string; userId: string; cell: string; node: string };
 
-let cluster: Cluster;
+let cluster: TestCluster;
 let users: User[] = [];
 
 before(async () => {

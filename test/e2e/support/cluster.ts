@@ -1,0 +1,74 @@
+// The cluster that the suite runs on, with the chart and its samples: the one that is there, or one of its own.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { kubeBinary } from '../../cluster/binaries.ts';
+import { ensureCluster, findCluster } from '../../cluster/cluster.ts';
+import { applySamples, installChart } from '../../cluster/install.ts';
+
+const FORWARD_DEADLINE_MS = 30_000;
+
+export type Forward = { port: number; close(): Promise<void> };
+
+export type TestCluster = {
+  /** What kubectl prints. @throws with what it complains of */
+  kubectl(args: readonly string[], input?: string): Promise<string>;
+  /** A port on 127.0.0.1 that leads to `svc/x`, `pod/y` or `deploy/z`. @throws when there is no ready pod behind it */
+  forward(namespace: string, target: string, port: number): Promise<Forward>;
+  /** Ends the cluster, unless it was there before. */
+  close(): Promise<void>;
+};
+
+export async function openCluster(): Promise<TestCluster> {
+  const there = (await findCluster()) !== undefined;
+  const cluster = await ensureCluster();
+  const close = async (): Promise<void> => {
+    if (!there) await cluster.down();
+  };
+  try {
+    await installChart(cluster, await cluster.loadImages());
+    await applySamples(cluster);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    kubectl: (args, input) => cluster.kubectl(args, input === undefined ? {} : { input }),
+    forward: (namespace, target, port) => startForward(cluster.kubeconfig, namespace, target, port),
+    close,
+  };
+}
+
+async function startForward(
+  kubeconfig: string,
+  namespace: string,
+  target: string,
+  port: number,
+): Promise<Forward> {
+  const args = ['kubectl', `--kubeconfig=${kubeconfig}`, '-n', namespace, 'port-forward', target, `:${port}`];
+  const child = spawn(await kubeBinary(), args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const exited = once(child, 'exit');
+  const close = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await exited;
+  };
+  let complaint = '';
+  child.stderr.on('data', (chunk) => {
+    complaint = (complaint + String(chunk)).slice(-1_000);
+  });
+  const told = new Promise<number>((resolve, reject) => {
+    const lines = createInterface(child.stdout);
+    lines.on('line', (line) => {
+      const found = /^Forwarding from 127\.0\.0\.1:(?<port>\d+)/.exec(line)?.groups?.port;
+      if (found) resolve(Number(found));
+    });
+    lines.on('close', () => reject(new Error(`No way to ${target}: ${complaint.trim()}`)));
+    setTimeout(() => reject(new Error(`No way to ${target} in time.`)), FORWARD_DEADLINE_MS).unref();
+  });
+  try {
+    return { port: await told, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
