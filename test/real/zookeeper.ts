@@ -15,6 +15,7 @@ const START_DEADLINE_MS = 60_000;
 const ANSWER_DEADLINE_MS = 1_000;
 /** Sessions may ask for twice this at least, and their end is noticed within it. */
 const TICK_MS = 500;
+const JAVA = 'java';
 /** What a server alone needs of the jars. */
 const JARS = [
   /^zookeeper-/,
@@ -45,7 +46,7 @@ export type ZooKeeper = {
 
 /** Why a real ZooKeeper, or our way to it, can't be had here; undefined when it can. */
 export async function zooKeeperMissing(): Promise<string | undefined> {
-  if (!(await works('java', ['-version']))) return 'there is no Java here';
+  if (!(await works(JAVA, ['-version']))) return 'there is no Java here';
   try {
     await loadZooKeeper();
     return undefined;
@@ -76,7 +77,7 @@ export async function startZooKeeper(): Promise<ZooKeeper> {
   );
   const start = async (): Promise<ChildProcess> => {
     const child = spawn(
-      'java',
+      JAVA,
       [
         '-Xmx256m',
         '-XX:+UseSerialGC',

@@ -9,6 +9,8 @@ import { decodeBuckets, MAP, readCells, toBytes } from './map-nodes.ts';
 
 /** Another discovery won that often in a row: something is wrong. */
 const MAX_ATTEMPTS = 50;
+/** Somebody waits for each assignment: a coordination that is away is told soon. */
+const DEADLINE_MS = 3_000;
 
 type Waiting = { bucket: number; resolve: (version: number) => void; reject: (error: unknown) => void };
 
@@ -51,7 +53,8 @@ export class Assigner {
 
   async #assignAll(buckets: number[]): Promise<number> {
     let problem = 'too many others change the map';
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const deadline = performance.now() + DEADLINE_MS;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS && performance.now() < deadline; attempt++) {
       const session = this.#session();
       try {
         const node = await session.get(MAP);

@@ -19,7 +19,7 @@ export type NewUser = {
 /** Sends to the owner of a key, which is given a cell when it has none. */
 type Send = (key: string, options: RequestOptions) => Promise<SentResponse>;
 
-export function newUserId(): string {
+function newUserId(): string {
   return `u${Array.from(randomBytes(RANDOM_CHARACTERS), (byte) => ALPHABET[byte % ALPHABET.length]).join('')}`;
 }
 

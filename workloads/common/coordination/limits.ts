@@ -5,7 +5,7 @@ import { CoordinationError } from './coordination.ts';
 /** ZooKeeper takes packets of 1,048,575 bytes (jute.maxbuffer); the rest is for path, ACL and headers. */
 export const MAX_DATA_BYTES = 1_000_000;
 /** Names and paths are ours: longer ones are mistakes. */
-export const MAX_PATH_LENGTH = 1024;
+const MAX_PATH_LENGTH = 1024;
 /** Without session timeout nothing would ever be noticed; below this a busy machine expires by itself. */
 export const MIN_TIMEOUT_MS = 250;
 export const MAX_TIMEOUT_MS = 60_000;
