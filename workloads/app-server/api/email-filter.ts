@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { parseMailboxId } from '../image/ids.ts';
 import type { EmailRecord } from '../image/model.ts';
+import { MAX_MAILBOXES } from '../logic/mailbox-updates.ts';
 import type { Truth } from './filter.ts';
 import { id, unsignedInt, utcDate } from './schemas.ts';
 
@@ -11,7 +12,7 @@ const keyword = z.string().max(255);
 
 export const emailConditionSchema = z.strictObject({
   inMailbox: id.optional(),
-  inMailboxOtherThan: z.array(id).optional(),
+  inMailboxOtherThan: z.array(id).max(MAX_MAILBOXES).optional(),
   before: utcDate.optional(),
   after: utcDate.optional(),
   minSize: unsignedInt.optional(),

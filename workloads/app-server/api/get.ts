@@ -4,10 +4,15 @@ import { MethodError } from './errors.ts';
 import { MAX_OBJECTS_IN_GET } from './limits.ts';
 import { id } from './schemas.ts';
 
+/** Properties of one call: more than any object has, header fields by name included. */
+const MAX_PROPERTIES = 500;
+
+export const propertyNames = z.array(z.string().max(1024)).max(MAX_PROPERTIES);
+
 export const getArgs = {
   accountId: id,
   ids: z.array(z.string().max(256)).nullish(),
-  properties: z.array(z.string().max(1024)).nullish(),
+  properties: propertyNames.nullish(),
 };
 
 /**

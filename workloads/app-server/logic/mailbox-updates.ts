@@ -4,7 +4,7 @@ import type { MailboxRecord, UserImage } from '../image/model.ts';
 import { invalidProperties, NOT_FOUND, type SetError } from './set-error.ts';
 import type { Tx } from './users.ts';
 
-const MAX_MAILBOXES = 1_000;
+export const MAX_MAILBOXES = 1_000;
 export const MAX_MAILBOX_DEPTH = 10;
 export const MAX_MAILBOX_NAME_BYTES = 255;
 /** JMAP's UnsignedInt for sortOrder: below 2^31. */

@@ -8,7 +8,7 @@ import type { Call } from '../call.ts';
 import { imageProperties, messageProperties, type FetchOptions } from '../email-object.ts';
 import { valueBudget } from '../email-parts.ts';
 import { parseEmailProperties, type EmailWanted } from '../email-properties.ts';
-import { getArgs, idsToGet, pick } from '../get.ts';
+import { getArgs, idsToGet, pick, propertyNames } from '../get.ts';
 import { MAIL } from '../limits.ts';
 import { accountMethod } from '../method.ts';
 import { unsignedInt } from '../schemas.ts';
@@ -42,7 +42,7 @@ export const emailGet = accountMethod({
   capability: MAIL,
   args: z.strictObject({
     ...getArgs,
-    bodyProperties: z.array(z.string().max(1024)).nullish(),
+    bodyProperties: propertyNames.nullish(),
     fetchTextBodyValues: z.boolean().optional(),
     fetchHTMLBodyValues: z.boolean().optional(),
     fetchAllBodyValues: z.boolean().optional(),
