@@ -13,6 +13,7 @@ const READY_DEADLINE_MS = 300_000;
 /** A pod that comes back: HBase needs the longest, about half a minute on two idle cores. */
 const BACK_DEADLINE_MS = 180_000;
 const MAIL_DEADLINE_MS = 60_000;
+const SMTP_START_MS = 10_000;
 /** Users are spread by chance over two cells: that all land in one has a chance of 2^-11. */
 const USERS = Array.from({ length: 12 }, (_, i) => `user${i}@cellpost.test`);
 
@@ -55,7 +56,16 @@ async function withPort<T>(target: string, port: number, work: (port: number) =>
 
 /** Sends one mail; resolves when the MTA proxy has acknowledged it. @throws whatever the proxy or the way to it said */
 async function send(smtpPort: number, to: string, subject: string): Promise<void> {
-  const transport = createTransport({ host: '127.0.0.1', port: smtpPort, secure: false, ignoreTLS: true });
+  const transport = createTransport({
+    host: '127.0.0.1',
+    port: smtpPort,
+    secure: false,
+    ignoreTLS: true,
+    connectionTimeout: SMTP_START_MS,
+    greetingTimeout: SMTP_START_MS,
+    // An answer may wait for a region server to come back.
+    socketTimeout: BACK_DEADLINE_MS,
+  });
   try {
     const info = await transport.sendMail({
       from: 'sender@example.org',
