@@ -1,7 +1,7 @@
 // What every image stands on: busybox, two users, and the shared libraries that programs name.
 import { copyFile, chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { layer, type Layer } from './archive.ts';
 import { cached, cacheFolder, exists, hashOf, hashOfFiles } from './cache.ts';
@@ -56,10 +56,19 @@ export async function copyLibraries(root: string, programs: readonly string[]): 
   }
 }
 
+/** A layer of one program. */
+export async function programLayer(name: string, program: string, folder: string): Promise<Layer> {
+  return await layer(name, await recipe(basename(program), folder), async (root) => {
+    await mkdir(join(root, folder), { recursive: true });
+    await copyFile(program, join(root, folder, name));
+    await chmod(join(root, folder, name), 0o755);
+  });
+}
+
 /** A key of layers: these texts, and how layers are made. */
 export async function recipe(...texts: string[]): Promise<string> {
   const here = fileURLToPath(new URL('.', import.meta.url));
-  const how = ['archive.ts', 'base.ts', 'build.ts'].map((name) => join(here, name));
+  const how = ['archive.ts', 'base.ts'].map((name) => join(here, name));
   return hashOf(await hashOfFiles(here, how), ...texts);
 }
 

@@ -1,8 +1,6 @@
 // Builds the images without a container engine: `node bin/dev.js images/build.ts` prints their references and files.
-import { chmod, copyFile, mkdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { image, layer, type Image, type Layer } from './archive.ts';
-import { baseLayer, recipe } from './base.ts';
+import { image, type Image } from './archive.ts';
+import { baseLayer, programLayer } from './base.ts';
 import { cellpostLayers } from './cellpost/layers.ts';
 import { versitygwBinary } from './go-program.ts';
 import { hbaseLayers } from './hbase/layers.ts';
@@ -34,15 +32,6 @@ export async function buildImages(): Promise<Images> {
       await programLayer('versitygw', await versitygwBinary(), 'usr/local/bin'),
     ]),
   };
-}
-
-/** A layer of one program. */
-export async function programLayer(name: string, program: string, folder: string): Promise<Layer> {
-  return await layer(name, await recipe(basename(program), folder), async (root) => {
-    await mkdir(join(root, folder), { recursive: true });
-    await copyFile(program, join(root, folder, name));
-    await chmod(join(root, folder, name), 0o755);
-  });
 }
 
 if (import.meta.main)

@@ -35,9 +35,9 @@ export async function command(
     cwd: options.cwd,
     env: options.env ?? process.env,
     stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: timeoutMs,
-    killSignal: 'SIGKILL',
   });
+  // Not spawn's own timeout: that one goes on when there is no such program.
+  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   const out: Buffer[] = [];
   let errors = '';
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
@@ -46,8 +46,12 @@ export async function command(
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
   return await new Promise((resolve, reject) => {
-    child.once('error', (error) => reject(new CommandFailed(`${program}: ${error.message}`, '')));
+    child.once('error', (error) => {
+      clearTimeout(timer);
+      reject(new CommandFailed(`${program}: ${error.message}`, ''));
+    });
     child.once('close', (code, signal) => {
+      clearTimeout(timer);
       const text = Buffer.concat(out).toString();
       if (code === 0) return resolve(text);
       const how =

@@ -13,6 +13,8 @@ export type ImageReferences = { cellpost: string; hbase: string; versitygw: stri
 export type Cluster = {
   kind: 'private' | 'kind' | 'foreign';
   kubeconfig: string;
+  /** kubectl for this cluster, for whoever wants to run it otherwise: the program and its first arguments. */
+  kubectlCommand: readonly string[];
   /** What kubectl prints. Throws CommandFailed with what it complains of. */
   kubectl(args: readonly string[], options?: CommandInput): Promise<string>;
   helm(args: readonly string[], options?: CommandInput): Promise<string>;

@@ -7,7 +7,6 @@ export async function foreignCluster(kubeconfig: string): Promise<Cluster> {
     Promise.reject(new Error(`The cluster of KUBECONFIG is not of our making: ${what}.`));
   return {
     kind: 'foreign',
-    kubeconfig,
     ...(await clusterTools(kubeconfig)),
     inside: cannot('nothing of this machine runs inside it'),
     loadImages: () => Promise.resolve(undefined),

@@ -52,7 +52,6 @@ export async function startKind(): Promise<Cluster> {
 async function clusterOf(kubeconfig: string): Promise<Cluster> {
   return {
     kind: 'kind',
-    kubeconfig,
     ...(await clusterTools(kubeconfig)),
     inside: () => Promise.reject(new Error('Programs of this machine do not run inside a kind cluster.')),
     loadImages: async () => ({

@@ -5,7 +5,8 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { image } from '../../images/archive.ts';
-import { buildImages, programLayer } from '../../images/build.ts';
+import { programLayer } from '../../images/base.ts';
+import { buildImages } from '../../images/build.ts';
 import { exists } from '../../images/cache.ts';
 import { command } from '../../images/command.ts';
 import { say } from '../../images/progress.ts';
@@ -18,6 +19,7 @@ import { requirePackages } from './node/packages.ts';
 import { paths, type Paths } from './node/paths.ts';
 import { runningProcesses, startProcesses, stopProcesses, type Processes } from './node/processes.ts';
 import { writeSettings } from './node/settings.ts';
+import { toolsOf } from './tools.ts';
 
 /** Everything starts at once on what may be two busy cores. */
 const READY_TIMEOUT_MS = 300_000;
@@ -91,13 +93,13 @@ async function clusterOf(at: Paths, { init }: Processes): Promise<Cluster> {
     ['-t', String(init), ...namespaces, `--wdns=${process.cwd()}`, '--'].concat(program);
   const cluster: Cluster = {
     kind: 'private',
-    kubeconfig: at.kubeconfig,
-    kubectl: async (args, options) => await command(kube, ['kubectl', ...args], { ...options, env }),
-    helm: async (args, options) => await command(await helmBinary(), args, { ...options, env }),
+    ...toolsOf(at.kubeconfig, [kube, 'kubectl'], helmBinary),
     inside: async (program, options) => await command('nsenter', enter(program), { ...options, env }),
     async loadImages(): Promise<ImageReferences> {
       const { cellpost, hbase, versitygw } = await buildImages();
+      const there = await cluster.inside(['ctr', '-n', 'k8s.io', 'images', 'ls', '-q']);
       for (const { tar, reference } of [cellpost, hbase, versitygw]) {
+        if (there.split('\n').includes(reference)) continue;
         say(`loading ${reference}`);
         await cluster.loadImage(tar);
       }
