@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 const TOLD_BYTES = 4000;
 const DEFAULT_TIMEOUT_MS = 600_000;
 
-export class CommandFailed extends Error {
+class CommandFailed extends Error {
   override name = 'CommandFailed';
   readonly output: string;
   constructor(message: string, output: string) {

@@ -5,7 +5,7 @@ import { findKind, startKind } from './kind-cluster.ts';
 import { whyNoNode } from './node/packages.ts';
 import { findPrivate, startPrivate } from './private-cluster.ts';
 
-export type CommandInput = { input?: string; timeoutMs?: number };
+type CommandInput = { input?: string; timeoutMs?: number };
 
 /** References to images for the chart. */
 export type ImageReferences = { cellpost: string; hbase: string; versitygw: string };

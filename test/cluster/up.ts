@@ -32,9 +32,11 @@ function tell(cluster: Cluster): void {
     cluster.kind === 'private'
       ? join(dirname(cluster.kubeconfig), 'kubectl')
       : `KUBECONFIG=${cluster.kubeconfig} kubectl`;
+  const inPod = `${kubectl} -n ${NAMESPACE} exec -i deployment/cellpost-web --`;
   process.stdout.write(`
   ${kubectl} -n ${NAMESPACE} get cells,platforms,pods
-  ${kubectl} -n ${NAMESPACE} port-forward service/cellpost-web 8080
+  printf demo | ${inPod} node cli/cellctl.ts user add alice@cellpost.test
+  ${kubectl} -n ${NAMESPACE} port-forward service/cellpost-web 8080:80
   npm run cluster:down
 `);
 }
