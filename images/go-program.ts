@@ -7,6 +7,7 @@ import { say } from './progress.ts';
 
 /** A first build of Kubernetes compiles some 2,000 packages: five minutes on two cores, more on a busy machine. */
 const BUILD_TIMEOUT_MS = 3_600_000;
+const TELL_EVERY_MS = 30_000;
 
 export type GoProgram = {
   name: string;
@@ -25,14 +26,8 @@ export async function goProgram(program: GoProgram): Promise<string> {
   const key = await hashOfFiles(program.folder, files);
   return await cached(join(cacheFolder(), 'bin', `${program.name}-${key}`), async (path) => {
     await requireGo(program.name);
-    say(`building ${program.name} from its Go modules (once)`);
     const args = ['build', '-trimpath', '-ldflags', flags.join(' '), '-o', path, program.package ?? '.'];
-    await command('go', args, {
-      cwd: program.folder,
-      env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' },
-      timeoutMs: BUILD_TIMEOUT_MS,
-    });
-    say(`built ${program.name}`);
+    await build(program.name, args, { GOFLAGS: '-buildvcs=false' }, program.folder);
   });
 }
 
@@ -40,11 +35,8 @@ export async function goProgram(program: GoProgram): Promise<string> {
 export async function versitygwBinary(): Promise<string> {
   return await cached(versitygwPath(), async (path) => {
     await requireGo('versitygw');
-    say(`building versitygw ${VERSITYGW_VERSION} from its Go module (once)`);
-    await command('go', ['install', `${VERSITYGW_MODULE}@${VERSITYGW_VERSION}`], {
-      env: { ...process.env, GOBIN: dirname(path), GOFLAGS: '-trimpath', CGO_ENABLED: '0' },
-      timeoutMs: BUILD_TIMEOUT_MS,
-    });
+    const args = ['install', `${VERSITYGW_MODULE}@${VERSITYGW_VERSION}`];
+    await build('versitygw', args, { GOBIN: dirname(path), GOFLAGS: '-trimpath' });
     await command('mv', [join(dirname(path), 'versitygw'), path]);
   });
 }
@@ -58,6 +50,21 @@ const versitygwPath = (): string => join(cacheFolder(), 'bin', `versitygw-${VERS
 export async function versitygwMissing(): Promise<string | undefined> {
   if ((await exists(versitygwPath())) || (await works('go', ['version']))) return undefined;
   return 'no S3 service to test with: versitygw is built with Go, and there is no `go` here';
+}
+
+async function build(name: string, args: string[], env: NodeJS.ProcessEnv, cwd?: string): Promise<void> {
+  say(`building ${name} from its Go modules (once)`);
+  const still = setInterval(() => say(`still building ${name}`), TELL_EVERY_MS);
+  try {
+    await command('go', args, {
+      ...(cwd !== undefined && { cwd }),
+      env: { ...process.env, CGO_ENABLED: '0', ...env },
+      timeoutMs: BUILD_TIMEOUT_MS,
+    });
+    say(`built ${name}`);
+  } finally {
+    clearInterval(still);
+  }
 }
 
 async function requireGo(name: string): Promise<void> {

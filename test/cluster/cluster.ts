@@ -3,6 +3,7 @@ import { command, works } from '../../images/command.ts';
 import { foreignCluster } from './foreign-cluster.ts';
 import { findKind, startKind } from './kind-cluster.ts';
 import { whyNoNode } from './node/packages.ts';
+import { paths } from './node/paths.ts';
 import { findPrivate, startPrivate } from './private-cluster.ts';
 
 type CommandInput = { input?: string; timeoutMs?: number };
@@ -38,13 +39,14 @@ export async function ensureCluster(options: { images?: boolean } = {}): Promise
 
 /** The cluster that serves here now; undefined when none does. */
 export async function findCluster(): Promise<Cluster | undefined> {
-  if (process.env.KUBECONFIG) return await foreignCluster(process.env.KUBECONFIG);
+  const given = foreignKubeconfig();
+  if (given) return await foreignCluster(given);
   return (await findPrivate()) ?? ((await hasKind()) ? await findKind() : undefined);
 }
 
 /** @returns why no cluster can be had here; undefined when one can */
 export async function clusterMissing(): Promise<string | undefined> {
-  if (process.env.KUBECONFIG || (await hasKind())) return undefined;
+  if (foreignKubeconfig() || (await hasKind())) return undefined;
   const reason = (await whyNoNode()) ?? (await whyNoNamespaces());
   return reason && `${reason}; set KUBECONFIG to a cluster, or install Docker and kind`;
 }
@@ -53,6 +55,12 @@ async function startCluster(options: { images?: boolean }): Promise<Cluster> {
   const missing = await clusterMissing();
   if (missing) throw new Error(`No Kubernetes: ${missing}.`);
   return (await hasKind()) ? await startKind() : await startPrivate({ images: options.images ?? true });
+}
+
+/** KUBECONFIG, unless it is that of the cluster made here. */
+function foreignKubeconfig(): string | undefined {
+  const given = process.env.KUBECONFIG;
+  return given && given !== paths().kubeconfig ? given : undefined;
 }
 
 async function hasKind(): Promise<boolean> {

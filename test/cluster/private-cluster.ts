@@ -13,6 +13,7 @@ import { say } from '../../images/progress.ts';
 import { until } from '../support/wait.ts';
 import { corednsBinary, helmBinary, kubeBinary, pauseBinary } from './binaries.ts';
 import type { Cluster, ImageReferences } from './cluster.ts';
+import { withClusterLock } from './lock.ts';
 import { NODE } from './node/addresses.ts';
 import { makeCredentials } from './node/credentials.ts';
 import { requirePackages } from './node/packages.ts';
@@ -42,17 +43,26 @@ reclaimPolicy: Delete
 export async function findPrivate(): Promise<Cluster | undefined> {
   const at = paths();
   const processes = await runningProcesses(at);
-  return processes && (await clusterOf(at, processes));
+  return processes && (await exists(kubectlPath(at))) ? await clusterOf(at, processes) : undefined;
 }
 
 /** @param options.images also checks for what building the images needs */
 export async function startPrivate(options: { images: boolean }): Promise<Cluster> {
+  return await withClusterLock(async () => (await findPrivate()) ?? (await start(options)));
+}
+
+/** Ends the cluster and removes all that it left on this machine; what was built and fetched stays. */
+export async function downPrivate(): Promise<void> {
+  await withClusterLock(clean);
+}
+
+async function start(options: { images: boolean }): Promise<Cluster> {
   const at = paths();
   await requirePackages(options);
   const [kube, coredns, pause] = [await kubeBinary(), await corednsBinary(), await pauseBinary()];
-  await downPrivate();
+  await clean();
+  say(`starting Kubernetes in ${at.state}`);
   try {
-    say(`starting Kubernetes in ${at.state}`);
     await mkdir(join(at.state, 'log'), { recursive: true });
     const pauseImage = await image({ name: 'pause', entrypoint: ['/pause'] }, [
       await programLayer('pause', pause, '.'),
@@ -61,26 +71,22 @@ export async function startPrivate(options: { images: boolean }): Promise<Cluste
     const port = await freePort();
     await makeCredentials(at.credentials, at.kubeconfig, `https://127.0.0.1:${port}`);
     await writeSettings(at, pauseImage.reference);
-    const processes = await startProcesses(at, { kube, coredns, port });
-    const cluster = await clusterOf(at, processes);
+    const cluster = await clusterOf(at, await startProcesses(at, { kube, coredns, port }));
     await untilReady(cluster);
     await cluster.kubectl(['apply', '-f', '-'], { input: STORAGE_CLASS });
     await writeKubectl(at, kube);
     say('Kubernetes is ready');
     return cluster;
   } catch (error) {
+    await stopProcesses(at);
     throw new Error(`Kubernetes did not start; its logs are in ${at.state}/log.`, { cause: error });
   }
 }
 
-/** Ends the cluster and removes all that it left on this machine; what was built and fetched stays. */
-export async function downPrivate(): Promise<void> {
+async function clean(): Promise<void> {
   const at = paths();
   await stopProcesses(at);
-  await until(async () => await removeGroups(), {
-    timeoutMs: CGROUP_TIMEOUT_MS,
-    what: 'the end of control groups',
-  });
+  await until(removeGroups, { timeoutMs: CGROUP_TIMEOUT_MS, what: 'the end of control groups' });
   await rm(at.state, { recursive: true, force: true });
   for (const folder of MOUNT_POINTS) await rmdir(folder).catch(() => undefined);
 }
@@ -128,9 +134,11 @@ async function untilReady(cluster: Cluster): Promise<void> {
   });
 }
 
-/** A kubectl of this cluster for people. */
+const kubectlPath = (at: Paths): string => join(at.state, 'kubectl');
+
+/** A kubectl of this cluster for people; it is there when the cluster is whole. */
 async function writeKubectl(at: Paths, kube: string): Promise<void> {
-  const file = join(at.state, 'kubectl');
+  const file = kubectlPath(at);
   await writeFile(file, `#!/bin/sh\nKUBECONFIG='${at.kubeconfig}' exec '${kube}' kubectl "$@"\n`);
   await chmod(file, 0o755);
 }
