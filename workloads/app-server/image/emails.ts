@@ -8,23 +8,20 @@ import type {
 } from '../log/actions.ts';
 import { BadAction } from './bad-action.ts';
 import { countEmail, countThread, mailboxesOf } from './counts.ts';
+import { DIGEST_BYTES } from './delivery-window.ts';
 import { parseEmailId, parseThreadId, type Ordinal } from './ids.ts';
 import { mailboxOf } from './mailboxes.ts';
 import type { EmailRecord, MailboxRecord, ThreadRecord, UserImage } from './model.ts';
 import { insertByDate, removeByDate } from './order.ts';
 import { forgetThread, rememberThread, threadKeys } from './threading.ts';
 
-/** Deliveries that are remembered, so that the same one coming again changes nothing: days of mail for a busy mailbox. */
-const MAX_DELIVERIES = 4096;
-
-/** Delivery keys are of any length; 128 bits of their SHA-256 stand for them. */
-function deliveryDigest(deliveryKey: string): string {
-  return createHash('sha256').update(deliveryKey).digest().toString('latin1', 0, 16);
+function deliveryDigest(deliveryKey: string): Uint8Array {
+  return createHash('sha256').update(deliveryKey).digest().subarray(0, DIGEST_BYTES);
 }
 
-/** @returns the email that a delivery made, if it is among the last MAX_DELIVERIES */
+/** @returns the email that a delivery made, if it is remembered */
 export function findDelivery(image: UserImage, deliveryKey: string): Ordinal | undefined {
-  return image.deliveries.get(deliveryDigest(deliveryKey));
+  return image.deliveries.find(deliveryDigest(deliveryKey));
 }
 
 export function addMessage(image: UserImage, action: MessageAdded, at: Ordinal): void {
@@ -62,13 +59,8 @@ function threadOf(image: UserImage, id: string, at: Ordinal): ThreadRecord {
 }
 
 function rememberDelivery(image: UserImage, deliveryKey: string, at: Ordinal): void {
-  image.deliveries.set(deliveryDigest(deliveryKey), at);
+  image.deliveries.add(deliveryDigest(deliveryKey), at);
   image.lastDeliveryAt = at;
-  if (image.deliveries.size <= MAX_DELIVERIES) return;
-  for (const oldest of image.deliveries.keys()) {
-    image.deliveries.delete(oldest);
-    return;
-  }
 }
 
 export function changeKeywords(image: UserImage, action: MessageKeywordsChanged, at: Ordinal): void {

@@ -9,7 +9,7 @@ import { emailId, mailboxId, ordinal, threadId } from './ids.ts';
 import type { EmailRecord, Image, MailboxRecord, UserImage } from './model.ts';
 import { compareByDate } from './order.ts';
 import { message, messageAdded } from './testing.ts';
-import { findThread, threadKeys } from './threading.ts';
+import { findThread, threadKeys as keysOf } from './threading.ts';
 
 /** An image and the entries that made it, each of one action. */
 class Log {
@@ -91,10 +91,11 @@ function plain(image: Image): unknown {
     id,
     list.map((email) => email.id),
   ]);
-  const { sharedKeywords, sharedMailboxes, emailsByDate, ...rest } = image;
+  const { sharedKeywords, sharedMailboxes, emailsByDate, threadKeys, deliveries, ...rest } = image;
   const order = emailsByDate.map((email) => email.id);
   const shared = [[...sharedKeywords.keys()], [...sharedMailboxes.keys()]];
-  return { ...rest, mailboxes: boxes, emails, threads, emailsByDate: order, shared };
+  const lookups = [[...threadKeys.entries()], [...deliveries.entries()]];
+  return { ...rest, lookups, mailboxes: boxes, emails, threads, emailsByDate: order, shared };
 }
 
 type Step =
@@ -145,7 +146,7 @@ function run(log: Log, step: Step): void {
       messageId: [`id-${log.entries.length}@example.org`],
       references: [`id-${log.entries.length - step.parent}@example.org`],
     });
-    const found = findThread(image, threadKeys(parsed.headers));
+    const found = findThread(image, keysOf(parsed.headers));
     log.add(
       messageAdded({
         mailboxIds: named(step.boxes),

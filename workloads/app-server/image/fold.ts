@@ -3,6 +3,7 @@
 import type { Action } from '../log/actions.ts';
 import type { Fold } from '../log/user-log-types.ts';
 import { BadAction } from './bad-action.ts';
+import { DeliveryWindow } from './delivery-window.ts';
 import { addMessage, changeKeywords, changeMailboxes, destroyMessage } from './emails.ts';
 import { ordinal } from './ids.ts';
 import { createMailbox, destroyMailbox, updateMailbox } from './mailboxes.ts';
@@ -10,6 +11,8 @@ import type { Image, UserImage } from './model.ts';
 import { imageSizeBytes } from './size.ts';
 
 const ADDRESS_PREFIX = 'address:';
+/** Deliveries that are remembered: days of mail for a busy mailbox. */
+const MAX_DELIVERIES = 4096;
 
 function emptyUser(): UserImage {
   return {
@@ -22,7 +25,7 @@ function emptyUser(): UserImage {
     threads: new Map(),
     threadKeys: new Map(),
     goneThreads: 0,
-    deliveries: new Map(),
+    deliveries: new DeliveryWindow(MAX_DELIVERIES),
     emailsChangedAt: 0,
     threadsChangedAt: 0,
     mailboxesChangedAt: 0,

@@ -1,4 +1,5 @@
 // What an app server keeps of a key in memory: the fold of its log. Only image/ changes these objects.
+import type { DeliveryWindow } from './delivery-window.ts';
 import type { Ordinal } from './ids.ts';
 
 /** A message without its text: what listing, counting and sorting by date need. The rest is read from the log when asked. */
@@ -64,8 +65,8 @@ export type UserImage = {
   readonly threadKeys: Map<number, Ordinal>;
   /** Threads gone since threadKeys was last swept. */
   goneThreads: number;
-  /** The last deliveries, oldest first: digest of the delivery key -> email. */
-  readonly deliveries: Map<string, Ordinal>;
+  /** The last deliveries, so that the same one coming again changes nothing. */
+  readonly deliveries: DeliveryWindow;
   /** The last action that changed something of the type. */
   emailsChangedAt: Ordinal;
   threadsChangedAt: Ordinal;
