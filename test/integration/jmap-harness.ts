@@ -26,27 +26,30 @@ export function basic(address: string, password = PASSWORD): string {
 
 export class Harness {
   readonly folder: string;
-  readonly storeKind: 'memory' | 'sqlite';
+  readonly #store: string;
   url = '';
   #close: () => Promise<void> = () => Promise.resolve();
   #deliveries = 0;
 
-  private constructor(folder: string, storeKind: 'memory' | 'sqlite') {
+  private constructor(folder: string, store: string) {
     this.folder = folder;
-    this.storeKind = storeKind;
+    this.#store = store;
   }
 
-  static async start(storeKind: 'memory' | 'sqlite' = 'memory', gate?: OwnershipGate): Promise<Harness> {
-    const harness = new Harness(await mkdtemp(join(tmpdir(), 'cellpost-jmap-')), storeKind);
+  /** @param store 'memory', 'sqlite' (in the harness's own folder) or the URL of a log store */
+  static async start(store = 'memory', gate?: OwnershipGate): Promise<Harness> {
+    const harness = new Harness(await mkdtemp(join(tmpdir(), 'cellpost-jmap-')), store);
     await harness.open(gate);
     return harness;
   }
 
   /** Opens, or opens anew, what the folder holds. */
   async open(gate: OwnershipGate = soleOwner('a-0', `${process.hrtime.bigint()}`)): Promise<void> {
-    const store = await openLogStore(
-      this.storeKind === 'memory' ? 'memory:' : `sqlite:${join(this.folder, 'log.db')}`,
-    );
+    const urls: Record<string, string> = {
+      memory: 'memory:',
+      sqlite: `sqlite:${join(this.folder, 'log.db')}`,
+    };
+    const store = await openLogStore(urls[this.#store] ?? this.#store);
     const blobs = await openBlobStore(`file:${join(this.folder, 'blobs')}`, {});
     const server = await startApiServer({
       store,
