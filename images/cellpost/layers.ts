@@ -58,10 +58,16 @@ async function packagesLayer(): Promise<Layer> {
   });
 }
 
-async function sourcesLayer(): Promise<Layer> {
+/** The image's own sources. */
+export async function sourceFiles(): Promise<string[]> {
   const files = [join(ROOT, 'package.json')];
   for await (const entry of glob(SOURCES, { cwd: ROOT, withFileTypes: true }))
     if (entry.isFile() && !entry.name.endsWith('.test.ts')) files.push(join(entry.parentPath, entry.name));
+  return files;
+}
+
+async function sourcesLayer(): Promise<Layer> {
+  const files = await sourceFiles();
   return await layer(
     'sources',
     await recipe(await hashOfFiles(ROOT, files), await ownKey()),

@@ -1,8 +1,9 @@
 // Kubernetes in a container, by kind: where a Docker engine runs.
-import { access, glob, mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { glob, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheFolder, hashOfFiles } from '../../images/cache.ts';
+import { sourceFiles } from '../../images/cellpost/layers.ts';
 import { command } from '../../images/command.ts';
 import { say } from '../../images/progress.ts';
 import type { Cluster } from './cluster.ts';
@@ -12,37 +13,23 @@ const NAME = 'cellpost';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BUILD_TIMEOUT_MS = 1_800_000;
 
-/** Image -> what its Dockerfile reads, so that a tag tells the content. */
-const IMAGES = {
-  cellpost: [
-    'package.json',
-    'package-lock.json',
-    '{bin,cli,embedded,operator,workloads}/**/*.{ts,js,sh,html,css,proto,properties}',
-  ],
-  hbase: [],
-  versitygw: [],
-};
-
-const kubeconfigPath = (): string => join(cacheFolder(), 'kind', 'kubeconfig');
+async function kubeconfigPath(): Promise<string> {
+  const folder = join(cacheFolder(), 'kind');
+  await mkdir(folder, { recursive: true });
+  return join(folder, 'kubeconfig');
+}
 
 /** The cluster, if it runs. */
 export async function findKind(): Promise<Cluster | undefined> {
   const names = (await command('kind', ['get', 'clusters'])).split('\n');
-  const kubeconfig = kubeconfigPath();
-  if (
-    !names.includes(NAME) ||
-    !(await access(kubeconfig).then(
-      () => true,
-      () => false,
-    ))
-  )
-    return undefined;
+  if (!names.includes(NAME)) return undefined;
+  const kubeconfig = await kubeconfigPath();
+  await command('kind', ['export', 'kubeconfig', '--name', NAME, '--kubeconfig', kubeconfig]);
   return await clusterOf(kubeconfig);
 }
 
 export async function startKind(): Promise<Cluster> {
-  const kubeconfig = kubeconfigPath();
-  await mkdir(dirname(kubeconfig), { recursive: true });
+  const kubeconfig = await kubeconfigPath();
   say('starting Kubernetes with kind');
   const args = ['--name', NAME, '--config', join(ROOT, 'kind-config.yaml'), '--kubeconfig', kubeconfig];
   await command('kind', ['create', 'cluster', ...args, '--wait', '180s'], { timeoutMs: BUILD_TIMEOUT_MS });
@@ -55,7 +42,7 @@ async function clusterOf(kubeconfig: string): Promise<Cluster> {
     ...(await clusterTools(kubeconfig)),
     inside: () => Promise.reject(new Error('Programs of this machine do not run inside a kind cluster.')),
     loadImages: async () => ({
-      cellpost: await buildAndLoad('cellpost'),
+      cellpost: await buildAndLoad('cellpost', [...(await sourceFiles()), join(ROOT, 'package-lock.json')]),
       hbase: await buildAndLoad('hbase'),
       versitygw: await buildAndLoad('versitygw'),
     }),
@@ -68,11 +55,14 @@ async function clusterOf(kubeconfig: string): Promise<Cluster> {
   };
 }
 
-/** @returns the image's reference */
-async function buildAndLoad(name: keyof typeof IMAGES): Promise<string> {
-  const files: string[] = [];
-  for await (const file of glob([`images/${name}/*`, ...IMAGES[name]], { cwd: ROOT }))
-    files.push(join(ROOT, file));
+/**
+ * The tag is a hash of what the Dockerfile reads.
+ * @param sources besides the image's own folder
+ * @returns the image's reference
+ */
+async function buildAndLoad(name: string, sources: string[] = []): Promise<string> {
+  const files = [...sources];
+  for await (const file of glob(`images/${name}/*`, { cwd: ROOT })) files.push(join(ROOT, file));
   const reference = `localhost/${name}:${await hashOfFiles(ROOT, files)}`;
   say(`building and loading ${reference}`);
   const dockerfile = join(ROOT, 'images', name, 'Dockerfile');
