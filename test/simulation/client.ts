@@ -10,6 +10,10 @@ const LONGEST_REST_MS = 250;
 /** Requests that a client has under way at a time. */
 const MAX_UNDER_WAY = 6;
 
+/** Some requests are for keys whose logs are just being begun: all clients turn to the same one for a while. */
+const FRESH = 0.25;
+const FRESH_MS = 700;
+
 /** Deliveries remembered for being made again. */
 const REMEMBERED = 30;
 
@@ -94,7 +98,10 @@ export class SimClient {
   #next(): ClientRequest {
     const random = this.#random;
     const index = random.integer(0, this.#options.keys.length - 1);
-    const key = this.#options.keys[index] ?? '';
+    const isFresh = random.chance(FRESH);
+    const key = isFresh
+      ? `user:f${Math.floor(this.#options.world.now / FRESH_MS)}`
+      : (this.#options.keys[index] ?? '');
     // Some are mostly read, so that stale images are looked at, and not found out by their own writes first.
     if (random.chance(index % 2 === 0 ? 0.4 : 0.85)) {
       return { kind: 'read', key, slowMs: random.chance(0.05) ? random.between(0, 3_000) : 0 };

@@ -4,6 +4,7 @@ import {
   look,
   mailboxCodec,
   mailboxFold,
+  type Delivery,
   type DeliverResult,
   type Mailbox,
   type ReadResult,
@@ -11,7 +12,7 @@ import {
 import type { World } from './world.ts';
 
 type KeyHistory = {
-  entries: { bytes: string; entry: LogEntry<string> }[];
+  entries: { bytes: string; entry: LogEntry<Delivery> }[];
   mailbox: Mailbox;
   /** What a reader of entry `seq` must see, by seq. */
   views: ReadResult[];
@@ -19,6 +20,9 @@ type KeyHistory = {
   floor: number;
   /** Acknowledged deliveries: key to id. */
   acknowledged: Map<string, string>;
+  /** Attempts that are on disk, and those that were refused with an error that says that they are not. */
+  attempts: Set<string>;
+  refused: Set<string>;
 };
 
 /** What a request must see at least, taken when it begins. */
@@ -52,10 +56,13 @@ export class History {
     if (before && entry.timeMs < before.timeMs) this.#fail(`time goes back in entry ${seq} of ${key}`);
     if (entry.actions.length === 0) this.fences++;
     if (entry.actions.length > 1) this.shared++;
-    for (const [index, deliveryKey] of entry.actions.entries()) {
+    for (const [index, delivery] of entry.actions.entries()) {
+      const { deliveryKey, attempt } = delivery;
+      history.attempts.add(attempt);
+      if (history.refused.has(attempt)) this.#fail(`${attempt} was refused for certain and is written`);
       if (history.mailbox.ids.has(deliveryKey))
         this.#fail(`${deliveryKey} was delivered to ${key} twice (invariant 5)`);
-      mailboxFold.apply(history.mailbox, deliveryKey, { seq, index, timeMs: entry.timeMs });
+      mailboxFold.apply(history.mailbox, delivery, { seq, index, timeMs: entry.timeMs });
     }
     history.views[seq] = look(history.mailbox, seq);
   }
@@ -75,6 +82,13 @@ export class History {
       this.#fail(`a write of ${key} saw entry ${result.asOf}, not ${floor} (invariant 4)`);
     history.floor = Math.max(history.floor, Number.parseInt(result.id, 10), result.asOf);
     history.acknowledged.set(deliveryKey, result.id);
+  }
+
+  /** A delivery is refused, and its error says that nothing was written. */
+  refuse(key: string, attempt: string): void {
+    const history = this.#of(key);
+    history.refused.add(attempt);
+    if (history.attempts.has(attempt)) this.#fail(`${attempt} is refused for certain and was written`);
   }
 
   /** A read is answered: invariants 3 and 4. */
@@ -108,7 +122,15 @@ export class History {
     if (!history) {
       const mailbox = mailboxFold.empty(key);
       const views = [look(mailbox, 0)];
-      history = { entries: [], mailbox, views, floor: 0, acknowledged: new Map() };
+      history = {
+        entries: [],
+        mailbox,
+        views,
+        floor: 0,
+        acknowledged: new Map(),
+        attempts: new Set(),
+        refused: new Set(),
+      };
       this.#keys.set(key, history);
     }
     return history;

@@ -12,9 +12,16 @@ export type Mailbox = {
   digest: number;
 };
 
-export const mailboxFold: Fold<Mailbox, string> = {
+/** One attempt to deliver. */
+export type Delivery = {
+  deliveryKey: string;
+  /** Names the attempt, so that it can be told whether what was refused was written all the same. */
+  attempt: string;
+};
+
+export const mailboxFold: Fold<Mailbox, Delivery> = {
   empty: () => ({ messages: [], ids: new Map(), digest: 0 }),
-  apply(mailbox, deliveryKey, at) {
+  apply(mailbox, { deliveryKey }, at) {
     const id = `${at.seq}.${at.index}`;
     mailbox.messages.push({ deliveryKey, id });
     mailbox.ids.set(deliveryKey, id);
@@ -24,10 +31,10 @@ export const mailboxFold: Fold<Mailbox, string> = {
   sizeBytes: (mailbox) => 100 * mailbox.messages.length,
 };
 
-export const mailboxCodec: EntryCodec<string> = {
+export const mailboxCodec: EntryCodec<Delivery> = {
   encode: (entry) => new TextEncoder().encode(JSON.stringify(entry)),
   decode(bytes) {
-    const entry = JSON.parse(new TextDecoder().decode(bytes)) as LogEntry<string>;
+    const entry = JSON.parse(new TextDecoder().decode(bytes)) as LogEntry<Delivery>;
     if (!Array.isArray(entry.actions)) throw new UnreadableEntry('no actions');
     return entry;
   },
@@ -41,11 +48,15 @@ export type DeliverResult = {
 };
 
 /** Delivers once: the same delivery key again changes nothing. */
-export function deliver(tx: Transaction<Mailbox, string>, deliveryKey: string, dedupe = true): DeliverResult {
-  const known = dedupe ? tx.state.ids.get(deliveryKey) : undefined;
+export function deliver(
+  tx: Transaction<Mailbox, Delivery>,
+  delivery: Delivery,
+  dedupe = true,
+): DeliverResult {
+  const known = dedupe ? tx.state.ids.get(delivery.deliveryKey) : undefined;
   const asOf = tx.seq - 1;
   if (known !== undefined) return { id: known, duplicate: true, asOf };
-  const at = tx.add(deliveryKey);
+  const at = tx.add(delivery);
   return { id: `${at.seq}.${at.index}`, duplicate: false, asOf };
 }
 

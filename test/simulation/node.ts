@@ -1,6 +1,7 @@
 // An app server in the simulation: the real Membership and UserLogs in a process that is started, stopped and killed.
 import { delay } from '../../workloads/common/clock.ts';
 import { CoordinationError } from '../../workloads/common/coordination/coordination.ts';
+import { OutcomeUnknown } from '../../workloads/app-server/log/log-store.ts';
 import { UserLogs } from '../../workloads/app-server/log/user-log.ts';
 import { Misdirected } from '../../workloads/app-server/log/user-log-errors.ts';
 import { Membership } from '../../workloads/app-server/ring/membership.ts';
@@ -8,7 +9,7 @@ import { SimSession } from './coordination-session.ts';
 import type { SimCoordination } from './coordination-server.ts';
 import type { History } from './history.ts';
 import { Link } from './link.ts';
-import { deliver, look, mailboxCodec, mailboxFold, type Mailbox } from './mailbox.ts';
+import { deliver, look, mailboxCodec, mailboxFold, type Delivery, type Mailbox } from './mailbox.ts';
 import { withoutAcks, withoutFence, withoutLease, type Mutation } from './mutations.ts';
 import { SimProcess } from './process.ts';
 import type { Random } from './random.ts';
@@ -38,7 +39,7 @@ export type Answer =
 type Running = {
   process: SimProcess;
   membership: Membership;
-  logs: UserLogs<Mailbox, string>;
+  logs: UserLogs<Mailbox, Delivery>;
   sessions: Set<SimSession>;
 };
 
@@ -51,6 +52,7 @@ export class SimNode {
   readonly #random: Random;
   #running: Running | undefined;
   #starts = 0;
+  #attempts = 0;
 
   constructor(name: string, parts: Parts) {
     this.name = name;
@@ -123,7 +125,7 @@ export class SimNode {
       instance,
       release: (predicate) => logs.release(predicate),
     });
-    const logs = new UserLogs<Mailbox, string>({
+    const logs = new UserLogs<Mailbox, Delivery>({
       store: new SimStore(world, process, this.storeLinks, disk, random.fork('store')),
       codec: mutation === 'no fence' ? withoutFence(mailboxCodec, membership) : mailboxCodec,
       fold: mailboxFold,
@@ -171,8 +173,14 @@ export class SimNode {
     const { history, mutation } = this.#parts;
     const { key, deliveryKey } = request;
     const begun = history.begin(key);
-    const result = await logs.write(key, (tx) => deliver(tx, deliveryKey, mutation !== 'no dedupe'));
-    history.acknowledge(begun, deliveryKey, result);
+    const delivery = { deliveryKey, attempt: `attempt ${++this.#attempts} of ${this.name}` };
+    try {
+      const result = await logs.write(key, (tx) => deliver(tx, delivery, mutation !== 'no dedupe'));
+      history.acknowledge(begun, deliveryKey, result);
+    } catch (error) {
+      if (!(error instanceof OutcomeUnknown)) history.refuse(key, delivery.attempt);
+      throw error;
+    }
   }
 
   async #read({ logs, process }: Running, { key, slowMs }: ClientRequest & { kind: 'read' }): Promise<void> {
