@@ -234,6 +234,9 @@ test('deleting any pod loses no acknowledged mail', async (t) => {
   for (const pod of pods) {
     const before = acknowledged.length;
     await kubectl('delete', 'pod', pod, '--wait=true', '--timeout=120s');
+    // Pods of a StatefulSet come back under their names.
+    if (/-\d$/.test(pod))
+      await until(() => isReady(pod), { timeoutMs: BACK_DEADLINE_MS, what: `${pod} to be ready` });
     await allReady();
     await until(() => acknowledged.length > before, {
       timeoutMs: BACK_DEADLINE_MS,
@@ -275,6 +278,11 @@ async function sendUntil(signal: AbortSignal, { address }: User, acknowledged: s
       await forward.close();
     }
   }
+}
+
+async function isReady(pod: string): Promise<boolean> {
+  const ready = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}';
+  return (await kubectl('get', 'pod', pod, '--ignore-not-found', '-o', ready)) === 'True';
 }
 
 async function podsOf(component: string): Promise<string[]> {
