@@ -8,7 +8,7 @@ import { applySamples, installChart } from '../../cluster/install.ts';
 
 const FORWARD_DEADLINE_MS = 30_000;
 
-export type Forward = { port: number; close(): Promise<void> };
+type Forward = { port: number; close(): Promise<void> };
 
 export type TestCluster = {
   /** What kubectl prints. @throws with what it complains of */
