@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { createTransport } from 'nodemailer';
 import type { Cell } from '../../operator/types.ts';
@@ -55,7 +56,12 @@ async function withPort<T>(target: string, port: number, work: (port: number) =>
 }
 
 /** Sends one mail; resolves when the MTA proxy has acknowledged it. @throws whatever the proxy or the way to it said */
-async function send(smtpPort: number, to: string, subject: string): Promise<void> {
+async function send(
+  smtpPort: number,
+  to: string,
+  subject: string,
+  attachments: { filename: string; content: Buffer }[] = [],
+): Promise<void> {
   const transport = createTransport({
     host: '127.0.0.1',
     port: smtpPort,
@@ -72,6 +78,7 @@ async function send(smtpPort: number, to: string, subject: string): Promise<void
       to,
       subject,
       text: `${subject}, in words.`,
+      attachments,
     });
     assert.match(info.response, /^250 /);
   } finally {
@@ -192,6 +199,56 @@ test('a mail taken by the MTA proxy is read over JMAP from the right cell, and f
   });
 });
 
+test('an attachment too large for the log goes by the blob store and comes back byte for byte', async () => {
+  const user = userOf('b');
+  const content = randomBytes(300_000);
+  await withPort('svc/cellpost-mta-proxy', 25, async (port) => {
+    await send(port, user.address, 'with an attachment', [{ filename: 'noise.bin', content }]);
+  });
+  await withPort('svc/cellpost-web', 80, async (port) => {
+    const webUrl = `http://127.0.0.1:${port}`;
+    const jmap = await openJmap(webUrl, user.address, PASSWORD);
+    const { accountId } = jmap;
+    const responses = await jmap.call(
+      ['Email/query', { accountId, filter: { subject: 'with an attachment' } }, 'q'],
+      [
+        'Email/get',
+        {
+          accountId,
+          '#ids': { resultOf: 'q', name: 'Email/query', path: '/ids' },
+          properties: ['attachments'],
+        },
+        'g',
+      ],
+    );
+    const [email] = (responses[1]?.[1].list ?? []) as { attachments: { blobId: string; name: string }[] }[];
+    const [attachment] = email?.attachments ?? [];
+    assert.equal(attachment?.name, 'noise.bin');
+    const { downloadUrl } = (await (
+      await fetch(`${webUrl}/jmap/session`, { headers: { authorization: basic(user.address, PASSWORD) } })
+    ).json()) as { downloadUrl: string };
+    const path = downloadUrl
+      .replace('{accountId}', accountId)
+      .replace('{blobId}', attachment?.blobId ?? '')
+      .replace('{name}', 'noise.bin')
+      .replace('{type}', encodeURIComponent('application/octet-stream'));
+    const answer = await fetch(new URL(path, webUrl), {
+      headers: { authorization: basic(user.address, PASSWORD) },
+    });
+    assert.equal(answer.status, 200);
+    assert.ok(content.equals(Buffer.from(await answer.arrayBuffer())));
+  });
+  const blobs = await kubectl(
+    'exec',
+    'cellpost-s3-0',
+    '--',
+    'sh',
+    '-c',
+    'find /data/cellpost -type f | wc -l',
+  );
+  assert.ok(Number(blobs) > 0, 'the S3 server has it');
+});
+
 /** The keys of all rows of a cell's log table, as latin1 text: a user's key is in the clear in them. */
 async function rowKeys(cell: string): Promise<string[]> {
   const scan = `wget -qO- --header 'Accept: application/json' 'http://127.0.0.1:8080/cellpost/*'`;
@@ -230,6 +287,8 @@ test('deleting any pod loses no acknowledged mail', async (t) => {
     ...(await podsOf('discovery')),
     ...(await podsOf('mta-proxy')),
     ...(await podsOf('web')),
+    ...(await podsOf('operator')),
+    'cellpost-s3-0',
   ];
   for (const pod of pods) {
     const before = acknowledged.length;

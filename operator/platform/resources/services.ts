@@ -125,7 +125,13 @@ function serviceResources(
   const meta = childMeta(owner, name, role);
   const selector = selectorOf(owner, role);
   return [
-    service(meta, { type: options.type, selector, ports: options.servicePorts }),
+    service(meta, {
+      type: options.type,
+      // Who sends mail, and how much, is judged by the address that it comes from.
+      ...(options.type !== 'ClusterIP' && { externalTrafficPolicy: 'Local' }),
+      selector,
+      ports: options.servicePorts,
+    }),
     disruptionBudget(meta, selector),
     networkPolicy(meta, selector, options.allow),
     deployment(meta, {
