@@ -4,6 +4,7 @@ import { appendFileSync } from 'node:fs';
 import { glob } from 'node:fs/promises';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { prepareMachine } from './support/machine.ts';
 
 type Suite = { patterns: string[]; concurrency: number; timeoutMs: number };
 
@@ -50,6 +51,7 @@ const args = process.argv.slice(2);
 const names = args.filter((arg) => arg in SUITES);
 const only = args.filter((arg) => !(arg in SUITES));
 if (names.length === 0) names.push(...Object.keys(SUITES).filter((name) => name !== 'e2e'));
+if (names.some((name) => name !== 'unit' && name !== 'simulation')) await prepareMachine();
 let passed = 0;
 let failed = 0;
 for (const name of names) {
