@@ -15,6 +15,7 @@ import {
 } from '../../workloads/common/hbase/rows.ts';
 import { ensureSchema, splitKeys } from '../../workloads/common/hbase/schema.ts';
 import { startHbase, type Hbase } from '../real/hbase.ts';
+import { until } from '../support/wait.ts';
 
 const TABLE = 'cellpost';
 const REGIONS = 4;
@@ -123,7 +124,11 @@ test('a mistake is told at once and is not tried again', async () => {
   });
 });
 
-type Load = { stop(): Promise<Map<string, number>> };
+type Load = {
+  /** Entries acknowledged so far. */
+  count(): number;
+  stop(): Promise<Map<string, number>>;
+};
 
 /** Writers that append one entry after another, each to a key of its own; stop() tells how far each was acknowledged. */
 function startLoad(store: LogStore, writers: number): Load {
@@ -140,6 +145,7 @@ function startLoad(store: LogStore, writers: number): Load {
     }
   });
   return {
+    count: () => [...acknowledged.values()].reduce((sum, seq) => sum + seq, 0),
     async stop() {
       stopped.abort();
       await Promise.all(work);
@@ -163,6 +169,12 @@ async function checkAll(acknowledged: Map<string, number>): Promise<number> {
   return entries;
 }
 
+/** Waits until so many more entries of the load have been acknowledged. */
+async function pass(load: Load, entries: number): Promise<void> {
+  const goal = load.count() + entries;
+  await until(() => load.count() >= goal, { timeoutMs: START_DEADLINE_MS, what: `${entries} more appends` });
+}
+
 /** Appends that were acknowledged after this moment. */
 async function moreAppends(store: LogStore): Promise<void> {
   assert.equal(await store.append(`user:${process.hrtime.bigint()}`, 1, Buffer.from('after')), 'appended');
@@ -171,12 +183,13 @@ async function moreAppends(store: LogStore): Promise<void> {
 test('kill -9 of the region server under load: appends wait, none fails, none is lost, none is there twice', async (t) => {
   const store = await openStore();
   const load = startLoad(store, 16);
-  await moreAppends(store);
+  await pass(load, 1_000);
   await hbase.kill('regionServer');
   const began = performance.now();
   await hbase.restart('regionServer');
   await moreAppends(store);
   t.diagnostic(`served again after ${Math.round(performance.now() - began)} ms`);
+  await pass(load, 1_000);
   const entries = await checkAll(await load.stop());
   t.diagnostic(`${entries} entries acknowledged and found`);
   await store.close();
@@ -185,7 +198,7 @@ test('kill -9 of the region server under load: appends wait, none fails, none is
 test('a region server that hangs for a while delays appends, and what it did late is found out', async () => {
   const store = await openStore();
   const load = startLoad(store, 8);
-  await moreAppends(store);
+  await pass(load, 200);
   hbase.signal('SIGSTOP');
   const waiting = moreAppends(store);
   const resume = setTimeout(() => hbase.signal('SIGCONT'), 1_500);

@@ -14,7 +14,8 @@ const GROUP_DEADLINE_MS = 2_000;
 type Waiting = {
   put: Put;
   condition: Condition;
-  deadlineMs: number;
+  /** On the steady clock: the time in the queue counts, too. */
+  deadline: number;
   bytes: number;
   resolve: (written: boolean) => void;
   reject: (error: unknown) => void;
@@ -39,7 +40,8 @@ export class AppendGroups {
       const group = this.#groups.get(name) ?? { waiting: [], running: false };
       this.#groups.set(name, group);
       const bytes = put.columns.reduce((sum, { value }) => sum + value.length, 0);
-      group.waiting.push({ put, condition, deadlineMs, bytes, resolve, reject });
+      const deadline = performance.now() + deadlineMs;
+      group.waiting.push({ put, condition, deadline, bytes, resolve, reject });
       if (!group.running) void this.#run(name, group);
     });
   }
@@ -51,7 +53,7 @@ export class AppendGroups {
     this.#groups.delete(name);
   }
 
-  /** Resolves when the group is done or its members go on alone. */
+  /** Resolves when all members have their answer. */
   async #commit(members: Waiting[]): Promise<void> {
     if (members.length > 1) {
       const together = await putRows(
@@ -66,7 +68,8 @@ export class AppendGroups {
         return;
       }
     }
-    const alone = members.map(async ({ put, condition, deadlineMs, resolve, reject }) => {
+    const alone = members.map(async ({ put, condition, deadline, resolve, reject }) => {
+      const deadlineMs = Math.max(1, deadline - performance.now());
       try {
         resolve(await putRow(this.#client, this.#table, put, condition, { deadlineMs }));
       } catch (error) {

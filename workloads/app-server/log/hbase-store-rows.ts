@@ -70,7 +70,7 @@ export function readSnapshot(value: Uint8Array): StoredSnapshot | undefined {
   return {
     seq: Number(bytes.readBigUInt64BE(0)),
     format: bytes.readUInt32BE(SEQ_BYTES),
-    bytes: Uint8Array.from(bytes.subarray(SEQ_BYTES + FORMAT_BYTES)),
+    bytes: new Uint8Array(bytes.subarray(SEQ_BYTES + FORMAT_BYTES)),
   };
 }
 

@@ -73,8 +73,8 @@ class HbaseStore implements LogStore {
     return this.#track(async () => {
       checkAppend(seq, given, givenBodies);
       // The write may come later, or again: what the caller does to its buffers meanwhile is no part of it.
-      const entry = Uint8Array.from(given);
-      const bodies = givenBodies.map((body) => Uint8Array.from(body));
+      const entry = new Uint8Array(given);
+      const bodies = givenBodies.map((body) => new Uint8Array(body));
       const gap = !(await this.#reaches(key, seq - 1));
       // Without the entry before it nothing is written; what is there already is told all the same.
       if (gap) return await this.#compare(key, seq, entry, READ_DEADLINE_MS, 'gap');
@@ -117,7 +117,7 @@ class HbaseStore implements LogStore {
           deadlineMs: READ_DEADLINE_MS,
         });
         for (const { row, cells } of part) {
-          const entry = Uint8Array.from(cells[0]?.value ?? []);
+          const entry = new Uint8Array(cells[0]?.value ?? []);
           const seq = seqOfRow(row);
           rows.push({ seq, entry });
           bytes += entry.length;
@@ -143,7 +143,7 @@ class HbaseStore implements LogStore {
       if (!last) return undefined;
       const seq = seqOfRow(last.row);
       this.#remember(key, seq);
-      return { seq, entry: Uint8Array.from(last.cells[0]?.value ?? []) };
+      return { seq, entry: new Uint8Array(last.cells[0]?.value ?? []) };
     });
   }
 
@@ -236,7 +236,7 @@ class HbaseStore implements LogStore {
     deadlineMs = READ_DEADLINE_MS,
   ): Promise<Uint8Array | undefined> {
     const [cell] = await getRow(this.#client, this.#table, row, column, { deadlineMs });
-    return cell && Uint8Array.from(cell.value);
+    return cell && new Uint8Array(cell.value);
   }
 
   #remember(key: string, seq: number): void {
