@@ -80,6 +80,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     registry,
     ready: options.ready,
     routes: (app) => addRoutes(app, services, streams),
+  }).catch(async (error: unknown) => {
+    streams.close();
+    await logs.close();
+    throw error;
   });
   return {
     listener,
