@@ -13,7 +13,6 @@ import { freePort } from '../support/free-port.ts';
 import { until } from '../support/wait.ts';
 import { startZooKeeper } from './zookeeper.ts';
 
-const JAVA = 'java';
 const START_DEADLINE_MS = 120_000;
 const MASTER = 'org.apache.hadoop.hbase.master.HMaster';
 const REGION_SERVER = 'org.apache.hadoop.hbase.regionserver.HRegionServer';
@@ -72,7 +71,7 @@ export async function startHbase(): Promise<Hbase> {
       .replace('-Djava.io.tmpdir=/tmp', `-Djava.io.tmpdir=${home}`),
   );
   const java = async (...main: string[]): Promise<ChildProcess> => {
-    const child = spawn(JAVA, [...options, '-cp', `${conf}:${web}:${jars}/*`, ...main], {
+    const child = spawn('java', [...options, '-cp', `${conf}:${web}:${jars}/*`, ...main], {
       stdio: 'ignore',
     });
     await once(child, 'spawn');
