@@ -18,8 +18,8 @@ import type { World } from './world.ts';
 
 const SESSION_TIMEOUT_MS = 2_000;
 
-/** Small, so that images are evicted and opened again. */
-const CACHE_BYTES = 8_000;
+/** Small, so that images are evicted and opened again; or so large that old ones stay, if nobody drops them. */
+const CACHE_BYTES = [8_000, 1_000_000];
 
 export type Parts = {
   world: World;
@@ -131,7 +131,7 @@ export class SimNode {
       fold: mailboxFold,
       gate: membership,
       clock,
-      cacheBytes: CACHE_BYTES,
+      cacheBytes: random.pick(CACHE_BYTES),
     });
     this.#running = { process, membership, logs, sessions };
     void membership.join();

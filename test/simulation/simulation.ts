@@ -12,8 +12,8 @@ import { World } from './world.ts';
 
 /** A run has at least so many events while faults happen. */
 const STEPS = 10_000;
-/** ... and is at least so long: a dozen lost sessions. */
-const FAULTS_MS = 25_000;
+/** ... and is at least so long: some tens of lost sessions. */
+const FAULTS_MS = 60_000;
 
 /**
  * How long a healed system may take until every key is served: a lost session (2 s), the deadline of a store's call that
