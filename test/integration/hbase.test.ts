@@ -105,7 +105,7 @@ test('a scan goes both ways and keeps to its limit', async () => {
   const scan = async (reversed: boolean, limit: number): Promise<string[]> => {
     const [from, to] = reversed ? ['many9', 'many'] : ['many', 'many9'];
     const options = { from: Buffer.from(from), to: Buffer.from(to), where: { family: 'e' }, limit, reversed };
-    return (await scanRows(client, TABLE, options)).map(({ row }) => Buffer.from(row).toString());
+    return (await scanRows(client, TABLE, options)).rows.map(({ row }) => Buffer.from(row).toString());
   };
   assert.deepEqual(await scan(false, 10), ['many1', 'many2', 'many3']);
   assert.deepEqual(await scan(false, 2), ['many1', 'many2']);

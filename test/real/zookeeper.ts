@@ -10,6 +10,7 @@ import { works } from '../../images/command.ts';
 import { hbaseJars } from '../../images/hbase/jars.ts';
 import { loadZooKeeper } from '../../workloads/common/coordination/zookeeper-client.ts';
 import { until } from '../support/wait.ts';
+import { endWithUs } from './outlive.ts';
 
 const START_DEADLINE_MS = 60_000;
 const ANSWER_DEADLINE_MS = 1_000;
@@ -94,6 +95,7 @@ export async function startZooKeeper(): Promise<ZooKeeper> {
       complaint = (complaint + String(chunk)).slice(-4_000);
     });
     await once(child, 'spawn');
+    endWithUs(child, folder);
     await until(
       () => {
         if (child.exitCode !== null) throw new Error(`ZooKeeper ended with ${child.exitCode}: ${complaint}`);

@@ -2,6 +2,7 @@
 // one is under way the next gathers. What a group could not do together its members do alone: that is always right, for
 // a conditional write that was done already finds its own bytes.
 import type { HbaseClient } from '../../common/hbase/client.ts';
+import { HbaseUnavailable, mayHaveRun } from '../../common/hbase/errors.ts';
 import { regionOf } from '../../common/hbase/regions.ts';
 import { putRow, putRows, type Condition, type Put } from '../../common/hbase/rows.ts';
 
@@ -34,13 +35,14 @@ export class AppendGroups {
 
   /** As putRow. */
   async put(put: Put, condition: Condition, deadlineMs: number): Promise<boolean> {
+    const deadline = performance.now() + deadlineMs;
     const name = await this.#regionName(put.row);
-    if (name === undefined) return await putRow(this.#client, this.#table, put, condition, { deadlineMs });
+    if (name === undefined)
+      return await putRow(this.#client, this.#table, put, condition, { deadlineMs: timeLeft(deadline) });
     return await new Promise((resolve, reject) => {
       const group = this.#groups.get(name) ?? { waiting: [], running: false };
       this.#groups.set(name, group);
       const bytes = put.columns.reduce((sum, { value }) => sum + value.length, 0);
-      const deadline = performance.now() + deadlineMs;
       group.waiting.push({ put, condition, deadline, bytes, resolve, reject });
       if (!group.running) void this.#run(name, group);
     });
@@ -55,28 +57,34 @@ export class AppendGroups {
 
   /** Resolves when all members have their answer. */
   async #commit(members: Waiting[]): Promise<void> {
+    let groupMayHaveRun = false;
     if (members.length > 1) {
-      const together = await putRows(
-        this.#client,
-        this.#table,
-        members.map(({ put }) => put),
-        members.map(({ condition }) => condition),
-        { deadlineMs: GROUP_DEADLINE_MS },
-      ).catch(() => false);
-      if (together) {
-        for (const { resolve } of members) resolve(true);
-        return;
+      try {
+        const together = await putRows(
+          this.#client,
+          this.#table,
+          members.map(({ put }) => put),
+          members.map(({ condition }) => condition),
+          { deadlineMs: Math.min(GROUP_DEADLINE_MS, ...members.map(({ deadline }) => timeLeft(deadline))) },
+        );
+        if (together) {
+          for (const { resolve } of members) resolve(true);
+          return;
+        }
+      } catch (error) {
+        groupMayHaveRun = mayHaveRun(error);
       }
     }
-    const alone = members.map(async ({ put, condition, deadline, resolve, reject }) => {
-      const deadlineMs = Math.max(1, deadline - performance.now());
-      try {
-        resolve(await putRow(this.#client, this.#table, put, condition, { deadlineMs }));
-      } catch (error) {
-        reject(error);
-      }
-    });
-    await Promise.all(alone);
+    await Promise.all(members.map((member) => this.#alone(member, groupMayHaveRun)));
+  }
+
+  /** @param ran whether the row may have been written before, or still be: then no failure is a certain one */
+  async #alone({ put, condition, deadline, resolve, reject }: Waiting, ran: boolean): Promise<void> {
+    try {
+      resolve(await putRow(this.#client, this.#table, put, condition, { deadlineMs: timeLeft(deadline) }));
+    } catch (error) {
+      reject(ran ? new HbaseUnavailable('a group of appends got no answer', true, error) : error);
+    }
   }
 
   async #regionName(row: Uint8Array): Promise<string | undefined> {
@@ -88,6 +96,9 @@ export class AppendGroups {
     }
   }
 }
+
+/** At 0 a call is given up before it is sent. */
+const timeLeft = (deadline: number): number => Math.max(0, deadline - performance.now());
 
 /** The oldest, each row once: two writes of one row must not be in one group, both of their conditions would hold. */
 function takeGroup(group: Group): Waiting[] {

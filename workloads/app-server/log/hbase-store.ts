@@ -3,7 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import { ConfigError } from '../../common/config/env.ts';
 import { HbaseClient } from '../../common/hbase/client.ts';
-import { HbaseError, HbaseUnavailable, ServerException } from '../../common/hbase/errors.ts';
+import { HbaseError, HbaseUnavailable, mayHaveRun, ServerException } from '../../common/hbase/errors.ts';
 import { getRow, putRow, scanRows } from '../../common/hbase/rows.ts';
 import type { Logger } from '../../common/log.ts';
 import { AppendGroups } from './hbase-store-groups.ts';
@@ -21,6 +21,7 @@ import {
   snapshotPut,
 } from './hbase-store-rows.ts';
 import {
+  EntryTooLarge,
   OutcomeUnknown,
   SequenceGap,
   StoreUnavailable,
@@ -89,12 +90,11 @@ class HbaseStore implements LogStore {
         this.#remember(key, seq);
         return 'appended';
       } catch (error) {
-        if (!(error instanceof HbaseUnavailable) || !error.mayHaveRun) throw error;
+        if (!mayHaveRun(error)) throw error;
         return await this.#compare(key, seq, entry, SETTLE_DEADLINE_MS, 'unknown').catch(
           (settling: unknown) => {
-            throw settling instanceof OutcomeUnknown
-              ? settling
-              : new OutcomeUnknown(error.message, { cause: error });
+            if (settling instanceof OutcomeUnknown) throw settling;
+            throw new OutcomeUnknown(`${key}: what became of entry ${seq} is not known`, { cause: error });
           },
         );
       }
@@ -108,7 +108,7 @@ class HbaseStore implements LogStore {
       const rows: LogRow[] = [];
       let bytes = 0;
       for (let next = fromSeq; rows.length < limits.limit;) {
-        const part = await scanRows(this.#client, this.#table, {
+        const { rows: part, done } = await scanRows(this.#client, this.#table, {
           from: entryRow(key, next),
           to: endRow(key),
           where: ENTRY,
@@ -124,7 +124,7 @@ class HbaseStore implements LogStore {
           next = seq + 1;
           if (bytes >= limits.maxBytes) return rows;
         }
-        if (part.length === 0) break;
+        if (done || part.length === 0) break;
       }
       return rows;
     });
@@ -132,7 +132,7 @@ class HbaseStore implements LogStore {
 
   readLast(key: string): Promise<LogRow | undefined> {
     return this.#track(async () => {
-      const [last] = await scanRows(this.#client, this.#table, {
+      const { rows } = await scanRows(this.#client, this.#table, {
         from: endRow(key),
         to: keyRow(key),
         where: ENTRY,
@@ -140,6 +140,7 @@ class HbaseStore implements LogStore {
         reversed: true,
         deadlineMs: READ_DEADLINE_MS,
       });
+      const [last] = rows;
       if (!last) return undefined;
       const seq = seqOfRow(last.row);
       this.#remember(key, seq);
@@ -165,13 +166,14 @@ class HbaseStore implements LogStore {
         if (Buffer.compare(from, startKey) < 0) from = startKey;
         while (keys.length < page.limit) {
           // One look a key: its first row, then past all its rows.
-          const [first] = await scanRows(this.#client, this.#table, {
+          const { rows } = await scanRows(this.#client, this.#table, {
             from,
             to: endKey,
             where: ENTRY,
             limit: 1,
             deadlineMs: READ_DEADLINE_MS,
           });
+          const [first] = rows;
           if (!first) break;
           const key = keyOfRow(first.row);
           keys.push(key);
@@ -186,6 +188,8 @@ class HbaseStore implements LogStore {
   putSnapshot(key: string, snapshot: StoredSnapshot): Promise<void> {
     return this.#track(async () => {
       checkSeq(snapshot.seq);
+      if (snapshot.bytes.length > MAX_SNAPSHOT_BYTES)
+        throw new EntryTooLarge(`a snapshot of ${snapshot.bytes.length} bytes is over ${MAX_SNAPSHOT_BYTES}`);
       const put = snapshotPut(key, snapshot);
       await putRow(this.#client, this.#table, put, undefined, {
         deadlineMs: READ_DEADLINE_MS,
@@ -259,6 +263,8 @@ class HbaseStore implements LogStore {
 
 /** One response of a replay. */
 const MAX_SCAN_BYTES = 4 * 1024 * 1024;
+/** HBase takes values of up to 10 MB, the head of the snapshot among them. */
+const MAX_SNAPSHOT_BYTES = 10_000_000;
 
 /** HBase's errors in the words of log-store.ts; those of the store and of callers stay. */
 function storeError(error: unknown): unknown {

@@ -3,14 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.ts';
 import type { Connection } from './connection.ts';
 import { Connections } from './connections.ts';
-import { ConnectionLost, HbaseError, HbaseUnavailable, ServerException } from './errors.ts';
+import { ConnectionLost, HbaseError, HbaseUnavailable, mayHaveRun, ServerException } from './errors.ts';
 import { loadRegions, regionOf, type Region } from './regions.ts';
 
 /** Between attempts; doubles from the first to the second. A region that moves is back in about a second. */
 const MIN_DELAY_MS = 20;
 const MAX_DELAY_MS = 500;
 /** One attempt waits no longer, so that a dead server leaves time for another. */
-const ATTEMPT_TIMEOUT_MS = 10_000;
+const ATTEMPT_TIMEOUT_MS = 6_000;
 /** When nobody says how long: longer than a region server's crash and recovery take. */
 const DEFAULT_DEADLINE_MS = 20_000;
 
@@ -40,7 +40,7 @@ export class HbaseClient {
   /**
    * Runs attempts at the server of a row until one succeeds.
    * @throws HbaseUnavailable at the deadline; `mayHaveRun` tells whether an attempt may have taken effect
-   * @throws ServerException of the class 'fail', HbaseError: another attempt would fail, too
+   * @throws ServerException of the class 'fail': another attempt would fail, too, and none has taken effect
    */
   async at<T>(
     table: string,
@@ -49,39 +49,49 @@ export class HbaseClient {
     deadlineMs = DEFAULT_DEADLINE_MS,
   ): Promise<T> {
     const deadline = performance.now() + deadlineMs;
-    let mayHaveRun = false;
+    let ran = false;
     let last: unknown;
-    for (let tries = 0; ; tries++) {
-      const left = deadline - performance.now();
-      if (this.#closed || (tries > 0 && left <= 0)) break;
+    for (let tries = 0; !this.#closed && performance.now() < deadline; tries++) {
+      let regions: Promise<Region[]> | undefined;
+      let region: Region | undefined;
+      let connection: Connection | undefined;
       try {
-        const timeoutMs = Math.max(1, Math.min(left, ATTEMPT_TIMEOUT_MS));
-        const region = regionOf(await this.#regionsOf(table, timeoutMs), row);
-        const connection = await this.#connections.get(region.server);
-        return await attempt(connection, region, timeoutMs);
+        const timeoutMs = Math.min(deadline - performance.now(), ATTEMPT_TIMEOUT_MS);
+        regions = this.#regionsOf(table);
+        region = regionOf(await inTime(regions, timeoutMs), row);
+        connection = await inTime(this.#connections.get(region.server), timeoutMs);
+        return await attempt(
+          connection,
+          region,
+          Math.max(1, Math.min(timeoutMs, deadline - performance.now())),
+        );
       } catch (error) {
         last = error;
-        if (error instanceof ConnectionLost) mayHaveRun ||= error.mayHaveRun;
+        // Finding the server has no effect, whatever became of that.
+        if (connection) ran ||= mayHaveRun(error);
         const cure = cureOf(error);
         if (cure === 'fail') {
-          // This attempt failed for good; an earlier one may have run.
-          if (mayHaveRun) break;
+          if (ran) break;
           throw error;
         }
-        if (cure === 'relocate') this.#regions.delete(table);
+        const movedTo = error instanceof ServerException ? error.movedTo : undefined;
+        // Others who failed as this one did may have put in newer regions already: those stay.
+        if (movedTo && region && movedTo !== region.server) region.server = movedTo;
+        else if (cure === 'relocate' && this.#regions.get(table) === regions) this.#regions.delete(table);
         const pause =
           Math.min(MAX_DELAY_MS, MIN_DELAY_MS * 2 ** Math.min(tries, 10)) * (0.75 + Math.random() / 2);
         await sleep(Math.max(0, Math.min(pause, deadline - performance.now())));
       }
     }
-    const why = last instanceof Error ? last.message : 'the client is closed';
+    const why =
+      last instanceof Error ? last.message : this.#closed ? 'the client is closed' : 'no time was left';
     this.#logger?.warn({ table, why }, 'HBase did not answer in time');
-    throw new HbaseUnavailable(`HBase did not answer in time: ${why}`, mayHaveRun, last);
+    throw new HbaseUnavailable(`HBase did not answer in time: ${why}`, ran, last);
   }
 
-  /** The regions of a table as far as they are known now. */
+  /** The regions of a table as far as they are known now. @throws ConnectionLost, HbaseError, ServerException */
   async regions(table: string): Promise<Region[]> {
-    return await this.#regionsOf(table, ATTEMPT_TIMEOUT_MS);
+    return await inTime(this.#regionsOf(table), ATTEMPT_TIMEOUT_MS);
   }
 
   async close(): Promise<void> {
@@ -89,14 +99,13 @@ export class HbaseClient {
     await this.#connections.close();
   }
 
-  #regionsOf(table: string, timeoutMs: number): Promise<Region[]> {
+  #regionsOf(table: string): Promise<Region[]> {
     const known = this.#regions.get(table);
     if (known) return known;
-    const loading = loadRegions(this.#connections, this.#bootstrap, table, timeoutMs).catch(
+    const loading = loadRegions(this.#connections, this.#bootstrap, table, ATTEMPT_TIMEOUT_MS).catch(
       (error: unknown) => {
         if (this.#regions.get(table) === loading) this.#regions.delete(table);
-        // Finding a region has no effect, whatever became of the call.
-        throw error instanceof ConnectionLost ? new ConnectionLost(error.message, false) : error;
+        throw error;
       },
     );
     this.#regions.set(table, loading);
@@ -109,4 +118,20 @@ function cureOf(error: unknown): 'retry' | 'relocate' | 'fail' {
   if (error instanceof ServerException) return error.cure;
   if (error instanceof ConnectionLost || error instanceof HbaseError) return 'relocate';
   return 'fail';
+}
+
+/** Others share the work, and have their own deadlines. */
+async function inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new ConnectionLost('its server was not found in time', false)),
+      timeoutMs,
+    );
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

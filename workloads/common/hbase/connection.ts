@@ -13,7 +13,11 @@ const CONNECT_TIMEOUT_MS = 3_000;
 /** A response is never larger: scans ask for less, and a cell is at most 10 MB on the server. */
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 /** A server that has said nothing for so long while calls wait is gone, or as good as. */
-const SILENCE_MS = 10_000;
+const SILENCE_MS = 5_000;
+/** More calls wait here: a server takes ten times its handlers (32 in cells) from all its clients and refuses the rest. */
+const MAX_CALLS_SENT = 256;
+/** The same for the bytes of calls without an answer. One larger call goes alone. */
+const MAX_BYTES_SENT = 16 * 1024 * 1024;
 const MAX_CALL_ID = 0x7fffffff;
 
 export type Service = 'ClientService' | 'ClientMetaService' | 'MasterService';
@@ -23,6 +27,7 @@ export type RpcCall = {
   timeoutMs: number;
 };
 type Pending = {
+  frame: Buffer;
   resolve: (response: ResponseFrame) => void;
   reject: (error: Error) => void;
   timer: NodeJS.Timeout;
@@ -31,11 +36,16 @@ type Pending = {
 export class Connection {
   readonly #socket: Socket;
   readonly #address: string;
-  readonly #pending = new Map<number, Pending>();
+  /** Calls that the server has, or may have. */
+  readonly #sent = new Map<number, Pending>();
+  #sentBytes = 0;
+  /** Calls that it does not have yet, the oldest first. */
+  readonly #waiting = new Map<number, Pending>();
   readonly #chunks: Buffer[] = [];
   #buffered = 0;
   #nextId = 1;
-  #heardAt = performance.now();
+  /** Since when the server has owed an answer and said nothing. */
+  #silentSince: number | undefined;
   #broken: Error | undefined;
 
   private constructor(socket: Socket, address: string) {
@@ -82,18 +92,40 @@ export class Connection {
     this.#nextId = id === MAX_CALL_ID ? 1 : id + 1;
     // First the frame: one that can't be made breaks nothing.
     const frame = requestFrame({ id, method, timeoutMs }, parameter);
-    if (this.#pending.size === 0) this.#heardAt = performance.now();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#pending.delete(id);
-        reject(
-          new ConnectionLost(`${this.#address}: no answer to ${method} in ${Math.round(timeoutMs)} ms`, true),
-        );
-        if (performance.now() - this.#heardAt > SILENCE_MS) this.#break('silent for too long');
+        const wasSent = !this.#waiting.delete(id);
+        this.#forget(id);
+        const why = `${this.#address}: no answer to ${method} in ${Math.round(timeoutMs)} ms`;
+        reject(new ConnectionLost(why, wasSent));
+        const silentSince = this.#silentSince ?? Infinity;
+        if (performance.now() - silentSince >= SILENCE_MS) this.#break('silent for too long');
+        else this.#send();
       }, timeoutMs);
-      this.#pending.set(id, { resolve, reject, timer });
-      this.#socket.write(frame);
+      this.#waiting.set(id, { frame, resolve, reject, timer });
+      this.#send();
     });
+  }
+
+  /** Sends what the bounds allow. */
+  #send(): void {
+    for (const [id, call] of this.#waiting) {
+      const fits = this.#sent.size < MAX_CALLS_SENT && this.#sentBytes + call.frame.length <= MAX_BYTES_SENT;
+      if (!fits && this.#sent.size > 0) return;
+      this.#waiting.delete(id);
+      this.#sent.set(id, call);
+      this.#sentBytes += call.frame.length;
+      this.#silentSince ??= performance.now();
+      this.#socket.write(call.frame);
+    }
+  }
+
+  #forget(id: number): Pending | undefined {
+    const call = this.#sent.get(id);
+    if (!call) return undefined;
+    this.#sent.delete(id);
+    this.#sentBytes -= call.frame.length;
+    return call;
   }
 
   close(): void {
@@ -101,9 +133,14 @@ export class Connection {
   }
 
   #take(chunk: Buffer): void {
-    this.#heardAt = performance.now();
     this.#chunks.push(chunk);
     this.#buffered += chunk.length;
+    this.#readFrames();
+    this.#silentSince = this.#sent.size > 0 ? performance.now() : undefined;
+    this.#send();
+  }
+
+  #readFrames(): void {
     while (this.#buffered >= 4) {
       const length = this.#peekLength();
       if (length < 0 || length > MAX_FRAME_BYTES) {
@@ -145,10 +182,9 @@ export class Connection {
       this.#break(`an unreadable response: ${error instanceof Error ? error.message : String(error)}`);
       return;
     }
-    const pending = this.#pending.get(response.id);
+    const pending = this.#forget(response.id);
     // Nobody waits any more: the call has timed out.
     if (!pending) return;
-    this.#pending.delete(response.id);
     clearTimeout(pending.timer);
     if (response.exception) {
       const { className, detail, doNotRetry } = response.exception;
@@ -160,10 +196,16 @@ export class Connection {
     if (this.#broken) return;
     this.#broken = new Error(`${this.#address}: ${why}`);
     this.#socket.destroy();
-    for (const { reject, timer } of this.#pending.values()) {
-      clearTimeout(timer);
-      reject(new ConnectionLost(this.#broken.message, true));
+    const { message } = this.#broken;
+    for (const [calls, wasSent] of [
+      [this.#sent, true],
+      [this.#waiting, false],
+    ] as const) {
+      for (const { reject, timer } of calls.values()) {
+        clearTimeout(timer);
+        reject(new ConnectionLost(message, wasSent));
+      }
+      calls.clear();
     }
-    this.#pending.clear();
   }
 }

@@ -3,16 +3,26 @@
 
 export type Cure = 'retry' | 'relocate' | 'fail';
 
-/** An exception of a server's own, by its Java class name. The call had no effect. */
+/** An exception of a server's own, by its Java class name. */
 export class ServerException extends Error {
   override name = 'ServerException';
   readonly className: string;
   readonly cure: Cure;
+  /**
+   * True for what may come after the write-ahead log was written, such as a sync that failed: the server shows nothing of
+   * the write now, and may find it in the log when it starts again.
+   */
+  readonly mayHaveRun: boolean;
+  /** `host:port` of the server that has the region now, where this one knows it. */
+  readonly movedTo: string | undefined;
 
   constructor(className: string, detail: string, doNotRetry: boolean) {
     super(`${simpleName(className)}: ${firstLine(detail)}`);
     this.className = className;
     this.cure = cureOf(className, doNotRetry);
+    this.mayHaveRun = this.cure !== 'fail' && !REFUSALS.has(simpleName(className));
+    const moved = this.cure === 'relocate' ? MOVED.exec(detail)?.groups : undefined;
+    this.movedTo = moved && `${moved.host}:${moved.port}`;
   }
 }
 
@@ -68,11 +78,42 @@ const RETRY = new Set([
   'MasterNotRunningException',
 ]);
 
+/** Thrown before anything is written. What is on no list may have written. */
+const REFUSALS = new Set([
+  'NotServingRegionException',
+  'RegionMovedException',
+  'RegionOpeningException',
+  'WrongRegionException',
+  'FailedSanityCheckException',
+  'ServerNotRunningYetException',
+  'CallQueueTooBigException',
+  'CallDroppedException',
+  'PleaseHoldException',
+  'RegionTooBusyException',
+  'RpcThrottlingException',
+  'MasterNotRunningException',
+]);
+
+const MOVED = /Region moved to: hostname=(?<host>\S+) port=(?<port>\d+)/;
+
 function cureOf(className: string, doNotRetry: boolean): Cure {
   const name = simpleName(className);
   if (RELOCATE.has(name)) return 'relocate';
   if (RETRY.has(name)) return 'retry';
   return doNotRetry || name.startsWith('DoNotRetry') ? 'fail' : 'retry';
+}
+
+/** Whether what failed may have taken effect all the same, or may yet. */
+export function mayHaveRun(error: unknown): boolean {
+  if (
+    error instanceof ServerException ||
+    error instanceof ConnectionLost ||
+    error instanceof HbaseUnavailable
+  ) {
+    return error.mayHaveRun;
+  }
+  // An answer that can't be read, or a mistake of this program: nobody knows.
+  return !(error instanceof HbaseError);
 }
 
 const simpleName = (className: string): string => className.slice(className.lastIndexOf('.') + 1);

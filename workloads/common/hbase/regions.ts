@@ -11,13 +11,15 @@ export type Region = {
   startKey: Uint8Array;
   /** Exclusive; empty: the last region. */
   endKey: Uint8Array;
-  /** `host:port` */
+  /** `host:port`; set anew when that server tells where the region went. */
   server: string;
 };
 
 type ServerName = { host_name: string; port: number };
 const META = Buffer.from('hbase:meta,,1');
 const REGION_INFO_MAGIC = Buffer.from('PBUF');
+/** One that hangs leaves time for the next. */
+const BOOTSTRAP_TIMEOUT_MS = 1_500;
 /** More regions than any table here has. */
 const MAX_REGIONS = 10_000;
 
@@ -32,7 +34,7 @@ export async function loadRegions(
   table: string,
   timeoutMs: number,
 ): Promise<Region[]> {
-  const meta = await metaServer(connections, bootstrap, timeoutMs);
+  const meta = await metaServer(connections, bootstrap);
   const connection = await connections.get(meta);
   const answer = await connection.call({
     method: 'Scan',
@@ -83,18 +85,15 @@ export function regionOf(regions: readonly Region[], row: Uint8Array): Region {
   return found;
 }
 
-async function metaServer(
-  connections: Connections,
-  bootstrap: readonly string[],
-  timeoutMs: number,
-): Promise<string> {
+/** Asks one after another. */
+async function metaServer(connections: Connections, bootstrap: readonly string[]): Promise<string> {
   let last: unknown;
   for (const address of bootstrap) {
     try {
       const connection = await connections.get(address, 'ClientMetaService');
       const answer = await connection.call({
         method: 'GetMetaRegionLocations',
-        timeoutMs,
+        timeoutMs: BOOTSTRAP_TIMEOUT_MS,
         parameter: { type: 'GetMetaRegionLocationsRequest', message: {} },
       });
       const { meta_locations } = decode<{ meta_locations: { server_name?: ServerName | null }[] }>(

@@ -144,9 +144,13 @@ export type ScanOptions = Time & {
 
 /**
  * Scan within one region (the one of `from`), one response: rows in order, at most `limit`, fewer when they are large or
- * when the region ends before. The scanner is closed by its limit or left to its lease.
+ * when the region ends before. `done`: there are no more in the region. No scanner outlives the call.
  */
-export async function scanRows(client: HbaseClient, table: string, options: ScanOptions): Promise<Row[]> {
+export async function scanRows(
+  client: HbaseClient,
+  table: string,
+  options: ScanOptions,
+): Promise<{ rows: Row[]; done: boolean }> {
   const { from, to, where, limit, maxBytes = MAX_RESULT_BYTES, reversed = false, deadlineMs } = options;
   return await client.at(
     table,
@@ -181,14 +185,15 @@ export async function scanRows(client: HbaseClient, table: string, options: Scan
         more_results_in_region?: boolean | null;
       }>('ScanResponse', answer.message);
       const rows = rowsOf(readCells(answer.cellBlock), cells_per_result);
-      if (scanner_id && more_results !== false && more_results_in_region !== false && rows.length < limit) {
+      const done = more_results === false || more_results_in_region === false;
+      if (scanner_id && more_results !== false && rows.length < limit) {
         // Nobody goes on with it: the next part is asked for by a new scan.
         const close = { scanner_id, number_of_rows: 0, close_scanner: true };
         void connection
           .call({ method: 'Scan', timeoutMs, parameter: { type: 'ScanRequest', message: close } })
           .catch(() => undefined);
       }
-      return rows;
+      return { rows, done: done && rows.length < limit };
     },
     deadlineMs,
   );
