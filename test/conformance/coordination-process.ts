@@ -12,6 +12,8 @@ if (role === 'coordinator') {
   await startCoordinator({ socketPath: first, dataFile: second });
   console.log('ready');
 } else {
+  // Whatever becomes of the session, the process goes on until it is killed.
+  setInterval(() => undefined, 60_000);
   const session = await openCoordination(first, { timeoutMs: Number(second) });
   session.onState((state) => {
     console.log(`state ${state}`);
