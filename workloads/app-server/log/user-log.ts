@@ -9,8 +9,6 @@ import { KeyLog, type ReadRequest, type WriteRequest } from './user-log-key.ts';
 import type { LogParts } from './user-log-open.ts';
 import type { Fold, OwnershipGate, Transaction } from './user-log-types.ts';
 
-export type { ActionAt, Fold, Transaction } from './user-log-types.ts';
-
 /** Waiting for one key: some seconds of its appends. More would time out at their clients anyway. */
 const MAX_WAITING_PER_KEY = 1_000;
 

@@ -285,3 +285,18 @@ test('a membership that is closed while it joins ends', async () => {
   await cell.until(() => done.length === 2, 1_000);
   assert.ok(answer(a, 'user:u1') instanceof LeaseLost);
 });
+
+test('the keys of a server that is killed are served by the others in under three seconds', async () => {
+  const cell = new Cell();
+  const servers = ['a', 'b', 'c', 'd'].map((name) => cell.start(name));
+  await cell.serving(...servers);
+  const [a, ...others] = servers;
+  assert.ok(a);
+  const keys = ownedBy(a);
+  const from = cell.world.now;
+  a.process.kill();
+  await cell.until(() => keys.every((key) => others.some((other) => answer(other, key) === 'yes')));
+  assert.ok(cell.world.now - from < 3_000);
+  const heirs = others.filter((other) => keys.some((key) => answer(other, key) === 'yes'));
+  assert.equal(heirs.length, 3, 'the load spreads over all');
+});

@@ -144,7 +144,7 @@ export class Membership implements OwnershipGate {
     }
     logger?.info({ session: session.sessionId, reason: String(ring.lost.signal.reason) }, 'not on the ring');
     // Nobody else sees this member go before its requests are over, as far as that is in our hands.
-    await release(() => true);
+    await ring.release(() => true);
     await session.close().catch(() => {});
   }
 

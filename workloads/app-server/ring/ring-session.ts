@@ -120,7 +120,7 @@ export class RingSession {
     const { clock, identity } = this.#options;
     this.#state = 'draining';
     this.#ownership = new Ownership(this.#view, identity.name);
-    await this.#release(() => true);
+    await this.release(() => true);
     await this.#atMost(BEFORE_HANDOVER_MS, beforeHandover());
     await this.#publish('draining');
     const giveUpAt = clock.now() + SEEN_MS;
@@ -164,7 +164,7 @@ export class RingSession {
       while (this.#unacknowledged && this.#ownership) {
         this.#unacknowledged = false;
         const ownership = this.#ownership;
-        await this.#release((key) => ownership.owner(key)?.session !== session.sessionId);
+        await this.release((key) => ownership.owner(key)?.session !== session.sessionId);
         const ack = {
           ringVersion: ownership.version,
           session: session.sessionId,
@@ -181,7 +181,8 @@ export class RingSession {
     }
   }
 
-  async #release(predicate: (key: string) => boolean): Promise<void> {
+  /** As RingSessionOptions.release, and does not wait for a store that hangs. */
+  async release(predicate: (key: string) => boolean): Promise<void> {
     await this.#atMost(RELEASE_MS, this.#options.release(predicate));
   }
 

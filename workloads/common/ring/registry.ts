@@ -1,6 +1,6 @@
 // How a cell's members lie in its ZooKeeper, below the cell's chroot:
 //   /nodes/<name>   ephemeral: the member itself (RingMember as JSON)
-//   /acks/<name>    ephemeral: the ring version up to which this member has released what it no longer owns
+//   /acks/<name>    ephemeral: the members that this one has seen, whose keys it has let go of
 //   /leases/<name>  ephemeral: rewritten by its member; an answered write proves that the session lived when it was sent
 import type { RingMember } from './ring.ts';
 
