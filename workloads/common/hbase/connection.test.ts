@@ -117,6 +117,62 @@ test('a call without an answer ends in time, and its late answer disturbs nobody
   connection.close();
 });
 
+test('a connection that is cut in the middle of a frame fails its calls', async () => {
+  const connection = await Connection.open(address, 'ClientService', 'test');
+  const call = get(connection);
+  const frame = response({ call_id: 1 }, Buffer.from([0]));
+  (await peer).end(frame.subarray(0, frame.length - 1));
+  await assert.rejects(call, (error) => error instanceof ConnectionLost && error.mayHaveRun);
+});
+
+test('calls beyond the bound wait here; those the server never got have not run', async () => {
+  const connection = await Connection.open(address, 'ClientService', 'test');
+  const outcome = (call: Promise<unknown>): Promise<string> =>
+    call.then(
+      () => 'answered',
+      (error) => (error instanceof ConnectionLost && error.mayHaveRun ? 'may have run' : 'has not run'),
+    );
+  const sent = Array.from({ length: 256 }, () => outcome(get(connection)));
+  const waiting = Array.from({ length: 44 }, () => outcome(get(connection, 50)));
+  assert.deepEqual(new Set(await Promise.all(waiting)), new Set(['has not run']));
+  const later = outcome(get(connection));
+  (await peer).destroy();
+  assert.deepEqual(new Set(await Promise.all(sent)), new Set(['may have run']));
+  assert.equal(await later, 'has not run');
+});
+
+test('an answer makes room for a call that waits', async () => {
+  const connection = await Connection.open(address, 'ClientService', 'test');
+  const socket = await peer;
+  const calls = Array.from({ length: 257 }, () => get(connection));
+  for (let id = 1; id <= 257; id++) socket.write(response({ call_id: id }, Buffer.from([0])));
+  await calls[0];
+  socket.write(response({ call_id: 257 }, Buffer.from([0])));
+  await Promise.all(calls);
+  connection.close();
+});
+
+test('what a refusal says about the write, and where the region went', () => {
+  const name = 'org.apache.hadoop.hbase.exceptions.RegionMovedException';
+  const moved = new ServerException(
+    name,
+    `${name}: Region moved to: hostname=rs-2.example port=16020 startCode=7. As of locationSeqNum=3.`,
+    false,
+  );
+  assert.deepEqual([moved.cure, moved.movedTo, moved.mayHaveRun], ['relocate', 'rs-2.example:16020', false]);
+  const queue = new ServerException('org.apache.hadoop.hbase.CallQueueTooBigException', 'full', false);
+  assert.deepEqual([queue.cure, queue.movedTo, queue.mayHaveRun], ['retry', undefined, false]);
+  // The log may have been written: a server that starts again may find it there.
+  const sync = new ServerException('java.io.IOException', 'sync failed', false);
+  assert.deepEqual([sync.cure, sync.mayHaveRun], ['retry', true]);
+  const mistake = new ServerException(
+    'org.apache.hadoop.hbase.DoNotRetryIOException',
+    'The cell with size 11000000 exceeds limit of 10485760 bytes',
+    true,
+  );
+  assert.deepEqual([mistake.cure, mistake.mayHaveRun], ['fail', false]);
+});
+
 test('a frame of an impossible length breaks the connection', async () => {
   const connection = await Connection.open(address, 'ClientService', 'test');
   const call = get(connection);

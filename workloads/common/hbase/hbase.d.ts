@@ -6,9 +6,11 @@ declare module 'hbase' {
     table(name: string): {
       exists(callback: Callback<boolean>): void;
       schema(callback: Callback<TableSchema>): void;
+      scan(options: { startRow?: string; endRow?: string }, callback: Callback<StoredCell[]>): void;
     };
   };
-  export type ClusterStatus = { LiveNodes?: unknown[]; DeadNodes?: unknown[] };
+  export type ClusterStatus = { LiveNodes?: { name: string }[]; DeadNodes?: unknown[] };
+  export type StoredCell = { key: string; column: string; $: string };
   export type TableSchema = { name: string; ColumnSchema: { name: string }[] } & Record<string, unknown>;
   export default function connect(options: {
     protocol: 'http' | 'https';

@@ -1,6 +1,6 @@
 // The log table. What is there is asked over HBase REST (npm `hbase`); the table is made by the master's own RPC, for REST
 // can't make one that is split from the start.
-import connect from 'hbase';
+import connect, { type ClusterStatus } from 'hbase';
 import { Connections } from './connections.ts';
 import { HbaseError, ServerException } from './errors.ts';
 import { loadRegions } from './regions.ts';
@@ -46,6 +46,13 @@ export async function ensureSchema(options: SchemaOptions): Promise<{ changed: b
   const missing = Object.values(FAMILIES).filter((family) => !names.has(family));
   if (missing.length > 0) throw new HbaseError(`Table ${table} lacks the families ${missing.join(', ')}.`);
   return { changed: !there };
+}
+
+/** The region servers that the master believes alive, as `host:port`, and how many it believes dead. */
+export async function clusterStatus(restUrl: string): Promise<{ live: string[]; dead: number }> {
+  const rest = restClient(restUrl);
+  const status = await promise<ClusterStatus>((callback) => rest.status_cluster(callback));
+  return { live: (status.LiveNodes ?? []).map(({ name }) => name), dead: status.DeadNodes?.length ?? 0 };
 }
 
 /** Even parts of the space of 8-byte hashes that rows start with. */

@@ -21,6 +21,7 @@ export type MessageName =
   | 'GetMetaRegionLocationsResponse'
   | 'GetRequest'
   | 'GetResponse'
+  | 'MoveRegionRequest'
   | 'MutateRequest'
   | 'MutateResponse'
   | 'MutateRowsRequest'
