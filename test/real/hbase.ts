@@ -39,8 +39,11 @@ export type Hbase = {
 /** The end of a server's log that goes into an error. */
 const LOG_TAIL_CHARS = 2_000;
 
-/** @throws when there is no Java, or the jars have to be fetched and there is no Maven */
-export async function startHbase(): Promise<Hbase> {
+/**
+ * @param options.sessionTimeoutMs how long a server may hang before it is given up; the default is that of cells
+ * @throws when there is no Java, or the jars have to be fetched and there is no Maven
+ */
+export async function startHbase(options: { sessionTimeoutMs?: number } = {}): Promise<Hbase> {
   const jars = await hbaseJars();
   const zookeeper = await startZooKeeper();
   const home = await mkdtemp(join(tmpdir(), 'cellpost-hbase-'));
@@ -71,10 +74,11 @@ export async function startHbase(): Promise<Hbase> {
     'hbase.master.info.port': String(infoPort),
     'hbase.master.info.bindAddress': '127.0.0.1',
     'hbase.regionserver.info.port': '-1',
+    ...(options.sessionTimeoutMs && { 'zookeeper.session.timeout': String(options.sessionTimeoutMs) }),
   };
   await writeFile(join(conf, 'hbase-site.xml'), hbaseSiteXml(settings));
   await writeFile(join(conf, 'log4j.properties'), script('log4j.properties').replace('INFO', 'WARN'));
-  const options = hbaseJavaOptions(320).map((option) =>
+  const javaOptions = hbaseJavaOptions(320).map((option) =>
     option
       .replace('file:/conf/', `file:${conf}/`)
       .replace('-Djava.io.tmpdir=/tmp', `-Djava.io.tmpdir=${home}`),
@@ -82,7 +86,7 @@ export async function startHbase(): Promise<Hbase> {
   const logOf = (name: string): string => join(home, `${name}.log`);
   const java = async (name: string, args: string[]): Promise<ChildProcess> => {
     const log = await open(logOf(name), 'a');
-    const child = spawn('java', [...options, '-cp', `${conf}:${web}:${jars}/*`, ...args], {
+    const child = spawn('java', [...javaOptions, '-cp', `${conf}:${web}:${jars}/*`, ...args], {
       stdio: ['ignore', log.fd, log.fd],
     });
     try {
