@@ -1,5 +1,6 @@
 // The blob stores that test/conformance/blob-store.test.ts runs against.
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BlobStore } from '../../workloads/common/blobs/blob-store.ts';
@@ -12,6 +13,8 @@ export type BlobStoreUnderTest = {
   open(): Promise<BlobStore>;
   /** Damages a blob behind the store's back: its bytes become these. */
   damage(id: string, bytes: Uint8Array): Promise<void>;
+  /** Makes a blob older than it is, set aside or not. */
+  age(id: string, byMs: number): Promise<void>;
   /** How many temporary things there are: none but those of writers at work. */
   countLeftovers(): Promise<number>;
   close(): Promise<void>;
@@ -23,6 +26,8 @@ export type BlobStoreMaker = {
   start(): Promise<BlobStoreUnderTest>;
 };
 
+const pathOf = (root: string, id: string): string => join(root, id.slice(0, 2), id.slice(2, 4), id);
+
 const files: BlobStoreMaker = {
   name: 'files',
   skip: undefined,
@@ -31,7 +36,12 @@ const files: BlobStoreMaker = {
     const root = join(folder, 'blobs');
     return {
       open: async () => await openBlobStore(`file:${root}`, {}),
-      damage: async (id, bytes) => await writeFile(join(root, id.slice(0, 2), id.slice(2, 4), id), bytes),
+      damage: async (id, bytes) => await writeFile(pathOf(root, id), bytes),
+      age: async (id, byMs) => {
+        const then = new Date(Date.now() - byMs);
+        for (const path of [pathOf(root, id), pathOf(join(root, 'retired'), id)])
+          if (existsSync(path)) await utimes(path, then, then);
+      },
       countLeftovers: async () => (await readdir(join(root, 'tmp'))).length,
       close: async () => await rm(folder, { recursive: true, force: true }),
     };
@@ -48,6 +58,11 @@ const s3: BlobStoreMaker = {
     return {
       open: async () => await openBlobStore(service.blobStoreUrl(bucket), env),
       damage: async (id, bytes) => await writeFile(join(service.folder, bucket, id), bytes),
+      age: async (id, byMs) => {
+        const then = new Date(Date.now() - byMs);
+        for (const path of [join(service.folder, bucket, id), join(service.folder, bucket, 'retired', id)])
+          if (existsSync(path)) await utimes(path, then, then);
+      },
       countLeftovers: async () =>
         (await readdir(tmpdir())).filter((name) => name.startsWith(`cellpost-spool-${process.pid}-`)).length,
       close: async () => await service.close(),

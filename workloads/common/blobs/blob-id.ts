@@ -1,11 +1,20 @@
 // What every blob store checks before it does anything.
-import { BlobCorrupt, BlobNotFound, type BlobId, type ByteRange } from './blob-store.ts';
+import { BlobCorrupt, BlobNotFound, DOCUMENT_NAME, type BlobId, type ByteRange } from './blob-store.ts';
 
 const BLOB_ID = /^[0-9a-f]{64}$/;
 
 /** An id goes into paths and URLs: nothing but a hash may. @throws BlobNotFound */
 export function assertBlobId(id: BlobId): void {
   if (!BLOB_ID.test(id)) throw new BlobNotFound(`${JSON.stringify(id.slice(0, 80))} is no blob's id`);
+}
+
+export function isBlobId(text: string): boolean {
+  return BLOB_ID.test(text);
+}
+
+/** @throws RangeError */
+export function assertDocumentName(name: string): void {
+  if (!DOCUMENT_NAME.test(name)) throw new RangeError(`${JSON.stringify(name.slice(0, 200))} is no name`);
 }
 
 /** @throws RangeError when a range does not lie inside a blob of this size */

@@ -1,21 +1,28 @@
 // Blobs as files, for one machine: `<root>/ab/cd/<hash>`, written to `<root>/tmp` first. A blob appears by a rename, so it
-// is there whole or not at all, whatever process dies when. Several processes may share a root.
+// is there whole or not at all, whatever process dies when. Several processes may share a root. Blobs that are set aside
+// are in `<root>/retired/ab/cd/`, documents in `<root>/documents/`.
 import { createHash, randomUUID, type Hash } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { assertBlobId, assertHash, assertRange, collect } from './blob-id.ts';
 import {
   BlobNotFound,
   BlobStoreUnavailable,
   type BlobId,
+  type BlobInfo,
   type BlobStore,
   type BlobWriter,
   type ByteRange,
+  type Documents,
 } from './blob-store.ts';
+import { FileDocuments } from './file-documents.ts';
+import { errorCode, guard, listBlobFiles, syncFolder } from './file-system.ts';
 
 const READ_CHUNK_BYTES = 256 * 1024;
 /** A temporary file of this age was left by a crash: no upload takes a day. */
 const LEFTOVER_AGE_MS = 24 * 60 * 60 * 1000;
+/** Where blobs are set aside. */
+const RETIRED = 'retired';
 
 /**
  * Makes the folder when it is missing, and removes what crashed writers left in it.
@@ -45,10 +52,12 @@ class FileBlobStore implements BlobStore {
   /** Folders whose own entries are known to be on the disk. */
   readonly #durable = new Set<string>();
   #closed = false;
+  readonly documents: Documents;
 
   constructor(root: string, temporary: string) {
     this.#root = root;
     this.#temporary = temporary;
+    this.documents = new FileDocuments(join(root, 'documents'), temporary, () => this.#assertOpen());
   }
 
   async put(bytes: Uint8Array): Promise<{ id: BlobId; sizeBytes: number }> {
@@ -75,7 +84,7 @@ class FileBlobStore implements BlobStore {
   async *stream(id: BlobId, range?: ByteRange): AsyncGenerator<Uint8Array> {
     this.#assertOpen();
     assertBlobId(id);
-    const file = await guard(() => open(this.#path(id), 'r'), id);
+    const file = await this.#find(id, (path) => open(path, 'r'));
     try {
       const { size } = await guard(() => file.stat());
       if (range) assertRange(range, size);
@@ -101,19 +110,80 @@ class FileBlobStore implements BlobStore {
     this.#assertOpen();
     assertBlobId(id);
     try {
-      return (await guard(() => stat(this.#path(id)), id)).size;
+      return (await this.#find(id, (path) => stat(path))).size;
     } catch (error) {
       if (error instanceof BlobNotFound) return undefined;
       throw error;
     }
   }
 
+  list(): AsyncIterable<BlobInfo> {
+    this.#assertOpen();
+    return listBlobFiles(this.#root);
+  }
+
+  listRetired(): AsyncIterable<BlobInfo> {
+    this.#assertOpen();
+    return listBlobFiles(join(this.#root, RETIRED));
+  }
+
+  async retire(id: BlobId): Promise<void> {
+    await this.#move(id, this.#path(id), this.#path(id, RETIRED));
+  }
+
+  async revive(id: BlobId): Promise<void> {
+    await this.#move(id, this.#path(id, RETIRED), this.#path(id));
+  }
+
+  async purge(id: BlobId, retiredByMs: number): Promise<boolean> {
+    this.#assertOpen();
+    assertBlobId(id);
+    const path = this.#path(id, RETIRED);
+    const found = await stat(path).catch(() => undefined);
+    if (!found || found.mtimeMs > retiredByMs) return false;
+    await guard(() => rm(path, { force: true }));
+    return true;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
   }
 
-  #path(id: BlobId): string {
-    return join(this.#root, id.slice(0, 2), id.slice(2, 4), id);
+  #path(id: BlobId, folder = ''): string {
+    return join(this.#root, folder, id.slice(0, 2), id.slice(2, 4), id);
+  }
+
+  /** Does something with a blob's file, wherever it is. @throws BlobNotFound */
+  async #find<T>(id: BlobId, use: (path: string) => Promise<T>): Promise<T> {
+    const path = this.#path(id);
+    // The last time, for one that was revived just between the first two.
+    for (const tried of [path, this.#path(id, RETIRED)]) {
+      try {
+        return await guard(() => use(tried), id);
+      } catch (error) {
+        if (!(error instanceof BlobNotFound)) throw error;
+      }
+    }
+    return await guard(() => use(path), id);
+  }
+
+  async #move(id: BlobId, from: string, to: string): Promise<void> {
+    this.#assertOpen();
+    assertBlobId(id);
+    await guard(async () => {
+      await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+      const now = new Date();
+      try {
+        // Young first: whoever finds it after a crash between the two takes it for what it is, or for a new one.
+        await utimes(from, now, now);
+        await rename(from, to);
+      } catch (error) {
+        if (errorCode(error) === 'ENOENT') return;
+        throw error;
+      }
+      await syncFolder(dirname(to));
+      await syncFolder(dirname(from));
+    });
   }
 
   /** Moves a synced file to its name. A blob that is there already is replaced by the same bytes. */
@@ -121,6 +191,9 @@ class FileBlobStore implements BlobStore {
     const middle = join(this.#root, id.slice(0, 2));
     const leaf = join(middle, id.slice(2, 4));
     await mkdir(leaf, { recursive: true, mode: 0o700 });
+    // The last write may be long ago; what counts for a sweep is when somebody was told that the blob is there.
+    const now = new Date();
+    await utimes(path, now, now);
     await rename(path, this.#path(id));
     await syncFolder(leaf);
     if (this.#durable.has(leaf)) return;
@@ -188,27 +261,5 @@ class FileBlobWriter implements BlobWriter {
   async #discard(file: FileHandle): Promise<void> {
     await file.close().catch(() => undefined);
     await rm(this.#path, { force: true }).catch(() => undefined);
-  }
-}
-
-/** A rename is on the disk when its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-/** Gives errors of the file system the names that the interface promises. */
-async function guard<T>(step: () => Promise<T>, id?: BlobId): Promise<T> {
-  try {
-    return await step();
-  } catch (error) {
-    if (error instanceof BlobStoreUnavailable) throw error;
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (id && code === 'ENOENT') throw new BlobNotFound(`there is no blob ${id}`);
-    throw new BlobStoreUnavailable(error instanceof Error ? error.message : String(error), { cause: error });
   }
 }

@@ -1,20 +1,27 @@
 // Blobs as objects of an S3 service (path-style addresses), named by their hash. A PUT carries the hash, which the service
-// checks, so putting is verified, and may be repeated. The bucket is made when a PUT finds none.
+// checks, so putting is verified, and may be repeated. The bucket is made when a PUT finds none. Blobs that are set aside
+// are objects below `retired/`, documents below `documents/`.
 import { createHash } from 'node:crypto';
 import { assertBlobId, assertHash, assertRange, collect } from './blob-id.ts';
 import {
   BlobNotFound,
   BlobStoreUnavailable,
   type BlobId,
+  type BlobInfo,
   type BlobStore,
   type BlobWriter,
   type ByteRange,
+  type Documents,
 } from './blob-store.ts';
+import { S3Documents } from './s3-documents.ts';
+import { copyObject, deleteObject, listBlobObjects, putObject, refused } from './s3-objects.ts';
 import { S3Requests, type S3Response, type S3Settings } from './s3-requests.ts';
 import { Spool } from './spool.ts';
 
 /** An answer that breaks off is taken up again where it ended, this often. */
 const MAX_RESUMES = 5;
+/** Where blobs are set aside. */
+const RETIRED = 'retired/';
 
 export function openS3BlobStore(settings: S3Settings): BlobStore {
   return new S3BlobStore(new S3Requests(settings));
@@ -22,9 +29,11 @@ export function openS3BlobStore(settings: S3Settings): BlobStore {
 
 class S3BlobStore implements BlobStore {
   readonly #requests: S3Requests;
+  readonly documents: Documents;
 
   constructor(requests: S3Requests) {
     this.#requests = requests;
+    this.documents = new S3Documents(requests);
   }
 
   async put(bytes: Uint8Array): Promise<{ id: BlobId; sizeBytes: number }> {
@@ -74,22 +83,69 @@ class S3BlobStore implements BlobStore {
 
   async size(id: BlobId): Promise<number | undefined> {
     assertBlobId(id);
-    const response = await this.#requests.send({ method: 'HEAD', key: id });
+    const response = await this.#find(id, (key) => this.#requests.send({ method: 'HEAD', key }));
     await response.body.dump();
     if (response.statusCode === 404) return undefined;
     if (response.statusCode !== 200) throw refused(response);
     return Number(response.headers['content-length']);
   }
 
+  list(): AsyncIterable<BlobInfo> {
+    return listBlobObjects(this.#requests, '');
+  }
+
+  listRetired(): AsyncIterable<BlobInfo> {
+    return listBlobObjects(this.#requests, RETIRED);
+  }
+
+  async retire(id: BlobId): Promise<void> {
+    await this.#move(id, id, `${RETIRED}${id}`);
+  }
+
+  async revive(id: BlobId): Promise<void> {
+    await this.#move(id, `${RETIRED}${id}`, id);
+  }
+
+  async purge(id: BlobId, retiredByMs: number): Promise<boolean> {
+    assertBlobId(id);
+    const key = `${RETIRED}${id}`;
+    const response = await this.#requests.send({ method: 'HEAD', key });
+    await response.body.dump();
+    if (response.statusCode === 404) return false;
+    if (response.statusCode !== 200) throw refused(response);
+    if (Date.parse(String(response.headers['last-modified'])) > retiredByMs) return false;
+    await deleteObject(this.#requests, key);
+    return true;
+  }
+
   async close(): Promise<void> {
     await this.#requests.close();
+  }
+
+  /** Copies, then deletes: at every moment one of the two is there. */
+  async #move(id: BlobId, from: string, to: string): Promise<void> {
+    assertBlobId(id);
+    if (await copyObject(this.#requests, from, to)) await deleteObject(this.#requests, from);
+  }
+
+  /** Asks for a blob's object, wherever it is. */
+  async #find(id: BlobId, ask: (key: string) => Promise<S3Response>): Promise<S3Response> {
+    // The last time, for one that was revived just between the first two.
+    for (const key of [id, `${RETIRED}${id}`]) {
+      const response = await ask(key);
+      if (response.statusCode !== 404) return response;
+      await response.body.dump();
+    }
+    return await ask(id);
   }
 
   /** Opens the bytes from `offset` to before `end`, or to the blob's end. */
   async #open(id: BlobId, offset: number, end: number | undefined): Promise<S3Response> {
     const isPart = offset > 0 || end !== undefined;
     const range = `bytes=${offset}-${end === undefined ? '' : end - 1}`;
-    const response = await this.#requests.send({ method: 'GET', key: id, headers: isPart ? { range } : {} });
+    const response = await this.#find(id, (key) =>
+      this.#requests.send({ method: 'GET', key, headers: isPart ? { range } : {} }),
+    );
     if (response.statusCode === (isPart ? 206 : 200)) {
       // A service gives what it has of a range that ends outside.
       const last = /^bytes \d+-(\d+)\//.exec(String(response.headers['content-range'] ?? ''))?.[1];
@@ -131,12 +187,7 @@ class S3BlobWriter implements BlobWriter {
     this.#ended = true;
     try {
       const { id, sizeBytes } = this.#spool.finish();
-      const response = await this.#put(id, sizeBytes);
-      if (response.statusCode === 404) {
-        await this.#makeBucket();
-        const again = await this.#put(id, sizeBytes);
-        if (again.statusCode !== 200) throw refused(again);
-      } else if (response.statusCode !== 200) throw refused(response);
+      await putObject(this.#requests, { key: id, sizeBytes, hash: id, body: () => this.#spool.read() });
       return { id, sizeBytes };
     } finally {
       await this.#spool.close();
@@ -149,30 +200,7 @@ class S3BlobWriter implements BlobWriter {
     await this.#spool.close();
   }
 
-  async #put(id: BlobId, sizeBytes: number): Promise<S3Response> {
-    const response = await this.#requests.send({
-      method: 'PUT',
-      key: id,
-      headers: { 'content-length': String(sizeBytes), 'content-type': 'application/octet-stream' },
-      body: () => this.#spool.read(),
-      bodyHash: id,
-    });
-    await response.body.dump();
-    return response;
-  }
-
-  async #makeBucket(): Promise<void> {
-    const response = await this.#requests.send({ method: 'PUT' });
-    await response.body.dump();
-    // 409: another process was faster.
-    if (response.statusCode !== 200 && response.statusCode !== 409) throw refused(response);
-  }
-
   #assertOpen(): void {
     if (this.#ended) throw new BlobStoreUnavailable('this blob was committed or aborted');
   }
-}
-
-function refused(response: S3Response): BlobStoreUnavailable {
-  return new BlobStoreUnavailable(`the S3 service refuses with ${response.statusCode}`);
 }

@@ -15,9 +15,10 @@ export type S3Settings = {
 };
 
 export type S3Call = {
-  method: 'GET' | 'HEAD' | 'PUT';
+  method: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
   /** Missing: the bucket itself. */
   key?: string;
+  query?: Record<string, string>;
   headers?: Record<string, string>;
   /** Made anew for each attempt. */
   body?: () => Dispatcher.DispatchOptions['body'];
@@ -82,13 +83,19 @@ export class S3Requests {
     await this.#agent.close();
   }
 
-  async #attempt({ method, key, headers, body, bodyHash }: S3Call, signal: AbortSignal): Promise<S3Response> {
+  get bucket(): string {
+    return this.#settings.bucket;
+  }
+
+  async #attempt(call: S3Call, signal: AbortSignal): Promise<S3Response> {
+    const { method, key, query, headers = {}, body, bodyHash } = call;
     const { endpoint, bucket, region, accessKeyId, secretAccessKey } = this.#settings;
-    const url = `${endpoint}/${bucket}${key === undefined ? '' : `/${key}`}`;
+    const search = query ? `?${new URLSearchParams(query)}` : '';
+    const url = `${endpoint}/${bucket}${key === undefined ? '' : `/${key}`}${search}`;
     const signed = await new AwsV4Signer({
       method,
       url,
-      headers: { 'x-amz-content-sha256': bodyHash ?? EMPTY_HASH },
+      headers: { 'x-amz-content-sha256': bodyHash ?? EMPTY_HASH, ...amazonHeaders(headers) },
       service: 's3',
       region,
       accessKeyId,
@@ -110,4 +117,9 @@ export class S3Requests {
     await response.body.dump().catch(() => undefined);
     throw new Transient(`${new URL(url).host} answers ${response.statusCode}`);
   }
+}
+
+/** Of the headers, those that have to be signed. */
+function amazonHeaders(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith('x-amz-')));
 }
