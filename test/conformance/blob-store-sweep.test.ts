@@ -1,6 +1,6 @@
 // Sweeps of blobs, on every blob store: what is referred to stays, whatever happens meanwhile.
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BlobNotFound, type BlobStore } from '../../workloads/common/blobs/blob-store.ts';
@@ -90,23 +90,30 @@ for (const maker of BLOB_STORES) {
     it('loses nothing to sweeps that run while the same content is put and then referred to', async () => {
       const contents = Array.from({ length: 8 }, () => randomBytes(500));
       const references = new Set<string>();
+      const underWay = new Set<string>();
       const state = { delivering: true };
-      // Puts and refers a little later, as a delivery does; before that the content is old and unreferenced.
+      // Puts, and refers to it a little later; between two deliveries nothing refers to the content.
       const deliver = async (bytes: Uint8Array): Promise<void> => {
-        for (let round = 0; round < 6; round++) {
-          const { id } = await store.put(bytes);
+        const id = createHash('sha256').update(bytes).digest('hex');
+        for (let round = 0; round < 8; round++) {
+          references.delete(id);
+          underWay.add(id);
+          await store.put(bytes);
           await sleep(2);
           references.add(id);
-          assert.equal(await store.size(id), 500);
-          references.delete(id);
-          await under.age(id, AGED_MS);
+          underWay.delete(id);
+          assert.equal(await store.size(id), 500, `in round ${round}`);
         }
-        const { id } = await store.put(bytes);
-        references.add(id);
       };
       const sweeping = (async () => {
-        // What is set aside here is young, as it is in truth: only age() makes a day of a moment.
-        while (state.delivering) await sweep(references);
+        while (state.delivering) {
+          await sweep(references);
+          // A day passes for everything that nobody is delivering.
+          for (const bytes of contents) {
+            const id = createHash('sha256').update(bytes).digest('hex');
+            if (!underWay.has(id)) await under.age(id, AGED_MS);
+          }
+        }
       })();
       await Promise.all(contents.map(deliver));
       state.delivering = false;
