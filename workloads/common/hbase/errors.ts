@@ -78,6 +78,9 @@ const RETRY = new Set([
   'MasterNotRunningException',
 ]);
 
+/** A mistake of the caller, also where the server doesn't say so: within the answer to many calls. */
+const FAIL = new Set(['NoSuchColumnFamilyException', 'TableNotFoundException']);
+
 /** Thrown before anything is written. What is on no list may have written. */
 const REFUSALS = new Set([
   'NotServingRegionException',
@@ -100,7 +103,7 @@ function cureOf(className: string, doNotRetry: boolean): Cure {
   const name = simpleName(className);
   if (RELOCATE.has(name)) return 'relocate';
   if (RETRY.has(name)) return 'retry';
-  return doNotRetry || name.startsWith('DoNotRetry') ? 'fail' : 'retry';
+  return doNotRetry || FAIL.has(name) || name.startsWith('DoNotRetry') ? 'fail' : 'retry';
 }
 
 /** Whether what failed may have taken effect all the same, or may yet. */

@@ -77,13 +77,12 @@ export function regionOf(regions: readonly Region[], row: Uint8Array): Region {
     else high = middle;
   }
   const found = regions[low];
-  const holds =
-    found &&
-    Buffer.compare(found.startKey, row) <= 0 &&
-    (found.endKey.length === 0 || Buffer.compare(row, found.endKey) < 0);
-  if (!found || !holds) throw new HbaseError('No region holds the row; one is being moved.');
+  if (!found || !holds(found, row)) throw new HbaseError('No region holds the row; one is being moved.');
   return found;
 }
+
+export const holds = ({ startKey, endKey }: Region, row: Uint8Array): boolean =>
+  Buffer.compare(startKey, row) <= 0 && (endKey.length === 0 || Buffer.compare(row, endKey) < 0);
 
 /** Asks one after another. */
 async function metaServer(connections: Connections, bootstrap: readonly string[]): Promise<string> {

@@ -3,19 +3,23 @@ import { readCells, type Cell } from './cells.ts';
 import type { HbaseClient } from './client.ts';
 import { HbaseError } from './errors.ts';
 import { specifier } from './regions.ts';
+import {
+  cellsOf,
+  columnOf,
+  conditionOf,
+  mutationOf,
+  type Condition,
+  type Put,
+  type Result,
+  type Row,
+  type Where,
+} from './row-messages.ts';
 import { decode, encode } from './wire.ts';
 
 /** The default of one response: a bound on memory, not on what can be read. */
 const MAX_RESULT_BYTES = 2 * 1024 * 1024;
 
-export type Put = {
-  row: Uint8Array;
-  columns: { family: string; qualifier: Uint8Array; value: Uint8Array }[];
-};
-export type Where = { family: string; qualifier?: Uint8Array };
-/** A condition on one column: it has no value, or it has one. */
-export type Condition = { row: Uint8Array; family: string; qualifier: Uint8Array; exists: boolean };
-export type Row = { row: Uint8Array; cells: Cell[] };
+export type { Condition, Put, Row, Where } from './row-messages.ts';
 type Time = { deadlineMs?: number };
 
 /** Get: the cells of a row; none when there is no such row. */
@@ -36,21 +40,13 @@ export async function getRow(
         timeoutMs,
         parameter: { type: 'GetRequest', message },
       });
-      const { result } = decode<{ result?: { cell: PbCell[] } | null }>('GetResponse', answer.message);
+      const { result } = decode<{ result?: Result | null }>('GetResponse', answer.message);
       // Servers send the cells of a Get within the message, those of a scan beside it.
-      const within = (result?.cell ?? []).map(({ row, family, qualifier, value }): Cell => ({
-        row,
-        family: Buffer.from(family).toString('latin1'),
-        qualifier,
-        value,
-      }));
-      return [...within, ...readCells(answer.cellBlock)];
+      return [...cellsOf(result), ...readCells(answer.cellBlock)];
     },
     deadlineMs,
   );
 }
-
-type PbCell = { row: Uint8Array; family: Uint8Array; qualifier: Uint8Array; value: Uint8Array };
 
 /** Mutate with a condition on the same row: atomic. @returns whether the condition held and the row was written */
 export async function putRow(
@@ -209,35 +205,3 @@ function rowsOf(cells: Cell[], counts: number[]): Row[] {
     return { row: first.row, cells: own };
   });
 }
-
-const columnOf = ({ family, qualifier }: Where): object => ({
-  family: Buffer.from(family),
-  ...(qualifier && { qualifier: [qualifier] }),
-});
-
-function mutationOf({ row, columns }: Put): object {
-  return {
-    row,
-    mutate_type: 2,
-    column_value: columns.map(({ family, qualifier, value }) => ({
-      family: Buffer.from(family),
-      qualifier_value: [{ qualifier, value }],
-    })),
-  };
-}
-
-/** "Equal to an empty value" holds for a column that is not there. */
-const EMPTY = {
-  name: 'org.apache.hadoop.hbase.filter.BinaryComparator',
-  serialized_comparator: Buffer.from([0x0a, 0x02, 0x0a, 0x00]),
-};
-const EQUAL = 2;
-const NOT_EQUAL = 3;
-
-const conditionOf = ({ row, family, qualifier, exists }: Condition): object => ({
-  row,
-  family: Buffer.from(family),
-  qualifier,
-  compare_type: exists ? NOT_EQUAL : EQUAL,
-  comparator: EMPTY,
-});

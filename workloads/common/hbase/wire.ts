@@ -22,6 +22,8 @@ export type MessageName =
   | 'GetRequest'
   | 'GetResponse'
   | 'MoveRegionRequest'
+  | 'MultiRequest'
+  | 'MultiResponse'
   | 'MutateRequest'
   | 'MutateResponse'
   | 'MutateRowsRequest'
