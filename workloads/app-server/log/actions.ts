@@ -29,6 +29,8 @@ export type MailboxCreated = {
   role: string;
   sortOrder: number;
   isSubscribed: boolean;
+  /** For one that a restore made again: its id before. */
+  restoredFrom?: string | undefined;
 };
 
 /** What is undefined stays as it is. */
@@ -59,6 +61,8 @@ export type MessageAdded = {
   body: BodyRef;
   /** The thread that it joins; '' when it starts one. Decided when it was written, so that replays need no such rules. */
   threadId: string;
+  /** For one that a restore added again: its id before. */
+  restoredFrom?: string | undefined;
 };
 
 export type MessageKeywordsChanged = { type: 'messageKeywordsChanged'; emailId: string; keywords: string[] };

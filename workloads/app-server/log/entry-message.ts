@@ -15,7 +15,17 @@ import type {
 const CHANNELS: readonly (Channel | undefined)[] = [undefined, 'email', 'sms', 'chat', 'web'];
 
 export function encodeMessageAdded(action: MessageAdded): WireMessageAdded {
-  const { mailboxIds, keywords, receivedAtMs, sizeBytes, deliveryKey, envelope, threadId, body } = action;
+  const {
+    mailboxIds,
+    keywords,
+    receivedAtMs,
+    sizeBytes,
+    deliveryKey,
+    envelope,
+    threadId,
+    body,
+    restoredFrom,
+  } = action;
   return {
     mailboxIds,
     keywords,
@@ -27,6 +37,7 @@ export function encodeMessageAdded(action: MessageAdded): WireMessageAdded {
     message: encodeMessage(action.message),
     ...(body.kind === 'inline' ? { inlineBody: body.index } : { blobBody: Buffer.from(body.sha256, 'hex') }),
     threadId,
+    ...(restoredFrom !== undefined && { restoredFrom }),
   };
 }
 
@@ -46,6 +57,7 @@ export function decodeMessageAdded(wire: WireMessageAdded): MessageAdded {
     message: decodeMessage(wire.message ?? {}),
     body: decodeBody(wire),
     threadId: wire.threadId ?? '',
+    ...(wire.restoredFrom && { restoredFrom: wire.restoredFrom }),
   };
 }
 

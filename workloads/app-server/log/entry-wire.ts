@@ -11,6 +11,7 @@ export type WireAction = {
     role?: string;
     sortOrder?: number;
     isSubscribed?: boolean;
+    restoredFrom?: Opt<string>;
   };
   mailboxUpdated?: {
     mailboxId?: string;
@@ -47,6 +48,7 @@ export type WireMessageAdded = {
   inlineBody?: Opt<number>;
   blobBody?: Opt<Uint8Array>;
   threadId?: string;
+  restoredFrom?: string;
 };
 
 export type WireMessage = {

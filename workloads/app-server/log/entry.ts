@@ -83,8 +83,23 @@ function decodeAction(wire: WireAction): Action {
     return { type: 'messageDestroyed', emailId, threadId };
   }
   if (wire.mailboxCreated) {
-    const { name = '', parentId = '', role = '', sortOrder = 0, isSubscribed = false } = wire.mailboxCreated;
-    return { type: 'mailboxCreated', name, parentId, role, sortOrder, isSubscribed };
+    const {
+      name = '',
+      parentId = '',
+      role = '',
+      sortOrder = 0,
+      isSubscribed = false,
+      restoredFrom,
+    } = wire.mailboxCreated;
+    return {
+      type: 'mailboxCreated',
+      name,
+      parentId,
+      role,
+      sortOrder,
+      isSubscribed,
+      ...(restoredFrom && { restoredFrom }),
+    };
   }
   if (wire.mailboxUpdated) {
     const { mailboxId = '', name, parentId, role, sortOrder, isSubscribed } = wire.mailboxUpdated;
