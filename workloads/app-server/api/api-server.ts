@@ -61,6 +61,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   });
   const services: Services = {
     logs,
+    store,
+    gate,
     blobs,
     messages: new MessageReader({ store, blobs, codec: entryCodec, cacheBytes: messageBytes }),
     actions: new ActionReader(store, entryCodec),

@@ -14,6 +14,7 @@ import { authenticate, isService } from './principal.ts';
 import { readJson } from './read-body.ts';
 import type { Services } from './services.ts';
 import { sessionObject, sessionState } from './session.ts';
+import { getEntries, getHead, getKeys, postHeads } from './transfer-read.ts';
 import { upload } from './upload.ts';
 import type { UserRequest } from './user-request.ts';
 import { putUser } from './users.ts';
@@ -90,6 +91,22 @@ export function addRoutes(app: Express, services: Services, streams: EventStream
   app.put(
     '/addresses/:address',
     serviceRoute('putAddress', (request, response) => putAddress(services, request, response)),
+  );
+  app.get(
+    '/keys',
+    serviceRoute('getKeys', (request, response) => getKeys(services, request, response)),
+  );
+  app.post(
+    '/logs/heads',
+    serviceRoute('postHeads', (request, response) => postHeads(services, request, response)),
+  );
+  app.get(
+    '/logs/:key/head',
+    serviceRoute('getHead', (request, response) => getHead(services, request, response)),
+  );
+  app.get(
+    '/logs/:key/entries',
+    serviceRoute('getEntries', (request, response) => getEntries(services, request, response)),
   );
   app.get(
     '/node',

@@ -4,6 +4,8 @@ import type { Logger } from '../../common/log.ts';
 import type { Image } from '../image/model.ts';
 import type { Action } from '../log/actions.ts';
 import type { MessageReader } from '../image/message-reader.ts';
+import type { LogStore } from '../log/log-store.ts';
+import type { OwnershipGate } from '../log/user-log-types.ts';
 import type { UserLogs } from '../log/user-log.ts';
 import type { PasswordVerifier } from '../logic/credentials.ts';
 import type { BlobIds } from './blob-ids.ts';
@@ -14,6 +16,9 @@ export type Logs = UserLogs<Image, Action>;
 
 export type Services = {
   logs: Logs;
+  /** Beside `logs`, for logs as a whole: what is under way there is not seen. */
+  store: LogStore;
+  gate: OwnershipGate;
   blobs: BlobStore;
   messages: MessageReader;
   actions: ActionReader;

@@ -8,7 +8,7 @@ import { CellDisabled, Unassigned, Unavailable } from './errors.ts';
 import { DirectoryFollower } from './follower.ts';
 import { readNodes, type NodeInfo } from './nodes.ts';
 import { type CellResponse, type RequestOptions, Sender } from './sender.ts';
-import { createUser, type NewUser, readAddress } from './users.ts';
+import { claimAddress, createUser, type NewUser, readAddress } from './users.ts';
 
 /** How long an address is taken to be whose it was. Addresses hardly ever change hands. */
 const ADDRESS_TTL_MS = 60_000;
@@ -28,6 +28,14 @@ export interface Cells {
   resolveAddress(address: string): Promise<string | undefined>;
   /** @returns the new user's id @throws AddressTaken, Unavailable */
   createUser(user: NewUser): Promise<string>;
+  /** See Sender.sendToCell. */
+  requestCell(cell: string, options: RequestOptions & { idempotent: true }): Promise<CellResponse>;
+  /** The names of all cells, whatever their state. */
+  cellNames(): Promise<string[]>;
+  /** Sees to it that a key's bucket belongs to a cell, so that a log can begin there. @throws Unavailable */
+  assign(key: string): Promise<void>;
+  /** Gives an address to a user. @returns false when another has it */
+  claimAddress(address: string, userId: string): Promise<boolean>;
   /** Adds a cell to the map or changes it. */
   putCell(name: string, record: Omit<CellRecord, 'name'>): Promise<void>;
   /** The app servers of all cells. */
@@ -91,10 +99,20 @@ class DiscoveredCells implements Cells {
   }
 
   async createUser(user: NewUser): Promise<string> {
-    return createUser(async (key, options) => {
-      await this.#assign(key);
-      return this.#sender.send(key, options);
-    }, user);
+    return createUser(this.#sendAssigned, user);
+  }
+
+  claimAddress(address: string, userId: string): Promise<boolean> {
+    return claimAddress(this.#sendAssigned, address, userId);
+  }
+
+  requestCell(cell: string, options: RequestOptions & { idempotent: true }): Promise<CellResponse> {
+    return this.#sender.sendToCell(cell, options);
+  }
+
+  async cellNames(): Promise<string[]> {
+    await this.#follower.ready(DEADLINE_MS);
+    return this.#follower.directory.cells().map((cell) => cell.name);
   }
 
   putCell(name: string, record: Omit<CellRecord, 'name'>): Promise<void> {
@@ -111,12 +129,17 @@ class DiscoveredCells implements Cells {
     await this.#sender.close();
   }
 
-  async #assign(key: string): Promise<void> {
+  async assign(key: string): Promise<void> {
     await this.#follower.ready(DEADLINE_MS);
     if (!this.#isUnassigned(key)) return;
     await this.#discovery.assign(key);
     await this.#awaitAssignment(key);
   }
+
+  readonly #sendAssigned = async (key: string, options: RequestOptions) => {
+    await this.assign(key);
+    return this.#sender.send(key, options);
+  };
 
   #isUnassigned(key: string): boolean {
     const where = this.#follower.directory.where(key);

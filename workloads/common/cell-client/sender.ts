@@ -63,6 +63,8 @@ export class Sender {
   readonly #pools = new Map<string, Pool>();
   readonly #budget = new RetryBudget();
   readonly #offChange: () => void;
+  /** Requests to a cell go to its app servers in turn. */
+  #turn = 0;
 
   /** @param isUnassigned asks discovery itself: our copy of the map may be a moment old */
   constructor(follower: DirectoryFollower, token: string, isUnassigned: (key: string) => Promise<boolean>) {
@@ -114,6 +116,41 @@ export class Sender {
       const message = `${options.method} ${options.path} was not answered in time: ${why}`;
       throw mayBeDone ? new OutcomeUnknown(message) : new Unavailable(message);
     }
+  }
+
+  /**
+   * Sends to any app server of a cell that serves, and to another when that does not answer: for what each of them can do
+   * for the whole cell. Such a request must be idempotent.
+   * @throws Unavailable, OutcomeUnknown; the signal's reason
+   */
+  async sendToCell(cell: string, options: RequestOptions & { idempotent: true }): Promise<SentResponse> {
+    const deadline = performance.now() + (options.deadlineMs ?? DEADLINE_MS);
+    const leftMs = (): number => deadline - performance.now();
+    await this.#follower.ready(leftMs(), options.signal);
+    let why = 'none of its app servers serves';
+    for (let attempts = 0; ;) {
+      const serving = this.#serving(cell);
+      const target = serving[(this.#turn + attempts) % Math.max(1, serving.length)];
+      if (target) {
+        attempts++;
+        const result = await this.#attempt(target, options, leftMs());
+        if ('response' in result) {
+          this.#turn++;
+          return toResponse(result.response, attempts);
+        }
+        why = `${target.node}: ${result.why}`;
+      }
+      if (leftMs() <= 0) throw new Unavailable(`${options.path} of cell ${cell} was not answered: ${why}`);
+      if (!target || attempts % serving.length === 0)
+        await this.#follower.changed(Math.min(LONGEST_WAIT_MS, leftMs()), options.signal);
+    }
+  }
+
+  #serving(cell: string): Target[] {
+    const members = this.#follower.directory.cell(cell)?.ring?.members ?? [];
+    return members
+      .filter((member) => member.state === 'serving')
+      .map((member) => ({ cell, node: member.name, url: member.url }));
   }
 
   async close(): Promise<void> {

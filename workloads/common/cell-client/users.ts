@@ -37,9 +37,9 @@ export async function createUser(send: Send, user: NewUser): Promise<string> {
   const [login] = addresses;
   if (login === undefined) throw new TypeError('A user needs an address.');
   const made = newUserId();
-  const userId = (await claim(send, login, made)) ? made : await claimant(send, login);
+  const userId = (await claimAddress(send, login, made)) ? made : await claimant(send, login);
   for (const address of addresses.slice(1)) {
-    if (!(await claim(send, address, userId))) throw new AddressTaken(address);
+    if (!(await claimAddress(send, address, userId))) throw new AddressTaken(address);
   }
   const response = await send(userKey(userId), {
     method: 'PUT',
@@ -58,8 +58,8 @@ export async function createUser(send: Send, user: NewUser): Promise<string> {
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-/** @returns false when the address belongs to another user */
-async function claim(send: Send, address: string, userId: string): Promise<boolean> {
+/** Gives an address to a user. @returns false when it belongs to another */
+export async function claimAddress(send: Send, address: string, userId: string): Promise<boolean> {
   const response = await send(addressKey(address), {
     method: 'PUT',
     path: `/addresses/${encodeURIComponent(address)}`,

@@ -1,0 +1,130 @@
+// Whole logs, as they lie in the store, for services: moves between cells, backups, exports, sweeps.
+import { once } from 'node:events';
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import { sendProblem } from '../../common/http/server.ts';
+import { encodeRow, type TransferRow } from '../../common/transfer/transfer-rows.ts';
+import { inParallel } from '../image/parallel.ts';
+import { entryCodec } from '../log/entry.ts';
+import type { LogRow, LogStore } from '../log/log-store.ts';
+import { readJson } from './read-body.ts';
+import type { Services } from './services.ts';
+import { notFound } from './wrap.ts';
+
+const MAX_KEYS = 1_000;
+/** The longest key: `address:` and the longest address, with room to spare. */
+const MAX_KEY_LENGTH = 512;
+/** Entries and bodies of one answer; the last entry may take it above by its own size. */
+const DEFAULT_ANSWER_BYTES = 4 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+/** Rows that are held at once. */
+const PAGE = { limit: 100, maxBytes: 1024 * 1024 };
+/** Reads of the store under way for one request. */
+const PARALLEL_READS = 16;
+
+const seq = z.coerce.number().int().min(1);
+const keysQuery = z.object({
+  after: z.string().max(MAX_KEY_LENGTH).optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_KEYS).default(MAX_KEYS),
+});
+const headsBody = z.strictObject({ keys: z.array(z.string().min(1).max(MAX_KEY_LENGTH)).max(MAX_KEYS) });
+const entriesQuery = z.object({
+  from: seq.default(1),
+  to: seq.default(Number.MAX_SAFE_INTEGER),
+  maxBytes: z.coerce.number().int().min(1).max(MAX_ANSWER_BYTES).default(DEFAULT_ANSWER_BYTES),
+  bodies: z.enum(['true', 'false']).default('true'),
+});
+
+/** GET /keys?after=&limit= → {keys}: of the whole cell's store, in its order, whoever owns them. */
+export async function getKeys(services: Services, request: Request, response: Response): Promise<void> {
+  const query = keysQuery.safeParse(request.query);
+  if (!query.success) return badRequest(response, query.error);
+  const { after, limit } = query.data;
+  response.json({ keys: await services.store.listKeys({ ...(after !== undefined && { after }), limit }) });
+}
+
+/**
+ * POST /logs/heads {keys} → {heads: {key: seq}}: the newest entry of each log that this cell's store has, whoever owns it.
+ * One cheap look for a log that has not changed.
+ */
+export async function postHeads(services: Services, request: Request, response: Response): Promise<void> {
+  const body = headsBody.safeParse(await readJson(request));
+  if (!body.success) return badRequest(response, body.error);
+  const { keys } = body.data;
+  const rows = await inParallel(keys, PARALLEL_READS, (key) => services.store.readLast(key));
+  const heads: Record<string, number> = {};
+  for (const [index, key] of keys.entries()) {
+    const row = rows[index];
+    if (row) heads[key] = row.seq;
+  }
+  response.json({ heads });
+}
+
+/** GET /logs/{key}/head → {seq, timeMs}, 404 for a key without a log. Of the owner only (421 else). */
+export async function getHead(services: Services, request: Request, response: Response): Promise<void> {
+  const key = String(request.params.key);
+  services.gate.assertOwner(key);
+  const row = await services.store.readLast(key);
+  if (row) response.json({ seq: row.seq, timeMs: entryCodec.decode(row.entry).timeMs });
+  else notFound(response);
+}
+
+/**
+ * GET /logs/{key}/entries?from=&to=&maxBytes=&bodies=false → frames of transfer rows, in order. It may end before `to`:
+ * ask again from the number after the last one; nothing at all is the end of the log. Of the owner only (421 else).
+ */
+export async function getEntries(services: Services, request: Request, response: Response): Promise<void> {
+  const key = String(request.params.key);
+  const query = entriesQuery.safeParse(request.query);
+  if (!query.success) return badRequest(response, query.error);
+  services.gate.assertOwner(key);
+  const { from, to, maxBytes } = query.data;
+  const withBodies = query.data.bodies === 'true';
+  response.status(200).setHeader('Content-Type', 'application/octet-stream');
+  let sent = 0;
+  for (let next = from; next <= to && sent < maxBytes && !response.destroyed;) {
+    const limit = Math.min(PAGE.limit, to - next + 1);
+    const rows = await services.store.read(key, next, { ...PAGE, limit });
+    const last = rows.at(-1);
+    if (!last) break;
+    for (const row of rows) {
+      const full = await withBodiesOf(services.store, key, row, withBodies);
+      const bytes = encodeRow(full);
+      if (!response.write(bytes)) await drained(response);
+      sent += bytes.byteLength;
+      if (sent >= maxBytes) break;
+    }
+    next = last.seq + 1;
+  }
+  response.end();
+}
+
+/** The bodies that an entry names. */
+async function withBodiesOf(
+  store: LogStore,
+  key: string,
+  row: LogRow,
+  wanted: boolean,
+): Promise<TransferRow> {
+  if (!wanted) return { ...row, bodies: [] };
+  const indices = entryCodec
+    .decode(row.entry)
+    .actions.flatMap((action) =>
+      action.type === 'messageAdded' && action.body.kind === 'inline' ? [action.body.index] : [],
+    );
+  const bodies = await inParallel(indices, PARALLEL_READS, async (index) => {
+    const bytes = await store.readBody(key, row.seq, index);
+    if (!bytes) throw new Error(`entry ${row.seq} of ${key} has no body ${index}`);
+    return { index, bytes };
+  });
+  return { ...row, bodies };
+}
+
+async function drained(response: Response): Promise<void> {
+  await Promise.race([once(response, 'drain'), once(response, 'close')]);
+}
+
+function badRequest(response: Response, error: z.ZodError): void {
+  const why = error.issues.map((issue) => `${issue.path.join('/')}: ${issue.message}`).join('; ');
+  sendProblem(response, 400, 'about:blank', `Not understood: ${why}.`);
+}
