@@ -4,12 +4,18 @@ import { Command } from 'commander';
 import { ConfigError } from '../workloads/common/config/env.ts';
 import { nodesCommand } from './commands/nodes.ts';
 import { userAddCommand } from './commands/user-add.ts';
+import { userLogCommand } from './commands/user-log.ts';
 import { whereCommand } from './commands/where.ts';
 
 const program = new Command('cellctl').description('Asks and changes a running Cellpost platform');
 program.addCommand(nodesCommand());
 program.addCommand(whereCommand());
-program.addCommand(new Command('user').description('users of the platform').addCommand(userAddCommand()));
+program.addCommand(
+  new Command('user')
+    .description('users of the platform')
+    .addCommand(userAddCommand())
+    .addCommand(userLogCommand()),
+);
 
 try {
   await program.parseAsync();

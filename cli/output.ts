@@ -1,4 +1,5 @@
 // What commands print: a table for people, JSON for programs.
+import { once } from 'node:events';
 
 /** Columns padded to their widest value; no trailing spaces. */
 export function formatTable(header: string[], rows: string[][]): string {
@@ -13,3 +14,14 @@ export function formatTable(header: string[], rows: string[][]): string {
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
+
+/** A line of an output that may be long: waits for a slow reader, and ends the program when the reader has gone (`| head`). */
+export async function printLine(line: string): Promise<void> {
+  if (process.stdout.write(`${line}\n`)) return;
+  await once(process.stdout, 'drain');
+}
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});

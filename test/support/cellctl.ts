@@ -4,13 +4,20 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const CELLCTL = fileURLToPath(new URL('../../cli/cellctl.ts', import.meta.url));
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 60_000;
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /** @throws with what it wrote on standard error when it fails */
 export async function runCellctl<T>(args: string[], env: NodeJS.ProcessEnv): Promise<T> {
-  const { stdout } = await promisify(execFile)(process.execPath, [CELLCTL, ...args, '--json'], {
+  return JSON.parse(await cellctlOutput([...args, '--json'], env)) as T;
+}
+
+/** The same without `--json`: what it wrote on standard output. */
+export async function cellctlOutput(args: string[], env: NodeJS.ProcessEnv): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [CELLCTL, ...args], {
     env: { ...process.env, ...env },
     timeout: DEADLINE_MS,
+    maxBuffer: MAX_OUTPUT_BYTES,
   });
-  return JSON.parse(stdout) as T;
+  return stdout;
 }

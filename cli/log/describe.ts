@@ -1,0 +1,119 @@
+// What an action of a log says, for people and for programs. Hashes of passwords are never shown.
+import { emailId, mailboxId, ordinal, threadId } from '../../workloads/app-server/image/ids.ts';
+import type { Action, MessageAdded } from '../../workloads/app-server/log/actions.ts';
+import { formatBytes } from '../times.ts';
+
+/** Where an action stands. */
+export type Place = { seq: number; index: number };
+
+/** What ids of the log stand for, as far as it is known. */
+export type Names = {
+  mailbox(id: string): Promise<string | undefined>;
+  subject(emailId: string): Promise<string | undefined>;
+};
+
+const MAX_SUBJECT_LENGTH = 60;
+
+/** One line, without the place: `"hello" moved to Archive`. */
+export async function describeAction(action: Action, at: Place, names: Names): Promise<string> {
+  const mailbox = async (id: string): Promise<string> => printable((await names.mailbox(id)) ?? id);
+  const mailboxes = async (ids: readonly string[]): Promise<string> =>
+    (await Promise.all(ids.map(mailbox))).join(', ') || 'no mailbox';
+  const email = async (id: string): Promise<string> => {
+    const subject = await names.subject(id);
+    return subject === undefined ? `message ${id}` : `${quoted(subject)} (${id})`;
+  };
+  switch (action.type) {
+    case 'userCreated':
+      return `user ${action.userId} made, ${printable(action.displayName)}: ${action.addresses.map(printable).join(', ')}`;
+    case 'credentialsSet':
+      return 'password set';
+    case 'addressAssigned':
+      return `address given to user ${action.userId}`;
+    case 'mailboxCreated': {
+      const below = action.parentId === '' ? '' : ` below ${await mailbox(action.parentId)}`;
+      const role = action.role === '' ? '' : `, the ${printable(action.role)}`;
+      const again = action.restoredFrom ? `, restored from ${action.restoredFrom}` : '';
+      return `mailbox ${printable(action.name)} (${mailboxId(ordinal(at))}) made${below}${role}${again}`;
+    }
+    case 'mailboxUpdated': {
+      const changes = [
+        action.name !== undefined && `renamed to ${printable(action.name)}`,
+        action.parentId !== undefined &&
+          (action.parentId === '' ? 'moved to the top' : `moved below ${await mailbox(action.parentId)}`),
+        action.role !== undefined &&
+          (action.role === '' ? 'without role' : `now the ${printable(action.role)}`),
+        action.sortOrder !== undefined && `sort order ${action.sortOrder}`,
+        action.isSubscribed !== undefined && (action.isSubscribed ? 'subscribed' : 'unsubscribed'),
+      ].filter((change) => change !== false);
+      return `mailbox ${await mailbox(action.mailboxId)} (${action.mailboxId}): ${changes.join(', ')}`;
+    }
+    case 'mailboxDestroyed':
+      return `mailbox ${await mailbox(action.mailboxId)} (${action.mailboxId}) destroyed`;
+    case 'messageAdded': {
+      const { subject } = action.message.headers;
+      const what = action.restoredFrom ? `restored from ${action.restoredFrom}` : 'added';
+      const keywords = action.keywords.length > 0 ? `, ${action.keywords.map(printable).join(' ')}` : '';
+      return `${quoted(subject ?? '')} (${emailId(ordinal(at))}) from ${sender(action)} ${what} to ${await mailboxes(action.mailboxIds)}, ${formatBytes(action.sizeBytes)}${keywords}`;
+    }
+    case 'messageKeywordsChanged':
+      return `${await email(action.emailId)} has keywords ${action.keywords.map(printable).join(' ') || 'none'}`;
+    case 'messageMailboxesChanged':
+      return `${await email(action.emailId)} moved to ${await mailboxes(action.mailboxIds)}`;
+    case 'messageDestroyed':
+      return `${await email(action.emailId)} destroyed`;
+  }
+}
+
+/** The same as an object: what is stored, with ids, without what is secret and without a message's structure. */
+export async function actionToJson(
+  action: Action,
+  at: Place,
+  names: Names,
+): Promise<Record<string, unknown>> {
+  switch (action.type) {
+    case 'credentialsSet':
+      return { type: action.type };
+    case 'mailboxCreated':
+      return { ...action, mailboxId: mailboxId(ordinal(at)) };
+    case 'messageAdded': {
+      const { message, ...rest } = action;
+      const { subject, from, to, sentAt, messageId } = message.headers;
+      return {
+        ...rest,
+        emailId: emailId(ordinal(at)),
+        threadId: action.threadId === '' ? threadId(ordinal(at)) : action.threadId,
+        mailboxes: await Promise.all(action.mailboxIds.map((id) => names.mailbox(id))),
+        headers: { subject, from, to, sentAt, messageId },
+        hasAttachment: message.hasAttachment,
+      };
+    }
+    case 'messageKeywordsChanged':
+    case 'messageDestroyed':
+      return { ...action, subject: await names.subject(action.emailId) };
+    case 'messageMailboxesChanged':
+      return {
+        ...action,
+        subject: await names.subject(action.emailId),
+        mailboxes: await Promise.all(action.mailboxIds.map((id) => names.mailbox(id))),
+      };
+    default:
+      return action;
+  }
+}
+
+function sender({ message, envelope }: MessageAdded): string {
+  const [first] = message.headers.from ?? [];
+  return printable(first?.email ?? (envelope.mailFrom || 'nobody'));
+}
+
+function quoted(subject: string): string {
+  const characters = [...printable(subject)];
+  if (characters.length <= MAX_SUBJECT_LENGTH) return `"${characters.join('')}"`;
+  return `"${characters.slice(0, MAX_SUBJECT_LENGTH).join('')}…"`;
+}
+
+/** What strangers wrote must not move the cursor, colour the terminal or turn the line round. */
+function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu, '\uFFFD');
+}
