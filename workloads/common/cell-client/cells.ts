@@ -7,7 +7,7 @@ import { DiscoveryClient } from './discovery-client.ts';
 import { CellDisabled, Unassigned, Unavailable } from './errors.ts';
 import { DirectoryFollower } from './follower.ts';
 import { readNodes, type NodeInfo } from './nodes.ts';
-import { type CellResponse, type RequestOptions, Sender } from './sender.ts';
+import { type Attempt, type CellResponse, type Policy, type RequestOptions, Sender } from './sender.ts';
 import { claimAddress, createUser, type NewUser, readAddress } from './users.ts';
 
 /** How long an address is taken to be whose it was. Addresses hardly ever change hands. */
@@ -24,6 +24,8 @@ export interface Cells {
   where(key: string): Promise<Where>;
   /** See Sender.send. */
   request(key: string, options: RequestOptions): Promise<CellResponse>;
+  /** Requests that go another way than HTTP, with the same retries. See Sender.withOwner. */
+  withOwner<T>(key: string, policy: Policy, attempt: Attempt<T>): Promise<{ response: T; attempts: number }>;
   /** @param address a normalized address @returns undefined when it belongs to nobody */
   resolveAddress(address: string): Promise<string | undefined>;
   /** @returns the new user's id @throws AddressTaken, Unavailable */
@@ -79,6 +81,10 @@ class DiscoveredCells implements Cells {
     if (where.problem === 'unassigned') throw new Unassigned(key);
     if (where.problem === 'cell-disabled') throw new CellDisabled(where.cell, where.state);
     throw new Unavailable(`Cell ${where.cell} has no app server that serves at the moment.`);
+  }
+
+  withOwner<T>(key: string, policy: Policy, attempt: Attempt<T>): Promise<{ response: T; attempts: number }> {
+    return this.#sender.withOwner(key, policy, attempt);
   }
 
   request(key: string, options: RequestOptions): Promise<CellResponse> {

@@ -51,8 +51,24 @@ export type CellResponse = {
 /** Also says how many times the request was sent. */
 export type SentResponse = CellResponse & { attempts: number };
 
-type Attempt = { response: Dispatcher.ResponseData } | { verdict: Verdict; why: string };
-type Target = Pick<Where, 'cell' | 'node' | 'url'>;
+export type Target = Pick<Where, 'cell' | 'node' | 'url'>;
+/** What a node answered, or why the request must be made again. */
+export type AttemptResult<T> = { response: T } | { verdict: Verdict; why: string };
+/** One try at one node; `ending` ends it. What it throws is judged as an error of the transport. */
+export type Attempt<T> = (target: Target, ending: AbortSignal) => Promise<AttemptResult<T>>;
+
+/** What the retries of a request depend on. */
+export type Policy = {
+  /** What is asked for, in errors. */
+  what: string;
+  /** May it be repeated when it is not known whether it took effect? */
+  idempotent: boolean;
+  /** Does it change nothing? Then its failure is never in doubt. */
+  readOnly?: boolean;
+  /** Until the answer. */
+  deadlineMs?: number | undefined;
+  signal?: AbortSignal | undefined;
+};
 /** An owner that a server named: it may know a newer ring than we. */
 type Hint = { owner: Target; ringVersion: number };
 
@@ -80,9 +96,22 @@ export class Sender {
    * @throws Unassigned, CellDisabled at once; Unavailable, OutcomeUnknown; the signal's reason
    */
   async send(key: string, options: RequestOptions): Promise<SentResponse> {
-    const deadline = performance.now() + (options.deadlineMs ?? DEADLINE_MS);
+    const { response, attempts } = await this.withOwner(key, policyOf(options), this.#request(options));
+    return toResponse(response, attempts);
+  }
+
+  /**
+   * Makes attempts at the owner of a key until one is answered, within the deadline.
+   * @throws what send throws
+   */
+  async withOwner<T>(
+    key: string,
+    policy: Policy,
+    attempt: Attempt<T>,
+  ): Promise<{ response: T; attempts: number }> {
+    const deadline = performance.now() + (policy.deadlineMs ?? DEADLINE_MS);
     const leftMs = (): number => deadline - performance.now();
-    await this.#follower.ready(leftMs(), options.signal);
+    await this.#follower.ready(leftMs(), policy.signal);
     this.#budget.earn();
     let hint: Hint | undefined;
     let redirects = 0;
@@ -94,13 +123,13 @@ export class Sender {
       hint = undefined;
       if (target) {
         attempts++;
-        const result = await this.#attempt(target, options, leftMs());
-        if ('response' in result) return toResponse(result.response, attempts);
+        const result = await this.#attempt(target, policy, leftMs(), attempt);
+        if ('response' in result) return { response: result.response, attempts };
         const { verdict } = result;
         why = `${target.node}: ${result.why}`;
         if (verdict.kind === 'unknown') {
-          if (!options.idempotent) throw new OutcomeUnknown(`${options.method} ${options.path}: ${why}`);
-          mayBeDone ||= options.method !== 'GET' && options.method !== 'HEAD';
+          if (!policy.idempotent) throw new OutcomeUnknown(`${policy.what}: ${why}`);
+          mayBeDone ||= policy.readOnly !== true;
         } else waitMs = Math.max(waitMs, Math.min(verdict.waitMs, LONGEST_WAIT_MS));
         if (redirects < MAX_REDIRECTS) hint = hintOf(verdict, target);
       }
@@ -109,11 +138,11 @@ export class Sender {
         continue;
       }
       redirects = 0;
-      await this.#follower.changed(Math.min(waitMs, leftMs()), options.signal);
+      await this.#follower.changed(Math.min(waitMs, leftMs()), policy.signal);
       waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 2);
-      if (target) await this.#awaitBudget(leftMs, options.signal);
+      if (target) await this.#awaitBudget(leftMs, policy.signal);
       if (leftMs() > 0) continue;
-      const message = `${options.method} ${options.path} was not answered in time: ${why}`;
+      const message = `${policy.what} was not answered in time: ${why}`;
       throw mayBeDone ? new OutcomeUnknown(message) : new Unavailable(message);
     }
   }
@@ -133,7 +162,7 @@ export class Sender {
       const target = serving[(this.#turn + attempts) % Math.max(1, serving.length)];
       if (target) {
         attempts++;
-        const result = await this.#attempt(target, options, leftMs());
+        const result = await this.#attempt(target, policyOf(options), leftMs(), this.#request(options));
         if ('response' in result) {
           this.#turn++;
           return toResponse(result.response, attempts);
@@ -176,44 +205,46 @@ export class Sender {
       await this.#follower.changed(Math.min(LONGEST_WAIT_MS, leftMs()), signal);
   }
 
-  async #attempt(target: Target, options: RequestOptions, leftMs: number): Promise<Attempt> {
+  async #attempt<T>(
+    target: Target,
+    policy: Policy,
+    leftMs: number,
+    attempt: Attempt<T>,
+  ): Promise<AttemptResult<T>> {
     const ending = new AbortController();
-    const onAbort = (): void => ending.abort(options.signal?.reason);
-    if (options.signal?.aborted) onAbort();
-    options.signal?.addEventListener('abort', onAbort, { once: true });
-    const letGo = (): void => options.signal?.removeEventListener('abort', onAbort);
     const timer = setTimeout(() => ending.abort(new Error('no answer in time')), leftMs);
-    const off = options.idempotent
+    const off = policy.idempotent
       ? this.#onceGone(target, () => ending.abort(new Error('it left the ring')))
       : undefined;
     try {
-      const body = typeof options.body === 'function' ? options.body() : options.body;
-      const response = await this.#pool(target.url).request({
-        method: options.method,
-        path: options.path,
-        headers: { authorization: bearer(this.#token), ...options.headers },
-        body: body ?? null,
-        signal: ending.signal,
-        // The timer above is the deadline.
-        headersTimeout: 0,
-        ...(options.bodyTimeoutMs !== undefined && { bodyTimeout: options.bodyTimeoutMs }),
-      });
-      if (response.statusCode === 421 || response.statusCode === 503) {
-        const refusal = await readRefusal(response.statusCode, response);
-        letGo();
-        return refusal;
-      }
-      response.body.once('close', letGo);
-      return { response };
+      const signal = policy.signal ? AbortSignal.any([policy.signal, ending.signal]) : ending.signal;
+      return await attempt(target, signal);
     } catch (error) {
-      letGo();
-      if (options.signal?.aborted) throw error;
+      if (policy.signal?.aborted) throw error;
       const why = error instanceof Error ? error.message : String(error);
       return { verdict: wasNotSent(error) ? { kind: 'later', waitMs: 0 } : { kind: 'unknown' }, why };
     } finally {
       clearTimeout(timer);
       off?.();
     }
+  }
+
+  #request(options: RequestOptions): Attempt<Dispatcher.ResponseData> {
+    return async (target, signal) => {
+      const body = typeof options.body === 'function' ? options.body() : options.body;
+      const response = await this.#pool(target.url).request({
+        method: options.method,
+        path: options.path,
+        headers: { authorization: bearer(this.#token), ...options.headers },
+        body: body ?? null,
+        signal,
+        // The signal is the deadline.
+        headersTimeout: 0,
+        ...(options.bodyTimeoutMs !== undefined && { bodyTimeout: options.bodyTimeoutMs }),
+      });
+      const refused = response.statusCode === 421 || response.statusCode === 503;
+      return refused ? await readRefusal(response.statusCode, response) : { response };
+    };
   }
 
   /** A node that has left its ring without an answer may be out of reach without anybody saying so. */
@@ -256,14 +287,26 @@ export class Sender {
   }
 }
 
-async function readRefusal(status: 421 | 503, response: Dispatcher.ResponseData): Promise<Attempt> {
+function policyOf({ method, path, idempotent, deadlineMs, signal }: RequestOptions): Policy {
+  const readOnly = method === 'GET' || method === 'HEAD';
+  return { what: `${method} ${path}`, idempotent, readOnly, deadlineMs, signal };
+}
+
+async function readRefusal(
+  status: number,
+  response: Dispatcher.ResponseData,
+): Promise<{ verdict: Verdict; why: string }> {
   let text = '';
   for await (const chunk of response.body) {
     text += String(chunk);
     if (text.length > MAX_REFUSAL_BYTES) break;
   }
   const retryAfter = response.headers['retry-after'];
-  const verdict = judgeRefusal(status, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, text);
+  const verdict = judgeRefusal(
+    status === 421 ? 421 : 503,
+    Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
+    text,
+  );
   return { verdict, why: `${status} ${text.slice(0, 200)}` };
 }
 
