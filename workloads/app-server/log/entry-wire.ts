@@ -1,4 +1,5 @@
 // The objects that protobufjs makes of entry.proto's messages: a field at its default value is missing.
+import type { WireMessage } from '../../common/mime/message-wire.ts';
 
 type Opt<T> = T | null | undefined;
 
@@ -49,49 +50,4 @@ export type WireMessageAdded = {
   blobBody?: Opt<Uint8Array>;
   threadId?: string;
   restoredFrom?: string;
-};
-
-export type WireMessage = {
-  preview?: string;
-  hasAttachment?: boolean;
-  sizeBytes?: number;
-  headerBytes?: number;
-  headers?: Opt<WireHeaders>;
-  structure?: Opt<WirePart>;
-};
-
-export type WireAddresses = Opt<{ items?: { name?: Opt<string>; email?: string }[] }>;
-export type WireTexts = Opt<{ items?: string[] }>;
-
-export type WireHeaders = {
-  from?: WireAddresses;
-  sender?: WireAddresses;
-  replyTo?: WireAddresses;
-  to?: WireAddresses;
-  cc?: WireAddresses;
-  bcc?: WireAddresses;
-  subject?: Opt<string>;
-  sentAt?: Opt<string>;
-  messageId?: WireTexts;
-  inReplyTo?: WireTexts;
-  references?: WireTexts;
-};
-
-export type WirePart = {
-  partId?: Opt<string>;
-  headerOffset?: number;
-  headerBytes?: number;
-  bodyOffset?: number;
-  bodyBytes?: number;
-  sizeBytes?: number;
-  lines?: number;
-  type?: string;
-  charset?: Opt<string>;
-  encoding?: string;
-  disposition?: Opt<string>;
-  name?: Opt<string>;
-  cid?: Opt<string>;
-  language?: WireTexts;
-  location?: Opt<string>;
-  subParts?: WirePart[];
 };

@@ -1,6 +1,7 @@
 // The codec of log entries: entry.proto on the wire, actions.ts in the program.
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
+import { messageProto } from '../../common/mime/message-wire.ts';
 import type { Action } from './actions.ts';
 import { UnreadableEntry, type EntryCodec } from './entry-codec.ts';
 import { decodeMessageAdded, encodeMessageAdded } from './entry-message.ts';
@@ -9,9 +10,9 @@ import type { WireAction, WireEntry } from './entry-wire.ts';
 /** What the entries of this version mean. Readers refuse others: passing over what they don't understand loses mail. */
 const FORMAT = 1;
 
-const wireType = protobuf
-  .parse(readFileSync(new URL('entry.proto', import.meta.url), 'utf8'))
-  .root.lookupType('cellpost.log.LogEntry');
+const root = protobuf.parse(messageProto).root;
+protobuf.parse(readFileSync(new URL('entry.proto', import.meta.url), 'utf8'), root);
+const wireType = root.lookupType('cellpost.log.LogEntry');
 
 export const entryCodec: EntryCodec<Action> = {
   encode({ timeMs, writer, actions }) {
