@@ -2,6 +2,7 @@
 // cellctl: what people ask of a running platform. One file a command, in commands/.
 import { Command } from 'commander';
 import { ConfigError } from '../workloads/common/config/env.ts';
+import { blobsSweepCommand } from './commands/blobs-sweep.ts';
 import { nodesCommand } from './commands/nodes.ts';
 import { userAddCommand } from './commands/user-add.ts';
 import { userLogCommand } from './commands/user-log.ts';
@@ -15,6 +16,9 @@ program.addCommand(
     .description('users of the platform')
     .addCommand(userAddCommand())
     .addCommand(userLogCommand()),
+);
+program.addCommand(
+  new Command('blobs').description('large bodies and attachments').addCommand(blobsSweepCommand()),
 );
 
 try {

@@ -1,9 +1,11 @@
 // How cellctl finds the platform: by CELLPOST_DISCOVERY_URL and CELLPOST_PLATFORM_TOKEN[_FILE], else by the note that
-// an embedded platform leaves in its data folder.
+// an embedded platform leaves in its data folder. Its blobs likewise: CELLPOST_BLOB_STORE, or the data folder's.
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { readNote } from '../embedded/home.ts';
+import { blobStoreUrl, readNote } from '../embedded/home.ts';
+import type { BlobStore } from '../workloads/common/blobs/blob-store.ts';
+import { openBlobStore } from '../workloads/common/blobs/open-blob-store.ts';
 import { openCells, type Cells } from '../workloads/common/cell-client/cells.ts';
 import { ConfigError, readEnvironment } from '../workloads/common/config/env.ts';
 import { createLogger } from '../workloads/common/log.ts';
@@ -12,6 +14,7 @@ const variables = z.object({
   CELLPOST_DISCOVERY_URL: z.url().optional(),
   CELLPOST_PLATFORM_TOKEN: z.string().optional(),
   CELLPOST_HOME: z.string().default('.cellpost'),
+  CELLPOST_BLOB_STORE: z.string().optional(),
 });
 
 type Target = { discoveryUrl: string; token: string };
@@ -23,6 +26,25 @@ export async function withCells<T>(work: (cells: Cells) => Promise<T>): Promise<
     return await work(cells);
   } finally {
     await cells.close();
+  }
+}
+
+/** The URL of the platform's blob store. @throws ConfigError when it is not known */
+export function findBlobStore(): string {
+  const values = readEnvironment(variables, process.env);
+  if (values.CELLPOST_BLOB_STORE) return values.CELLPOST_BLOB_STORE;
+  if (values.CELLPOST_DISCOVERY_URL)
+    throw new ConfigError('This needs the blobs, too: set CELLPOST_BLOB_STORE as the app servers have it.');
+  return blobStoreUrl(resolve(values.CELLPOST_HOME));
+}
+
+/** Runs a command with the platform's blob store, and closes it. @throws ConfigError */
+export async function withBlobs<T>(work: (blobs: BlobStore) => Promise<T>): Promise<T> {
+  const blobs = await openBlobStore(findBlobStore(), process.env);
+  try {
+    return await work(blobs);
+  } finally {
+    await blobs.close();
   }
 }
 

@@ -71,6 +71,11 @@ export class Home {
   }
 }
 
+/** Where the platform of a data folder has its blobs. */
+export function blobStoreUrl(home: string): string {
+  return `file:${join(home, 'blobs')}`;
+}
+
 /** @returns undefined when no platform has been started from this folder */
 export function readNote(home: string): PlatformNote | undefined {
   try {

@@ -7,7 +7,7 @@ import { createLogger } from '../workloads/common/log.ts';
 import { Child } from './child.ts';
 import { startCoordinator } from './coordinator.ts';
 import { DEMO_PASSWORD, DEMO_USERS } from './demo-users.ts';
-import type { Home, PlatformNote } from './home.ts';
+import { blobStoreUrl, type Home, type PlatformNote } from './home.ts';
 import type { Settings } from './settings.ts';
 
 const HOST = '127.0.0.1';
@@ -52,7 +52,7 @@ export async function startPlatform(
     CELLPOST_HTTP_PORT: '0',
     CELLPOST_LOG_LEVEL: settings.logLevel,
     CELLPOST_PLATFORM_TOKEN: home.token,
-    CELLPOST_BLOB_STORE: `file:${join(home.path, 'blobs')}`,
+    CELLPOST_BLOB_STORE: blobStoreUrl(home.path),
     CELLPOST_SESSION_TIMEOUT_MS: String(settings.sessionTimeoutMs),
   };
   try {
