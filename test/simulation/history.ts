@@ -62,7 +62,7 @@ export class History {
       if (history.refused.has(attempt)) this.#fail(`${attempt} was refused for certain and is written`);
       if (history.mailbox.ids.has(deliveryKey))
         this.#fail(`${deliveryKey} was delivered to ${key} twice (invariant 5)`);
-      mailboxFold.apply(history.mailbox, delivery, { seq, index, timeMs: entry.timeMs });
+      history.mailbox = mailboxFold.apply(history.mailbox, delivery, { seq, index, timeMs: entry.timeMs });
     }
     history.views[seq] = look(history.mailbox, seq);
   }

@@ -6,10 +6,10 @@ import type { Fold, Transaction } from '../../workloads/app-server/log/user-log-
 type Delivered = { deliveryKey: string; id: string };
 
 export type Mailbox = {
-  messages: Delivered[];
-  ids: Map<string, string>;
+  readonly messages: readonly Delivered[];
+  readonly ids: ReadonlyMap<string, string>;
   /** Of everything that was delivered, in order. */
-  digest: number;
+  readonly digest: number;
 };
 
 /** One attempt to deliver. */
@@ -23,12 +23,16 @@ export const mailboxFold: Fold<Mailbox, Delivery> = {
   empty: () => ({ messages: [], ids: new Map(), digest: 0 }),
   apply(mailbox, { deliveryKey }, at) {
     const id = `${at.seq}.${at.index}`;
-    mailbox.messages.push({ deliveryKey, id });
-    mailbox.ids.set(deliveryKey, id);
+    let { digest } = mailbox;
     for (const char of `${deliveryKey} ${id} ${at.timeMs}`)
-      mailbox.digest = (Math.imul(mailbox.digest, 31) + char.charCodeAt(0)) | 0;
+      digest = (Math.imul(digest, 31) + char.charCodeAt(0)) | 0;
+    return {
+      messages: [...mailbox.messages, { deliveryKey, id }],
+      ids: new Map(mailbox.ids).set(deliveryKey, id),
+      digest,
+    };
   },
-  sizeBytes: (mailbox) => 100 * mailbox.messages.length,
+  size: (mailbox) => ({ bytes: 100 * mailbox.messages.length, unsavedBytes: 0 }),
 };
 
 export const mailboxCodec: EntryCodec<Delivery> = {

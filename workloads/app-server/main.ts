@@ -24,6 +24,8 @@ const DEFAULT_PORT = 8081;
 const MAX_TOKENS = 1024;
 const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
 const DEFAULT_SESSION_TIMEOUT_MS = 2_000;
+/** How long a planned leave stores snapshots first, while it still serves: who takes over then replays less. */
+const SAVE_DEADLINE_MS = 3_000;
 
 const variables = z.object({
   ...commonVariables,
@@ -107,6 +109,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
   identity.url = config.CELLPOST_ADVERTISED_URL ?? api.listener.url;
   void membership.join();
   resources.defer(() => membership.leave());
+  resources.defer(() => api.logs.saveSnapshots(SAVE_DEADLINE_MS));
   logger.info({ url: api.listener.url, advertised: identity.url }, 'the app server listens');
 
   const open = resources.move();

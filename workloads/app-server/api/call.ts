@@ -1,13 +1,12 @@
 // One method call: what it may see of the request around it, and the user that it works on.
 import { userKey } from '../../common/keys.ts';
 import type { Logger } from '../../common/log.ts';
-import { asUser, type Image, type UserImage, type UserProfile } from '../image/model.ts';
+import { asUser, type Image, type OpenUser, type UserImage } from '../image/model.ts';
+import type { Look } from '../log/user-log-types.ts';
 import type { Tx } from '../logic/users.ts';
 import { MethodError } from './errors.ts';
 import type { Principal } from './principal.ts';
 import type { Services } from './services.ts';
-
-export type OpenUser = UserImage & { user: UserProfile };
 
 export class Call {
   readonly services: Services;
@@ -42,23 +41,23 @@ export class Call {
     if (accountId !== this.userId) throw accountNotFound();
   }
 
-  /** Runs `look` on the user's image, without waiting in it. @throws MethodError accountNotFound; what UserLogs.read throws */
-  read<T>(look: (image: OpenUser) => T): Promise<T> {
-    return this.services.logs.read(this.key, (image) => look(opened(image)));
+  /** As UserLogs.read, on the user's image. @throws MethodError accountNotFound; what UserLogs.read throws */
+  read<T>(fn: (image: OpenUser, look: Look) => T | Promise<T>): Promise<T> {
+    return this.services.logs.read(this.key, (image, _seq, look) => fn(opened(image), look));
   }
 
-  /** Resolves when what `change` added is durable. @throws MethodError accountNotFound; what UserLogs.write throws */
-  async write<T>(change: (tx: Tx, image: OpenUser) => T): Promise<T> {
-    let added = false;
-    const result = await this.services.logs.write(this.key, (tx) => {
-      const image = opened(tx.state);
-      const before = lastChange(image);
-      const outcome = change(tx, image);
-      added = lastChange(image) !== before;
-      return outcome;
+  /**
+   * As UserLogs.write: resolves when what `change` added is durable, and may call it again before it returned.
+   * @throws MethodError accountNotFound; what UserLogs.write throws
+   */
+  async write<T>(change: (tx: Tx) => T): Promise<T> {
+    const { outcome, added } = await this.services.logs.write(this.key, (tx) => {
+      const before = lastChange(opened(tx.state));
+      const result = change(tx);
+      return { outcome: result, added: lastChange(opened(tx.state)) !== before };
     });
     if (added) this.hasWritten = true;
-    return result;
+    return outcome;
   }
 
   /** The id that `#creationId` stands for; other ids stand for themselves. */

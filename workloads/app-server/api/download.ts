@@ -2,6 +2,7 @@
 // in a browser under our name.
 import { decodeTransfer } from '../../common/mime/transfer-encoding.ts';
 import { userKey } from '../../common/keys.ts';
+import { emailOf } from '../image/email-record.ts';
 import { asUser } from '../image/model.ts';
 import type { MessageBytes } from '../image/message-reader.ts';
 import type { MessageAdded } from '../log/actions.ts';
@@ -47,7 +48,7 @@ function disposition(name: string): string {
 async function read(services: Services, key: string, blob: BlobName): Promise<Uint8Array | undefined> {
   const exists = await services.logs.read(key, (image) => {
     const user = asUser(image);
-    return user !== undefined && (blob.kind === 'upload' || user.emails.has(blob.email));
+    return user !== undefined && (blob.kind === 'upload' || emailOf(user, blob.email) !== undefined);
   });
   if (!exists) return undefined;
   if (blob.kind === 'upload') return services.blobs.get(blob.sha256);

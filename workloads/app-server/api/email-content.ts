@@ -6,7 +6,7 @@ import { decodeText } from '../../common/mime/header-forms.ts';
 import type { EmailAddress } from '../../common/mime/message.ts';
 import type { Ordinal } from '../image/ids.ts';
 import type { MessageBytes } from '../image/message-reader.ts';
-import { inParallel } from '../image/parallel.ts';
+import { inParallel } from '../../common/parallel.ts';
 import { baseSubject } from '../image/threading.ts';
 import type { MessageAdded } from '../log/actions.ts';
 import type { Call } from './call.ts';

@@ -2,7 +2,8 @@
 // others by the message itself, which never changes, so what was found out about it once holds.
 import { z } from 'zod';
 import { parseMailboxId } from '../image/ids.ts';
-import type { EmailRecord } from '../image/model.ts';
+import type { EmailRecord, UserImage } from '../image/model.ts';
+import { threadEmails } from '../image/threads.ts';
 import { MAX_MAILBOXES } from '../logic/mailbox-updates.ts';
 import type { Truth } from './filter.ts';
 import { id, unsignedInt, utcDate } from './schemas.ts';
@@ -49,20 +50,21 @@ export function needsBody(condition: EmailCondition): boolean {
   return condition.text !== undefined || condition.body !== undefined;
 }
 
-/** Does the image's part of the condition hold? */
-function matchesImage(email: EmailRecord, condition: EmailCondition): boolean {
+/** Does the image's part of the condition hold? @throws PageMissing */
+function matchesImage(image: UserImage, email: EmailRecord, condition: EmailCondition): boolean {
   const has = (keyword: string) => (other: EmailRecord) => other.keywords.includes(keyword.toLowerCase());
   const isIn = (mailboxId: string): boolean => {
     const at = parseMailboxId(mailboxId);
-    return email.mailboxes.some((mailbox) => mailbox.id === at);
+    return email.mailboxIds.some((id) => id === at);
   };
+  const thread = (): EmailRecord[] => threadEmails(image, email.threadId);
   const { inMailbox, inMailboxOtherThan: others, before, after, minSize, maxSize } = condition;
   const { hasKeyword, notKeyword, hasAttachment } = condition;
   const { allInThreadHaveKeyword: all, someInThreadHaveKeyword: some } = condition;
   const { noneInThreadHaveKeyword: none } = condition;
   return (
     (inMailbox === undefined || isIn(inMailbox)) &&
-    (others === undefined || email.mailboxes.length > others.filter(isIn).length) &&
+    (others === undefined || email.mailboxIds.length > others.filter(isIn).length) &&
     (before === undefined || email.receivedAtMs < Date.parse(before)) &&
     (after === undefined || email.receivedAtMs >= Date.parse(after)) &&
     (minSize === undefined || email.sizeBytes >= minSize) &&
@@ -70,14 +72,19 @@ function matchesImage(email: EmailRecord, condition: EmailCondition): boolean {
     (hasKeyword === undefined || has(hasKeyword)(email)) &&
     (notKeyword === undefined || !has(notKeyword)(email)) &&
     (hasAttachment === undefined || email.hasAttachment === hasAttachment) &&
-    (all === undefined || email.thread.emails.every(has(all))) &&
-    (some === undefined || email.thread.emails.some(has(some))) &&
-    (none === undefined || !email.thread.emails.some(has(none)))
+    (all === undefined || thread().every(has(all))) &&
+    (some === undefined || thread().some(has(some))) &&
+    (none === undefined || !thread().some(has(none)))
   );
 }
 
-/** @param content whether the message's part of the condition holds; undefined: not known yet */
-export function testCondition(email: EmailRecord, condition: EmailCondition, content: Truth): Truth {
-  if (!matchesImage(email, condition)) return false;
+/** @param content whether the message's part of the condition holds; undefined: not known yet @throws PageMissing */
+export function testCondition(
+  image: UserImage,
+  email: EmailRecord,
+  condition: EmailCondition,
+  content: Truth,
+): Truth {
+  if (!matchesImage(image, email, condition)) return false;
   return needsContent(condition) ? content : true;
 }

@@ -26,8 +26,8 @@ export function imageProperties(email: EmailRecord): Record<string, unknown> {
   return {
     id: emailId(email.id),
     blobId: messageBlobId(email.id),
-    threadId: threadId(email.thread.id),
-    mailboxIds: Object.fromEntries(email.mailboxes.map((mailbox) => [mailboxId(mailbox.id), true])),
+    threadId: threadId(email.threadId),
+    mailboxIds: Object.fromEntries(email.mailboxIds.map((id) => [mailboxId(id), true])),
     keywords: Object.fromEntries(email.keywords.map((keyword) => [keyword, true])),
     size: email.sizeBytes,
     receivedAt: utcDate(email.receivedAtMs),

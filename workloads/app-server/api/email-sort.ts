@@ -1,5 +1,6 @@
 // The sorting of Email/query (RFC 8621 section 4.4.2).
-import type { EmailRecord } from '../image/model.ts';
+import type { EmailRecord, UserImage } from '../image/model.ts';
+import { threadEmails } from '../image/threads.ts';
 import { MethodError } from './errors.ts';
 import { assertSortable, compareKeys, type Comparator, type SortKey } from './sort.ts';
 
@@ -36,7 +37,12 @@ export function isNewestFirst(sort: readonly Comparator[]): boolean {
 }
 
 /** @param content the message's key for a content property, by the index of the comparator */
-function sortKey(email: EmailRecord, comparator: Comparator, content: SortKey | undefined): SortKey {
+function sortKey(
+  image: UserImage,
+  email: EmailRecord,
+  comparator: Comparator,
+  content: SortKey | undefined,
+): SortKey {
   const has = (other: EmailRecord): boolean =>
     other.keywords.includes((comparator.keyword ?? '').toLowerCase());
   switch (comparator.property) {
@@ -47,23 +53,27 @@ function sortKey(email: EmailRecord, comparator: Comparator, content: SortKey | 
     case 'hasKeyword':
       return has(email);
     case 'allInThreadHaveKeyword':
-      return email.thread.emails.every(has);
+      return threadEmails(image, email.threadId).every(has);
     case 'someInThreadHaveKeyword':
-      return email.thread.emails.some(has);
+      return threadEmails(image, email.threadId).some(has);
     default:
       return content ?? '';
   }
 }
 
-/** Sorts; what the comparators don't tell apart, newest first. */
+/** Sorts; what the comparators don't tell apart, newest first. @throws PageMissing */
 export function sortEmails(
+  image: UserImage,
   emails: readonly EmailRecord[],
   sort: readonly Comparator[],
   contentKeys: (email: EmailRecord) => readonly SortKey[] | undefined,
 ): EmailRecord[] {
   const keyed = emails.map((email) => {
     const content = contentKeys(email);
-    return { email, keys: sort.map((comparator, index) => sortKey(email, comparator, content?.[index])) };
+    return {
+      email,
+      keys: sort.map((comparator, index) => sortKey(image, email, comparator, content?.[index])),
+    };
   });
   keyed.sort((a, b) => {
     for (const [index, { isAscending = true }] of sort.entries()) {

@@ -4,7 +4,8 @@ import { ordinal, seqOf, type Ordinal } from '../image/ids.ts';
 import type { Action } from '../log/actions.ts';
 import type { LogStore } from '../log/log-store.ts';
 import type { EntryCodec } from '../log/entry-codec.ts';
-import type { Call, OpenUser } from './call.ts';
+import type { OpenUser } from '../image/model.ts';
+import type { Call } from './call.ts';
 import { MethodError } from './errors.ts';
 
 /** A client further behind than this had better read everything anew. */

@@ -7,10 +7,10 @@ export function mailboxObject(mailbox: MailboxRecord): Record<string, unknown> {
   return {
     id: mailboxId(mailbox.id),
     name: mailbox.name,
-    parentId: mailbox.parent ? mailboxId(mailbox.parent.id) : null,
+    parentId: mailbox.parentId === undefined ? null : mailboxId(mailbox.parentId),
     role: mailbox.role ?? null,
     sortOrder: mailbox.sortOrder,
-    totalEmails: mailbox.emails.length,
+    totalEmails: mailbox.totalEmails,
     unreadEmails: mailbox.unreadEmails,
     totalThreads: mailbox.totalThreads,
     unreadThreads: mailbox.unreadThreads,

@@ -21,31 +21,31 @@ export type WindowArgs = {
   calculateTotal?: boolean | undefined;
 };
 
-/** Results in order, without saying how they are kept. */
-export type Results<T> = {
+/** Ids of results in order, without saying how they are kept. */
+export type Results = {
   length: number;
-  at(index: number): T | undefined;
+  at(index: number): string | undefined;
   /** -1 when it is none of them. */
   indexOf(anchor: string): number;
 };
 
-export type Window<T> = { position: number; items: T[]; limit: number | undefined };
+type Window = { position: number; ids: string[]; limit: number | undefined };
 
 /** @throws MethodError anchorNotFound */
-export function windowOf<T>(results: Results<T>, args: WindowArgs): Window<T> {
+export function windowOf(results: Results, args: WindowArgs): Window {
   const start = startOf(results, args);
   const limit = Math.min(args.limit ?? MAX_QUERY_LIMIT, MAX_QUERY_LIMIT);
-  const items: T[] = [];
+  const ids: string[] = [];
   for (let index = start; index < Math.min(results.length, start + limit); index++) {
-    const item = results.at(index);
-    if (item !== undefined) items.push(item);
+    const id = results.at(index);
+    if (id !== undefined) ids.push(id);
   }
   // Only a limit that the server set is told.
   const limited = (args.limit ?? Infinity) > MAX_QUERY_LIMIT;
-  return { position: start, items, limit: limited ? MAX_QUERY_LIMIT : undefined };
+  return { position: start, ids, limit: limited ? MAX_QUERY_LIMIT : undefined };
 }
 
-function startOf<T>(results: Results<T>, { position = 0, anchor, anchorOffset = 0 }: WindowArgs): number {
+function startOf(results: Results, { position = 0, anchor, anchorOffset = 0 }: WindowArgs): number {
   if (anchor === undefined || anchor === null)
     return position < 0 ? Math.max(0, results.length + position) : position;
   const index = results.indexOf(anchor);
@@ -55,7 +55,7 @@ function startOf<T>(results: Results<T>, { position = 0, anchor, anchorOffset = 
 
 /** The members of a response that all /query methods have. */
 export function queryResponse(
-  window: Window<string>,
+  window: Window,
   queryState: string,
   canCalculateChanges: boolean,
   total: number | undefined,
@@ -64,7 +64,7 @@ export function queryResponse(
     queryState,
     canCalculateChanges,
     position: window.position,
-    ids: window.items,
+    ids: window.ids,
     ...(total === undefined ? {} : { total }),
     ...(window.limit === undefined ? {} : { limit: window.limit }),
   };

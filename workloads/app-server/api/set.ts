@@ -47,6 +47,11 @@ export class SetOutcome {
   readonly notUpdated = new Map<string, SetError>();
   readonly notDestroyed = new Map<string, SetError>();
 
+  noteDestroyed(id: string, problem: SetError | undefined): void {
+    if (problem) this.notDestroyed.set(id, problem);
+    else this.destroyed.push(id);
+  }
+
   response(oldState: Ordinal, newState: Ordinal): Record<string, unknown> {
     return {
       oldState: stateString(oldState),

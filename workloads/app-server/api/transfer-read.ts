@@ -4,7 +4,7 @@ import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { sendProblem } from '../../common/http/server.ts';
 import { encodeRow, type TransferRow } from '../../common/transfer/transfer-rows.ts';
-import { inParallel } from '../image/parallel.ts';
+import { inParallel } from '../../common/parallel.ts';
 import { entryCodec } from '../log/entry.ts';
 import type { LogRow, LogStore } from '../log/log-store.ts';
 import { readJson } from './read-body.ts';

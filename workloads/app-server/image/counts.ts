@@ -1,54 +1,89 @@
-// Counts of mailboxes (RFC 8621 section 2): kept up to date by taking a thread's share out, changing it, and adding it again.
-import type { EmailRecord, MailboxRecord, ThreadRecord } from './model.ts';
+// Counts of mailboxes (RFC 8621 section 2): kept up to date by what a thread adds to them before and after a change.
+import type { Ordinal } from './ids.ts';
+import type { EmailRecord, MailboxCounts, MailboxRecord, UserImage } from './model.ts';
+
+type Mailboxes = ReadonlyMap<Ordinal, MailboxRecord>;
+type Counts = { -readonly [Name in keyof MailboxCounts]: number };
+
+const COUNTS = ['totalEmails', 'unreadEmails', 'totalThreads', 'unreadThreads'] as const;
+export const NO_COUNTS: MailboxCounts = {
+  totalEmails: 0,
+  unreadEmails: 0,
+  totalThreads: 0,
+  unreadThreads: 0,
+};
 
 function isUnread(email: EmailRecord): boolean {
   return !email.keywords.includes('$seen') && !email.keywords.includes('$draft');
 }
 
 /**
- * Adds (1) or takes out (-1) the thread in the counts of threads of every mailbox that it is in. A thread is unread in a
- * mailbox when any of its emails is, in whatever mailbox; but emails that are only in the trash don't count outside of
- * it, nor emails outside of the trash in it.
+ * Adds to `totals` what a thread counts in every mailbox that it is in. A thread is unread in a mailbox when any of its
+ * emails is, in whatever mailbox; but emails that are only in the trash don't count outside of it, nor emails outside of
+ * the trash in it.
  */
-export function countThread(thread: ThreadRecord, sign: 1 | -1): void {
+function addThread(
+  totals: Map<Ordinal, Counts>,
+  mailboxes: Mailboxes,
+  thread: readonly EmailRecord[],
+  sign: 1 | -1,
+): void {
+  const isTrash = (id: Ordinal): boolean => mailboxes.get(id)?.role === 'trash';
+  const touched = new Set<Ordinal>();
   let unreadOutside = false;
   let unreadInTrash = false;
-  for (const email of thread.emails) {
-    if (!isUnread(email)) continue;
-    for (const mailbox of email.mailboxes) {
-      if (mailbox.role === 'trash') unreadInTrash = true;
+  for (const email of thread) {
+    const unread = isUnread(email);
+    for (const id of email.mailboxIds) {
+      touched.add(id);
+      const counts = totals.get(id) ?? { ...NO_COUNTS };
+      totals.set(id, counts);
+      counts.totalEmails += sign;
+      if (!unread) continue;
+      counts.unreadEmails += sign;
+      if (isTrash(id)) unreadInTrash = true;
       else unreadOutside = true;
     }
   }
-  for (const mailbox of mailboxesOf(thread)) {
-    mailbox.totalThreads += sign;
-    if (mailbox.role === 'trash' ? unreadInTrash : unreadOutside) mailbox.unreadThreads += sign;
+  for (const id of touched) {
+    const counts = totals.get(id);
+    if (!counts) continue;
+    counts.totalThreads += sign;
+    if (isTrash(id) ? unreadInTrash : unreadOutside) counts.unreadThreads += sign;
   }
 }
 
-export function countEmail(email: EmailRecord, sign: 1 | -1): void {
-  if (!isUnread(email)) return;
-  for (const mailbox of email.mailboxes) mailbox.unreadEmails += sign;
-}
-
-/** Every mailbox that holds an email of the thread, once. */
-export function mailboxesOf(thread: ThreadRecord): Iterable<MailboxRecord> {
-  const only = thread.emails.length === 1 ? thread.emails[0] : undefined;
-  if (only) return only.mailboxes;
-  const mailboxes = new Set<MailboxRecord>();
-  for (const email of thread.emails) for (const mailbox of email.mailboxes) mailboxes.add(mailbox);
-  return mailboxes;
+/** Counts a thread that became another, and notes which mailboxes changed by it. */
+export function countChange(
+  image: UserImage,
+  before: readonly EmailRecord[],
+  after: readonly EmailRecord[],
+  at: Ordinal,
+): UserImage {
+  const change = new Map<Ordinal, Counts>();
+  addThread(change, image.mailboxes, before, -1);
+  addThread(change, image.mailboxes, after, 1);
+  const changed = [...change].filter(([, counts]) => COUNTS.some((name) => counts[name] !== 0));
+  if (changed.length === 0) return image;
+  const mailboxes = new Map(image.mailboxes);
+  for (const [id, difference] of changed) {
+    const mailbox = mailboxes.get(id);
+    if (!mailbox) continue;
+    const counts: Counts = { ...NO_COUNTS };
+    for (const name of COUNTS) counts[name] = mailbox[name] + difference[name];
+    mailboxes.set(id, { ...mailbox, ...counts, changedAt: at });
+  }
+  return { ...image, mailboxes, mailboxesChangedAt: at };
 }
 
 /** Counts everything anew: after a mailbox became the trash, or is it no longer. */
-export function recount(mailboxes: Iterable<MailboxRecord>, threads: Iterable<ThreadRecord>): void {
-  for (const mailbox of mailboxes) {
-    mailbox.unreadEmails = 0;
-    mailbox.totalThreads = 0;
-    mailbox.unreadThreads = 0;
-  }
-  for (const thread of threads) {
-    countThread(thread, 1);
-    for (const email of thread.emails) countEmail(email, 1);
-  }
+export function recount(
+  mailboxes: Mailboxes,
+  threads: Iterable<readonly EmailRecord[]>,
+): Map<Ordinal, MailboxRecord> {
+  const totals = new Map<Ordinal, Counts>();
+  for (const thread of threads) addThread(totals, mailboxes, thread, 1);
+  return new Map(
+    Array.from(mailboxes, ([id, mailbox]) => [id, { ...mailbox, ...(totals.get(id) ?? NO_COUNTS) }]),
+  );
 }

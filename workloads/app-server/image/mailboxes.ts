@@ -1,9 +1,10 @@
 // What the actions on mailboxes do to an image.
 import type { MailboxCreated, MailboxDestroyed, MailboxUpdated } from '../log/actions.ts';
 import { BadAction } from './bad-action.ts';
-import { recount } from './counts.ts';
+import { NO_COUNTS, recount } from './counts.ts';
 import { parseMailboxId, type Ordinal } from './ids.ts';
 import type { MailboxRecord, UserImage } from './model.ts';
+import { allThreads } from './threads.ts';
 
 /** Destroyed mailboxes that are remembered for Mailbox/changes. */
 const MAX_TOMBSTONES = 256;
@@ -16,55 +17,64 @@ export function mailboxOf(image: UserImage, id: string): MailboxRecord {
   return mailbox;
 }
 
-export function createMailbox(image: UserImage, action: MailboxCreated, at: Ordinal): void {
-  image.mailboxes.set(at, {
+function parentOf(image: UserImage, parentId: string): Ordinal | undefined {
+  return parentId === '' ? undefined : mailboxOf(image, parentId).id;
+}
+
+export function createMailbox(image: UserImage, action: MailboxCreated, at: Ordinal): UserImage {
+  const mailbox: MailboxRecord = {
     id: at,
     name: action.name,
-    parent: action.parentId === '' ? undefined : mailboxOf(image, action.parentId),
+    parentId: parentOf(image, action.parentId),
     role: action.role === '' ? undefined : action.role,
     sortOrder: action.sortOrder,
     isSubscribed: action.isSubscribed,
-    emails: [],
-    unreadEmails: 0,
-    totalThreads: 0,
-    unreadThreads: 0,
+    ...NO_COUNTS,
     changedAt: at,
     propertiesChangedAt: at,
-  });
-  image.mailboxesChangedAt = at;
+  };
+  return { ...image, mailboxes: new Map(image.mailboxes).set(at, mailbox), mailboxesChangedAt: at };
 }
 
-export function updateMailbox(image: UserImage, action: MailboxUpdated, at: Ordinal): void {
+export function updateMailbox(image: UserImage, action: MailboxUpdated, at: Ordinal): UserImage {
+  const before = mailboxOf(image, action.mailboxId);
+  const mailbox: MailboxRecord = {
+    ...before,
+    name: action.name ?? before.name,
+    parentId: action.parentId === undefined ? before.parentId : parentOf(image, action.parentId),
+    sortOrder: action.sortOrder ?? before.sortOrder,
+    isSubscribed: action.isSubscribed ?? before.isSubscribed,
+    role: action.role === undefined ? before.role : action.role === '' ? undefined : action.role,
+    changedAt: at,
+    propertiesChangedAt: at,
+  };
+  const mailboxes = new Map(image.mailboxes).set(mailbox.id, mailbox);
+  const next = { ...image, mailboxes, mailboxesChangedAt: at };
+  // The trash counts threads in a way of its own, so becoming it changes the counts of others, too.
+  return (before.role === 'trash') === (mailbox.role === 'trash') ? next : recounted(next, at);
+}
+
+function recounted(image: UserImage, at: Ordinal): UserImage {
+  const mailboxes = recount(image.mailboxes, allThreads(image));
+  for (const [id, mailbox] of mailboxes) {
+    const before = image.mailboxes.get(id);
+    if (before?.unreadThreads !== mailbox.unreadThreads) mailboxes.set(id, { ...mailbox, changedAt: at });
+  }
+  return { ...image, mailboxes };
+}
+
+export function destroyMailbox(image: UserImage, action: MailboxDestroyed, at: Ordinal): UserImage {
   const mailbox = mailboxOf(image, action.mailboxId);
-  if (action.name !== undefined) mailbox.name = action.name;
-  if (action.parentId !== undefined)
-    mailbox.parent = action.parentId === '' ? undefined : mailboxOf(image, action.parentId);
-  if (action.sortOrder !== undefined) mailbox.sortOrder = action.sortOrder;
-  if (action.isSubscribed !== undefined) mailbox.isSubscribed = action.isSubscribed;
-  if (action.role !== undefined) changeRole(image, mailbox, action.role, at);
-  mailbox.changedAt = at;
-  mailbox.propertiesChangedAt = at;
-  image.mailboxesChangedAt = at;
-}
-
-/** The trash counts threads in a way of its own, so becoming it changes the counts of others, too. */
-function changeRole(image: UserImage, mailbox: MailboxRecord, role: string, at: Ordinal): void {
-  const wasTrash = mailbox.role === 'trash';
-  mailbox.role = role === '' ? undefined : role;
-  if (wasTrash === (role === 'trash')) return;
-  const before = new Map([...image.mailboxes.values()].map((each) => [each, each.unreadThreads]));
-  recount(image.mailboxes.values(), image.threads.values());
-  for (const [each, unreadThreads] of before) if (each.unreadThreads !== unreadThreads) each.changedAt = at;
-}
-
-export function destroyMailbox(image: UserImage, action: MailboxDestroyed, at: Ordinal): void {
-  const mailbox = mailboxOf(image, action.mailboxId);
-  if (mailbox.emails.length > 0) throw new BadAction(`mailbox ${action.mailboxId} is not empty`);
-  image.mailboxes.delete(mailbox.id);
-  for (const [content, shared] of image.sharedMailboxes)
-    if (shared.includes(mailbox)) image.sharedMailboxes.delete(content);
-  image.destroyedMailboxes.push({ id: mailbox.id, destroyedAt: at });
-  if (image.destroyedMailboxes.length > MAX_TOMBSTONES)
-    image.mailboxFloor = image.destroyedMailboxes.shift()?.destroyedAt ?? image.mailboxFloor;
-  image.mailboxesChangedAt = at;
+  if (mailbox.totalEmails > 0) throw new BadAction(`mailbox ${action.mailboxId} is not empty`);
+  const mailboxes = new Map(image.mailboxes);
+  mailboxes.delete(mailbox.id);
+  const tombstones = [...image.destroyedMailboxes, { id: mailbox.id, destroyedAt: at }];
+  const forgotten = tombstones.length > MAX_TOMBSTONES ? tombstones.shift() : undefined;
+  return {
+    ...image,
+    mailboxes,
+    destroyedMailboxes: tombstones,
+    mailboxFloor: forgotten?.destroyedAt ?? image.mailboxFloor,
+    mailboxesChangedAt: at,
+  };
 }

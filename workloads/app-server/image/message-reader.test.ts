@@ -11,7 +11,7 @@ import type { LogRow, ReadLimits } from '../log/log-store.ts';
 import { MemoryStore } from '../log/memory-store.ts';
 import { ordinal } from './ids.ts';
 import { MessageReader } from './message-reader.ts';
-import { inParallel } from './parallel.ts';
+import { inParallel } from '../../common/parallel.ts';
 import { message, messageAdded } from './testing.ts';
 
 class CountingStore extends MemoryStore {

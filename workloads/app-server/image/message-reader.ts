@@ -6,7 +6,7 @@ import type { Action, MessageAdded } from '../log/actions.ts';
 import type { EntryCodec } from '../log/entry-codec.ts';
 import type { LogStore } from '../log/log-store.ts';
 import { indexOf, ordinal, seqOf, type Ordinal } from './ids.ts';
-import { inParallel } from './parallel.ts';
+import { inParallel } from '../../common/parallel.ts';
 
 /** Entries this far apart are read in one go: passing over a few is cheaper than asking again. */
 const MAX_GAP = 16;

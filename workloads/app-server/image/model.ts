@@ -1,6 +1,8 @@
-// What an app server keeps of a key in memory: the fold of its log. Only image/ changes these objects.
-import type { DeliveryWindow } from './delivery-window.ts';
+// What an app server keeps of a key in memory: the fold of its log. Nothing here is ever changed: an action makes the next
+// image, which shares with the one before whatever stayed the same.
 import type { Ordinal } from './ids.ts';
+import type { BufferedTree } from './pages/buffered-tree.ts';
+import type { Tree } from './pages/tree.ts';
 
 /** A message without its text: what listing, counting and sorting by date need. The rest is read from the log when asked. */
 export type EmailRecord = {
@@ -8,88 +10,91 @@ export type EmailRecord = {
   readonly receivedAtMs: number;
   readonly sizeBytes: number;
   readonly hasAttachment: boolean;
-  readonly thread: ThreadRecord;
-  /** Not empty; shared between emails, so never changed in place. */
-  mailboxes: readonly MailboxRecord[];
-  /** Lower case, sorted; shared between emails, so never changed in place. */
-  keywords: readonly string[];
+  readonly threadId: Ordinal;
+  /** Not empty; ascending. */
+  readonly mailboxIds: readonly Ordinal[];
+  /** Lower case. */
+  readonly keywords: readonly string[];
 };
 
-export type ThreadRecord = {
-  readonly id: Ordinal;
-  /** By receivedAt, oldest first; empty only for a thread that is gone. */
-  emails: EmailRecord[];
+export type MailboxCounts = {
+  readonly totalEmails: number;
+  readonly unreadEmails: number;
+  readonly totalThreads: number;
+  readonly unreadThreads: number;
 };
 
-export type MailboxRecord = {
+export type MailboxRecord = MailboxCounts & {
   readonly id: Ordinal;
-  name: string;
-  parent: MailboxRecord | undefined;
+  readonly name: string;
+  readonly parentId: Ordinal | undefined;
   /** In lower case (RFC 8621 section 2); undefined for an ordinary folder. */
-  role: string | undefined;
-  sortOrder: number;
-  isSubscribed: boolean;
-  /** By receivedAt, oldest first. */
-  readonly emails: EmailRecord[];
-  unreadEmails: number;
-  totalThreads: number;
-  unreadThreads: number;
+  readonly role: string | undefined;
+  readonly sortOrder: number;
+  readonly isSubscribed: boolean;
   /** The last action that changed anything of it, and the last that changed more than counts. */
-  changedAt: Ordinal;
-  propertiesChangedAt: Ordinal;
+  readonly changedAt: Ordinal;
+  readonly propertiesChangedAt: Ordinal;
 };
 
-type MailboxTombstone = { id: Ordinal; destroyedAt: Ordinal };
+type MailboxTombstone = { readonly id: Ordinal; readonly destroyedAt: Ordinal };
 
 export type ScryptHash = {
-  salt: Uint8Array;
-  hash: Uint8Array;
-  n: number;
-  r: number;
-  p: number;
+  readonly salt: Uint8Array;
+  readonly hash: Uint8Array;
+  readonly n: number;
+  readonly r: number;
+  readonly p: number;
 };
 
-export type UserProfile = { userId: string; addresses: string[]; displayName: string };
+export type UserProfile = {
+  readonly userId: string;
+  readonly addresses: readonly string[];
+  readonly displayName: string;
+};
 
 export type UserImage = {
   readonly kind: 'user';
   /** Undefined while the log has no such user. */
-  user: UserProfile | undefined;
-  credentials: ScryptHash | undefined;
-  readonly mailboxes: Map<Ordinal, MailboxRecord>;
-  readonly emails: Map<Ordinal, EmailRecord>;
-  /** Every email by receivedAt, oldest first. */
-  readonly emailsByDate: EmailRecord[];
-  readonly threads: Map<Ordinal, ThreadRecord>;
-  /** Which thread a message belongs to by what its headers name: see threading.ts. */
-  readonly threadKeys: Map<number, Ordinal>;
-  /** Threads gone since threadKeys was last swept. */
-  goneThreads: number;
-  /** The last deliveries, so that the same one coming again changes nothing. */
-  readonly deliveries: DeliveryWindow;
+  readonly user: UserProfile | undefined;
+  readonly credentials: ScryptHash | undefined;
+  readonly mailboxes: ReadonlyMap<Ordinal, MailboxRecord>;
+  /** Keywords beyond those that every mailbox knows, in the order of their first use. */
+  readonly keywords: readonly string[];
+  // Trees: record-keys.ts says what is in each.
+  readonly emails: Tree;
+  readonly lists: Tree;
+  readonly threads: Tree;
+  readonly labels: Tree;
+  readonly threadKeys: BufferedTree;
+  /** The large tree of thread keys is looked through for threads that are gone when it has so many records. */
+  readonly threadKeysSweepAt: number;
+  /** The last deliveries, so that the same one coming again changes nothing; and those before them. */
+  readonly deliveries: BufferedTree;
+  readonly olderDeliveries: Tree;
   /** The last action that changed something of the type. */
-  emailsChangedAt: Ordinal;
-  threadsChangedAt: Ordinal;
-  mailboxesChangedAt: Ordinal;
-  lastDeliveryAt: Ordinal;
+  readonly emailsChangedAt: Ordinal;
+  readonly threadsChangedAt: Ordinal;
+  readonly mailboxesChangedAt: Ordinal;
+  readonly lastDeliveryAt: Ordinal;
   /** Mailboxes destroyed last, oldest first; changes from before `mailboxFloor` can't be told. */
-  readonly destroyedMailboxes: MailboxTombstone[];
-  mailboxFloor: Ordinal;
-  /** Lists that many emails have in common, by their content. */
-  readonly sharedKeywords: Map<string, readonly string[]>;
-  readonly sharedMailboxes: Map<string, readonly MailboxRecord[]>;
+  readonly destroyedMailboxes: readonly MailboxTombstone[];
+  readonly mailboxFloor: Ordinal;
 };
 
 /** The log of an address: whose it is. */
-type AddressImage = { readonly kind: 'address'; userId: string | undefined };
+export type AddressImage = { readonly kind: 'address'; readonly userId: string | undefined };
 
 export type Image = UserImage | AddressImage;
 
+/** The image of a user who is there. */
+export type OpenUser = UserImage & { readonly user: UserProfile };
+
 /** @returns undefined when the key's log holds no user */
-export function asUser(image: Image): (UserImage & { user: UserProfile }) | undefined {
+export function asUser(image: Image): OpenUser | undefined {
   return image.kind === 'user' && hasUser(image) ? image : undefined;
 }
 
-function hasUser(image: UserImage): image is UserImage & { user: UserProfile } {
+function hasUser(image: UserImage): image is OpenUser {
   return image.user !== undefined;
 }

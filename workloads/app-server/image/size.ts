@@ -1,21 +1,59 @@
-// How much memory an image takes, about: what the cache of images is bounded by. Measured on Node 24: an image of 100 short
-// messages takes 45 KiB, one of 220,000 takes 98 MiB; these numbers say 51 KiB and 92 MiB.
-import type { Image } from './model.ts';
+// How much memory an image takes, about: what the cache of images is bounded by. The numbers were measured on Node 24.
+import type { Image, UserImage } from './model.ts';
+import type { Branch, Leaf, Page, PageRef } from './pages/page.ts';
+import { treesOf } from './trees.ts';
 
-const IMAGE_BYTES = 3_000;
-const MAILBOX_BYTES = 400;
-/** The record, its thread, its entries in the maps and in the sorted lists. */
-const EMAIL_BYTES = 340;
-const THREAD_KEY_BYTES = 56;
+const IMAGE_BYTES = 2_500;
+const MAILBOX_BYTES = 250;
 const ADDRESS_BYTES = 200;
+/** The objects around a page's bytes. */
+const PAGE_BYTES = 350;
+/** A reference to a page with its id. */
+const REF_BYTES = 120;
 
-export function imageSizeBytes(image: Image): number {
-  if (image.kind === 'address') return ADDRESS_BYTES;
-  return (
-    IMAGE_BYTES +
-    image.mailboxes.size * MAILBOX_BYTES +
-    image.emails.size * EMAIL_BYTES +
-    image.threadKeys.size * THREAD_KEY_BYTES +
-    image.deliveries.sizeBytes
-  );
+/** @returns its memory, and how much of it a snapshot would let go */
+export function imageSize(image: Image): { bytes: number; unsavedBytes: number } {
+  if (image.kind === 'address') return { bytes: ADDRESS_BYTES, unsavedBytes: 0 };
+  let bytes = IMAGE_BYTES + image.mailboxes.size * MAILBOX_BYTES;
+  let unsavedBytes = 0;
+  for (const ref of pagesInMemory(image)) {
+    const size = pageBytes(ref.page as Page);
+    bytes += size;
+    if (!ref.isStored) unsavedBytes += size;
+  }
+  return { bytes, unsavedBytes };
+}
+
+/** Lets go pages that the store has: first those that were not used since the last time, then all, until so many bytes are left. */
+export function unloadPages(image: Image, bytesToKeep: number): void {
+  if (image.kind === 'address') return;
+  let left = imageSize(image).bytes;
+  for (const evenUsed of [false, true]) {
+    for (const ref of pagesInMemory(image)) {
+      if (left <= bytesToKeep) return;
+      if (!ref.isStored || !ref.page) continue;
+      if (ref.wasUsed && !evenUsed) ref.wasUsed = false;
+      else {
+        left -= pageBytes(ref.page);
+        ref.page = undefined;
+      }
+    }
+  }
+}
+
+function pageBytes(page: Page): number {
+  return page.level === 0
+    ? PAGE_BYTES + (page as Leaf).records.length
+    : PAGE_BYTES + (page as Branch).keys.length + (page as Branch).children.length * REF_BYTES;
+}
+
+/** Lower pages come before those above them. */
+function* pagesInMemory(image: UserImage): Generator<PageRef, void, undefined> {
+  for (const tree of treesOf(image)) if (tree.root) yield* pagesBelow(tree.root);
+}
+
+function* pagesBelow(ref: PageRef): Generator<PageRef, void, undefined> {
+  if (!ref.page) return;
+  if (ref.page.level > 0) for (const child of (ref.page as Branch).children) yield* pagesBelow(child);
+  yield ref;
 }

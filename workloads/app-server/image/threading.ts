@@ -2,16 +2,22 @@
 // message id (Message-ID, In-Reply-To, References) and their subjects are the same but for prefixes such as "Re:".
 import { murmur64 } from '../../common/hash.ts';
 import type { HeaderSummary } from '../../common/mime/message.ts';
+import { MIN_SWEEP } from './empty.ts';
 import type { Ordinal } from './ids.ts';
 import type { UserImage } from './model.ts';
+import { together } from './pages/page.ts';
+import { BufferedTree } from './pages/buffered-tree.ts';
+import { Tree } from './pages/tree.ts';
+import { ordinalKey, ORDINAL_BYTES, readOrdinal, THREAD_KEYS } from './record-keys.ts';
+import { threadSize } from './threads.ts';
 
 /** References that a message is looked up and remembered by: the newest are the last. */
 const MAX_REFERENCES = 20;
 /** Emails of one thread: more start a new one, so that no sender makes a thread whose every change is slow. */
 const MAX_THREAD_EMAILS = 500;
 
-/** Threads that must have gone before their keys are looked for. */
-const MIN_SWEEP = 256;
+/** Leaves asked for at once when all keys are looked through. */
+const SWEEP_READ_AHEAD = 256;
 
 const encoder = new TextEncoder();
 
@@ -44,31 +50,33 @@ export function threadKeys(headers: HeaderSummary): number[] {
   });
 }
 
-/** @returns the oldest thread that a message with these keys belongs to and that takes one more; undefined: a new one */
+/** @returns the oldest thread that a message with these keys belongs to and that takes one more; undefined: a new one @throws PageMissing */
 export function findThread(image: UserImage, keys: readonly number[]): Ordinal | undefined {
-  let found: Ordinal | undefined;
-  for (const key of keys) {
-    const id = image.threadKeys.get(key);
-    if (takesMore(image, id) && (found === undefined || id < found)) found = id;
-  }
-  return found;
+  const named = together(keys.map((key) => () => image.threadKeys.get(ordinalKey(key))));
+  const ids = new Set(named.flatMap((value) => (value ? [readOrdinal(value, 0)] : [])));
+  const sizes = together(Array.from(ids, (id) => () => ({ id, size: threadSize(image, id) })));
+  // A thread that is gone stays gone: its id is not used again.
+  const open = sizes.filter(({ size }) => size > 0 && size < MAX_THREAD_EMAILS);
+  return open.length === 0 ? undefined : Math.min(...open.map(({ id }) => id));
 }
 
-/** Notes that messages with these keys belong to the thread, unless one before it takes them. */
-export function rememberThread(image: UserImage, keys: readonly number[], thread: Ordinal): void {
-  for (const key of keys) if (!takesMore(image, image.threadKeys.get(key))) image.threadKeys.set(key, thread);
+/** Notes that messages with these keys belong to the thread from now on. @throws PageMissing */
+export function rememberThread(image: UserImage, keys: readonly number[], thread: Ordinal): UserImage {
+  let tree = image.threadKeys;
+  for (const key of keys) tree = tree.put(ordinalKey(key, thread));
+  if (!tree.isFull) return { ...image, threadKeys: tree };
+  const merged = { ...image, threadKeys: tree.merge() };
+  return merged.threadKeys.main.size < image.threadKeysSweepAt ? merged : sweepThreads(merged);
 }
 
-/** Now and then throws away the keys of threads that are gone: at a cost that is small beside what made them go. */
-export function forgetThread(image: UserImage): void {
-  image.goneThreads++;
-  if (image.goneThreads < MIN_SWEEP || image.goneThreads < image.threads.size) return;
-  image.goneThreads = 0;
-  for (const [key, id] of image.threadKeys) if (!image.threads.has(id)) image.threadKeys.delete(key);
-}
-
-/** A thread that is gone stays gone: its id is not used again. */
-function takesMore(image: UserImage, id: Ordinal | undefined): id is Ordinal {
-  const size = id === undefined ? undefined : image.threads.get(id)?.emails.length;
-  return size !== undefined && size < MAX_THREAD_EMAILS;
+/** Throws away the keys of threads that are gone. The next time is when there are twice as many as are left. */
+function sweepThreads(image: UserImage): UserImage {
+  let kept = new Tree(THREAD_KEYS);
+  for (const record of image.threadKeys.main.range({ readAhead: SWEEP_READ_AHEAD }))
+    if (threadSize(image, readOrdinal(record, ORDINAL_BYTES)) > 0) kept = kept.put(record);
+  return {
+    ...image,
+    threadKeys: new BufferedTree(image.threadKeys.recent, kept),
+    threadKeysSweepAt: Math.max(MIN_SWEEP, 2 * kept.size),
+  };
 }

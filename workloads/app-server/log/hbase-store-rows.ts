@@ -2,18 +2,23 @@
 //
 //   row of an entry    = hash(8) int16 length, key, sequence(8), all big-endian
 //   row of a snapshot  = hash(8) int16 length, key
-//   e:e entry; b:<int16 index> body; s:s sequence(8) format(4) bytes
+//   row of a page      = hash(8) int16 length, key, 0xff, id(16)
+//   e:e entry; b:<int16 index> body; s:s sequence(8) format(4) bytes; s:p page
 import { hashKey } from '../../common/hash.ts';
 import { FAMILIES } from '../../common/hbase/schema.ts';
 import type { Put } from '../../common/hbase/rows.ts';
-import type { StoredSnapshot } from './log-store.ts';
+import type { StoredPage, StoredSnapshot } from './log-store.ts';
 
 export const ENTRY = { family: FAMILIES.entry, qualifier: Buffer.from('e') };
 export const SNAPSHOT = { family: FAMILIES.snapshot, qualifier: Buffer.from('s') };
+export const PAGE = { family: FAMILIES.snapshot, qualifier: Buffer.from('p') };
+/** After the number of any entry. */
+const PAGE_MARK = 0xff;
 const HASH_BYTES = 8;
 const LENGTH_BYTES = 2;
 const SEQ_BYTES = 8;
 const FORMAT_BYTES = 4;
+const MAX_BUCKET = 0xffff;
 
 /** What all rows of a key start with, and the row of its snapshot. */
 export function keyRow(key: string): Buffer {
@@ -62,6 +67,21 @@ export function snapshotPut(key: string, { seq, format, bytes }: StoredSnapshot)
   head.writeBigUInt64BE(BigInt(seq));
   head.writeUInt32BE(format, SEQ_BYTES);
   return { row: keyRow(key), columns: [{ ...SNAPSHOT, value: Buffer.concat([head, bytes]) }] };
+}
+
+export function pageRow(key: string, id: string): Buffer {
+  return Buffer.concat([keyRow(key), Buffer.of(PAGE_MARK), Buffer.from(id, 'hex')]);
+}
+
+export function pagePut(key: string, { id, bytes }: StoredPage): Put {
+  return { row: pageRow(key, id), columns: [{ ...PAGE, value: bytes }] };
+}
+
+/** Before all rows of a bucket, and after them. */
+export function bucketRows(bucket: number): { from: Uint8Array; to: Uint8Array } {
+  const next = bucket + 1;
+  const to = next > MAX_BUCKET ? new Uint8Array() : Uint8Array.of(next >>> 8, next);
+  return { from: Uint8Array.of(bucket >>> 8, bucket), to };
 }
 
 export function readSnapshot(value: Uint8Array): StoredSnapshot | undefined {

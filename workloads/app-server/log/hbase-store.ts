@@ -7,15 +7,20 @@ import { HbaseError, HbaseUnavailable, mayHaveRun, ServerException } from '../..
 import { getRow, putRow, scanRows } from '../../common/hbase/rows.ts';
 import type { Logger } from '../../common/log.ts';
 import { AppendGroups } from './hbase-store-groups.ts';
+import { PageRows } from './hbase-store-pages.ts';
 import {
   ENTRY,
   SNAPSHOT,
+  PAGE,
   bodyColumn,
+  bucketRows,
   endRow,
   entryPut,
   entryRow,
   keyOfRow,
   keyRow,
+  pagePut,
+  pageRow,
   readSnapshot,
   seqOfRow,
   snapshotPut,
@@ -25,9 +30,11 @@ import {
   OutcomeUnknown,
   SequenceGap,
   StoreUnavailable,
+  type KeyPage,
   type LogRow,
   type LogStore,
   type ReadLimits,
+  type StoredPage,
   type StoredSnapshot,
 } from './log-store.ts';
 import { checkAppend, checkLimit, checkLimits, checkSeq } from './store-checks.ts';
@@ -55,6 +62,7 @@ class HbaseStore implements LogStore {
   readonly #client: HbaseClient;
   readonly #table: string;
   readonly #groups: AppendGroups;
+  readonly #pages: PageRows;
   readonly #tails = new LRUCache<string, number>({ max: MAX_KNOWN_TAILS });
   readonly #working = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
@@ -63,6 +71,7 @@ class HbaseStore implements LogStore {
     this.#client = client;
     this.#table = table;
     this.#groups = new AppendGroups(client, table);
+    this.#pages = new PageRows(client, table);
   }
 
   append(
@@ -155,20 +164,24 @@ class HbaseStore implements LogStore {
     });
   }
 
-  listKeys(page: { after?: string; limit: number }): Promise<string[]> {
+  listKeys({ after, bucket, limit }: KeyPage): Promise<string[]> {
     return this.#track(async () => {
-      checkLimit(page.limit);
+      checkLimit(limit);
       const keys: string[] = [];
       const regions = await this.#client.regions(this.#table);
-      let from: Uint8Array = page.after === undefined ? new Uint8Array() : endRow(page.after);
+      const all =
+        bucket === undefined ? { from: new Uint8Array(), to: new Uint8Array() } : bucketRows(bucket);
+      let from: Uint8Array = all.from;
+      if (after !== undefined && Buffer.compare(endRow(after), from) > 0) from = endRow(after);
       for (const { startKey, endKey } of regions) {
         if (endKey.length > 0 && Buffer.compare(endKey, from) <= 0) continue;
         if (Buffer.compare(from, startKey) < 0) from = startKey;
-        while (keys.length < page.limit) {
+        const to = earlierEnd(endKey, all.to);
+        while (keys.length < limit && (to.length === 0 || Buffer.compare(from, to) < 0)) {
           // One look a key: its first row, then past all its rows.
           const { rows } = await scanRows(this.#client, this.#table, {
             from,
-            to: endKey,
+            to,
             where: ENTRY,
             limit: 1,
             deadlineMs: READ_DEADLINE_MS,
@@ -179,7 +192,7 @@ class HbaseStore implements LogStore {
           keys.push(key);
           from = endRow(key);
         }
-        if (keys.length >= page.limit) break;
+        if (keys.length >= limit) break;
       }
       return keys;
     });
@@ -201,6 +214,29 @@ class HbaseStore implements LogStore {
     return this.#track(async () => {
       const value = await this.#value(keyRow(key), SNAPSHOT);
       return value && readSnapshot(value);
+    });
+  }
+
+  putPages(key: string, pages: readonly StoredPage[]): Promise<void> {
+    return this.#track(() => this.#pages.put(pages.map((page) => pagePut(key, page))));
+  }
+
+  getPages(key: string, ids: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#track(() => this.#pages.get(ids.map((id) => pageRow(key, id))));
+  }
+
+  deletePages(key: string, ids: readonly string[]): Promise<void> {
+    return this.#track(() => this.#pages.delete(ids.map((id) => pageRow(key, id))));
+  }
+
+  dropSnapshot(key: string): Promise<void> {
+    return this.#track(() => this.#pages.deleteAll(key, [PAGE.family]));
+  }
+
+  deleteKey(key: string): Promise<void> {
+    return this.#track(async () => {
+      this.#tails.delete(key);
+      await this.#pages.deleteAll(key, [PAGE.family, ENTRY.family]);
     });
   }
 
@@ -259,6 +295,12 @@ class HbaseStore implements LogStore {
       this.#working.delete(running);
     }
   }
+}
+
+/** An empty end is the end of the table. */
+function earlierEnd(a: Uint8Array, b: Uint8Array): Uint8Array {
+  if (a.length === 0) return b;
+  return b.length === 0 || Buffer.compare(a, b) < 0 ? a : b;
 }
 
 /** One response of a replay. */

@@ -23,6 +23,11 @@ export type StoredSnapshot = {
   bytes: Uint8Array;
 };
 
+/** A part of an image, named by the hash of its bytes: 32 hexadecimal digits. */
+export type StoredPage = { id: string; bytes: Uint8Array };
+
+export type KeyPage = { after?: string | undefined; bucket?: number | undefined; limit: number };
+
 export interface LogStore {
   /**
    * Writes entry `seq` of `key` with its bodies, durably, if and only if there is no such entry yet and entry `seq - 1`
@@ -47,12 +52,26 @@ export interface LogStore {
   /** Body number `index` (0 and up) of entry `seq`; undefined when there is none. */
   readBody(key: string, seq: number, index: number): Promise<Uint8Array | undefined>;
 
-  /** Keys that have a log, in the store's own order, after the key `after`; for counting, verification and moves. */
-  listKeys(page: { after?: string; limit: number }): Promise<string[]>;
+  /**
+   * Keys that have a log, in the order of their hashes, after the key `after`; for counting, verification and moves.
+   * `bucket`: only keys of this bucket of the discovery map.
+   */
+  listKeys(page: KeyPage): Promise<string[]>;
 
   /** Replaces the snapshot of a key. A snapshot is an aid: losing or corrupting it loses nothing. */
   putSnapshot(key: string, snapshot: StoredSnapshot): Promise<void>;
   getSnapshot(key: string): Promise<StoredSnapshot | undefined>;
+
+  /** Stores pages that snapshots of the key name; durable when it resolves. The same page again changes nothing. */
+  putPages(key: string, pages: readonly StoredPage[]): Promise<void>;
+  /** In the order of the ids; undefined for one that is not there. */
+  getPages(key: string, ids: readonly string[]): Promise<(Uint8Array | undefined)[]>;
+  deletePages(key: string, ids: readonly string[]): Promise<void>;
+  /** Forgets the snapshot of a key and all its pages. */
+  dropSnapshot(key: string): Promise<void>;
+
+  /** Deletes everything of a key: a log that lives elsewhere now. Nobody may be writing it. */
+  deleteKey(key: string): Promise<void>;
 
   /** Finishes what is in flight, then refuses everything with StoreUnavailable. May be called twice. */
   close(): Promise<void>;

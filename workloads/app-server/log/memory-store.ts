@@ -6,7 +6,9 @@ import {
   StoreUnavailable,
   type LogRow,
   type LogStore,
+  type KeyPage,
   type ReadLimits,
+  type StoredPage,
   type StoredSnapshot,
 } from './log-store.ts';
 import { checkAppend, checkLimit, checkLimits, checkSeq } from './store-checks.ts';
@@ -17,6 +19,8 @@ type StoredEntry = { entry: Uint8Array; bodies: Uint8Array[] };
 export class MemoryLogs {
   readonly entries = new Map<string, StoredEntry[]>();
   readonly snapshots = new Map<string, StoredSnapshot>();
+  /** By key and id. */
+  readonly pages = new Map<string, Map<string, Uint8Array>>();
 }
 
 export class MemoryStore implements LogStore {
@@ -75,12 +79,13 @@ export class MemoryStore implements LogStore {
   }
 
   /** In the order of hash and key, as the other stores have it. Sorts all keys: fit for tests only. */
-  async listKeys({ after, limit }: { after?: string; limit: number }): Promise<string[]> {
+  async listKeys({ after, bucket, limit }: KeyPage): Promise<string[]> {
     this.#assertOpen();
     checkLimit(limit);
     const place = (key: string) => Buffer.concat([hashKey(key).bytes, Buffer.from(key)]);
     const from = after === undefined ? undefined : place(after);
     return [...this.#logs.entries.keys()]
+      .filter((key) => bucket === undefined || hashKey(key).bucket === bucket)
       .map((key) => ({ key, place: place(key) }))
       .filter((one) => !from || Buffer.compare(one.place, from) > 0)
       .sort((a, b) => Buffer.compare(a.place, b.place))
@@ -97,6 +102,35 @@ export class MemoryStore implements LogStore {
     this.#assertOpen();
     const snapshot = this.#logs.snapshots.get(key);
     return snapshot && { ...snapshot, bytes: new Uint8Array(snapshot.bytes) };
+  }
+
+  async putPages(key: string, pages: readonly StoredPage[]): Promise<void> {
+    this.#assertOpen();
+    const stored = this.#logs.pages.get(key) ?? new Map<string, Uint8Array>();
+    this.#logs.pages.set(key, stored);
+    for (const { id, bytes } of pages) stored.set(id, new Uint8Array(bytes));
+  }
+
+  async getPages(key: string, ids: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    this.#assertOpen();
+    const stored = this.#logs.pages.get(key);
+    return ids.map((id) => copy(stored?.get(id)));
+  }
+
+  async deletePages(key: string, ids: readonly string[]): Promise<void> {
+    this.#assertOpen();
+    for (const id of ids) this.#logs.pages.get(key)?.delete(id);
+  }
+
+  async dropSnapshot(key: string): Promise<void> {
+    this.#assertOpen();
+    this.#logs.snapshots.delete(key);
+    this.#logs.pages.delete(key);
+  }
+
+  async deleteKey(key: string): Promise<void> {
+    await this.dropSnapshot(key);
+    this.#logs.entries.delete(key);
   }
 
   async close(): Promise<void> {

@@ -14,20 +14,25 @@ const CACHE_KIB = 8 * 1024;
 
 /**
  * Rows lie by hash, key, number: a log is one range, and logs are spread as in any other store. Bodies and snapshots
- * have tables of their own, so that a replay reads no bodies.
+ * have tables of their own, so that a replay reads no bodies. (A file that is older than a table gets it; so none needs a new
+ * format.)
  */
 const SCHEMA = `
-  CREATE TABLE entries (
+  CREATE TABLE IF NOT EXISTS entries (
     hash BLOB NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, entry BLOB NOT NULL,
     PRIMARY KEY (hash, key, seq)
   ) STRICT, WITHOUT ROWID;
-  CREATE TABLE bodies (
+  CREATE TABLE IF NOT EXISTS bodies (
     hash BLOB NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (hash, key, seq, number)
   ) STRICT, WITHOUT ROWID;
-  CREATE TABLE snapshots (
+  CREATE TABLE IF NOT EXISTS snapshots (
     hash BLOB NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, format INTEGER NOT NULL, bytes BLOB NOT NULL,
     PRIMARY KEY (hash, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS pages (
+    hash BLOB NOT NULL, key TEXT NOT NULL, id BLOB NOT NULL, bytes BLOB NOT NULL,
+    PRIMARY KEY (hash, key, id)
   ) STRICT, WITHOUT ROWID;
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${FORMAT};
@@ -76,7 +81,7 @@ export function openFile(file: string, busyDeadlineMs: number): DatabaseSync {
 function checkFormat(db: DatabaseSync, file: string): void {
   const application = pragma(db, 'application_id');
   const format = pragma(db, 'user_version');
-  if (application === APPLICATION_ID && format === FORMAT) return;
+  if (application === APPLICATION_ID && format === FORMAT) return void db.exec(SCHEMA);
   if (application === APPLICATION_ID) {
     throw new UnusableFile(
       `${file} has format ${format}, made by a ${format > FORMAT ? 'newer' : 'much older'} Cellpost; this one reads format ${FORMAT}.`,

@@ -1,7 +1,7 @@
 // What the SQLite store and its worker threads say to one another. Every call has a number; every answer names it.
-import type { LogRow, ReadLimits, StoredSnapshot } from './log-store.ts';
+import type { KeyPage, LogRow, ReadLimits, StoredPage, StoredSnapshot } from './log-store.ts';
 
-/** The writer thread appends and replaces snapshots; the reader thread does the rest on a connection of its own. */
+/** The writer thread changes what is stored; the reader thread reads it on a connection of its own. */
 type WorkerRole = 'writer' | 'reader';
 
 export type WorkerSettings = {
@@ -21,19 +21,30 @@ export type Operations = {
   read: { call: { key: string; fromSeq: number; limits: ReadLimits }; answer: LogRow[] };
   readLast: { call: { key: string }; answer: LogRow | undefined };
   readBody: { call: { key: string; seq: number; index: number }; answer: Uint8Array | undefined };
-  listKeys: { call: { after: string | undefined; limit: number }; answer: string[] };
+  listKeys: { call: KeyPage; answer: string[] };
   getSnapshot: { call: { key: string }; answer: StoredSnapshot | undefined };
+  putPages: { call: { key: string; pages: StoredPage[] }; answer: undefined };
+  getPages: { call: { key: string; ids: readonly string[] }; answer: (Uint8Array | undefined)[] };
+  deletePages: { call: { key: string; ids: readonly string[] }; answer: undefined };
+  dropSnapshot: { call: { key: string }; answer: undefined };
+  deleteKey: { call: { key: string }; answer: undefined };
 };
 
 export type OperationName = keyof Operations;
-type WriteName = 'append' | 'putSnapshot';
+const WRITES = ['append', 'putSnapshot', 'putPages', 'deletePages', 'dropSnapshot', 'deleteKey'] as const;
+type WriteName = (typeof WRITES)[number];
 export type ReadName = Exclude<OperationName, WriteName>;
+const writes: ReadonlySet<OperationName> = new Set(WRITES);
 
 export type Call = {
   [Name in OperationName]: { id: number; name: Name } & Operations[Name]['call'];
 }[OperationName];
 export type WriteCall = Extract<Call, { name: WriteName }>;
 export type ReadCall = Extract<Call, { name: ReadName }>;
+
+export function isWrite(call: Call): call is WriteCall {
+  return writes.has(call.name);
+}
 
 /** Errors cross the thread by name; sqlite-store.ts makes them what log-store.ts promises. */
 type FailureKind = 'unavailable' | 'unknown' | 'gap' | 'config';

@@ -2,7 +2,7 @@
 // began, and never wait for a sync. Runs in the reader thread.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { hashKey } from '../../common/hash.ts';
-import type { LogRow, StoredSnapshot } from './log-store.ts';
+import type { KeyPage, LogRow, StoredSnapshot } from './log-store.ts';
 import { retryBusy } from './sqlite-store-file.ts';
 import type { Answer, Operations, ReadCall, ReadName } from './sqlite-store-protocol.ts';
 
@@ -11,9 +11,9 @@ export class SqliteReader {
   readonly #rows: StatementSync;
   readonly #last: StatementSync;
   readonly #body: StatementSync;
-  readonly #firstKey: StatementSync;
   readonly #nextKey: StatementSync;
   readonly #snapshot: StatementSync;
+  readonly #page: StatementSync;
 
   constructor(db: DatabaseSync, busyDeadlineMs: number) {
     this.#busyDeadlineMs = busyDeadlineMs;
@@ -24,12 +24,12 @@ export class SqliteReader {
       'SELECT seq, entry FROM entries WHERE hash = ? AND key = ? ORDER BY seq DESC LIMIT 1',
     );
     this.#body = db.prepare('SELECT body FROM bodies WHERE hash = ? AND key = ? AND seq = ? AND number = ?');
-    this.#firstKey = db.prepare('SELECT key FROM entries ORDER BY hash, key LIMIT 1');
     // One seek a key: all entries of the key before it are jumped over.
     this.#nextKey = db.prepare(
-      'SELECT key FROM entries WHERE (hash, key) > (?, ?) ORDER BY hash, key LIMIT 1',
+      'SELECT hash, key FROM entries WHERE (hash, key) > (?, ?) ORDER BY hash, key LIMIT 1',
     );
     this.#snapshot = db.prepare('SELECT seq, format, bytes FROM snapshots WHERE hash = ? AND key = ?');
+    this.#page = db.prepare('SELECT bytes FROM pages WHERE hash = ? AND key = ? AND id = ?');
   }
 
   run(call: ReadCall): Answer {
@@ -42,7 +42,7 @@ export class SqliteReader {
   }
 
   #read(call: ReadCall): Operations[ReadName]['answer'] {
-    if (call.name === 'listKeys') return this.#listKeys(call.after, call.limit);
+    if (call.name === 'listKeys') return this.#listKeys(call);
     const hash = hashKey(call.key).bytes;
     switch (call.name) {
       case 'read':
@@ -53,6 +53,8 @@ export class SqliteReader {
         return bytesOf(this.#body.get(hash, call.key, call.seq, call.index)?.body);
       case 'getSnapshot':
         return snapshotOf(this.#snapshot.get(hash, call.key));
+      case 'getPages':
+        return call.ids.map((id) => bytesOf(this.#page.get(hash, call.key, Buffer.from(id, 'hex'))?.bytes));
     }
   }
 
@@ -69,17 +71,26 @@ export class SqliteReader {
     return rows;
   }
 
-  #listKeys(after: string | undefined, limit: number): string[] {
+  #listKeys({ after, bucket, limit }: KeyPage): string[] {
     const keys: string[] = [];
-    let last = after;
+    // Before all keys of the bucket: their hashes begin with it.
+    let place: [hash: Uint8Array, key: string] = [bucketHash(bucket ?? 0), ''];
+    if (after !== undefined && Buffer.compare(hashKey(after).bytes, place[0]) > 0)
+      place = [hashKey(after).bytes, after];
     while (keys.length < limit) {
-      const row = last === undefined ? this.#firstKey.get() : this.#nextKey.get(hashKey(last).bytes, last);
-      if (typeof row?.key !== 'string') break;
-      last = row.key;
-      keys.push(last);
+      const row = this.#nextKey.get(...place);
+      const hash = bytesOf(row?.hash);
+      if (typeof row?.key !== 'string' || !hash) break;
+      if (bucket !== undefined && Buffer.compare(hash.subarray(0, 2), bucketHash(bucket)) !== 0) break;
+      place = [hash, row.key];
+      keys.push(row.key);
     }
     return keys;
   }
+}
+
+function bucketHash(bucket: number): Uint8Array {
+  return Uint8Array.of(bucket >>> 8, bucket);
 }
 
 type Row = Record<string, unknown> | undefined;

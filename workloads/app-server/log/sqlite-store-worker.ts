@@ -3,7 +3,14 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
 import { openFile, UnusableFile } from './sqlite-store-file.ts';
-import type { FromWorker, ReadCall, ToWorker, WorkerSettings, WriteCall } from './sqlite-store-protocol.ts';
+import {
+  isWrite,
+  type FromWorker,
+  type ReadCall,
+  type ToWorker,
+  type WorkerSettings,
+  type WriteCall,
+} from './sqlite-store-protocol.ts';
 import { SqliteReader } from './sqlite-store-reader.ts';
 import { SqliteWriter } from './sqlite-store-writer.ts';
 
@@ -18,7 +25,7 @@ const send = (message: FromWorker): void => port.postMessage(message);
 
 function take(message: ToWorker): void {
   if ('close' in message) closing = true;
-  else if (message.name === 'append' || message.name === 'putSnapshot') writes.push(message);
+  else if (isWrite(message)) writes.push(message);
   else reads.push(message);
 }
 

@@ -17,6 +17,11 @@ export class SqliteWriter {
   readonly #insertBody: StatementSync;
   readonly #selectEntry: StatementSync;
   readonly #replaceSnapshot: StatementSync;
+  readonly #insertPage: StatementSync;
+  readonly #deletePage: StatementSync;
+  /** What is forgotten with a snapshot, and what more with a whole key. */
+  readonly #deleteSnapshot: StatementSync[];
+  readonly #deleteLog: StatementSync[];
 
   constructor(db: DatabaseSync, busyDeadlineMs: number) {
     this.#db = db;
@@ -32,6 +37,11 @@ export class SqliteWriter {
     this.#replaceSnapshot = db.prepare(
       'INSERT OR REPLACE INTO snapshots (hash, key, seq, format, bytes) VALUES (?, ?, ?, ?, ?)',
     );
+    this.#insertPage = db.prepare('INSERT OR REPLACE INTO pages (hash, key, id, bytes) VALUES (?, ?, ?, ?)');
+    this.#deletePage = db.prepare('DELETE FROM pages WHERE hash = ? AND key = ? AND id = ?');
+    const deleteFrom = (table: string) => db.prepare(`DELETE FROM ${table} WHERE hash = ? AND key = ?`);
+    this.#deleteSnapshot = ['snapshots', 'pages'].map(deleteFrom);
+    this.#deleteLog = ['bodies', 'entries'].map(deleteFrom);
   }
 
   /** Takes the next group off the queue and makes it durable. @returns an answer for each call taken */
@@ -63,10 +73,31 @@ export class SqliteWriter {
   }
 
   #write(call: WriteCall): Answer {
-    if (call.name === 'append') return this.#append(call);
-    const { seq, format, bytes } = call.snapshot;
-    this.#replaceSnapshot.run(hashKey(call.key).bytes, call.key, seq, format, bytes);
-    return { id: call.id, value: undefined };
+    const { id, key } = call;
+    const hash = hashKey(key).bytes;
+    switch (call.name) {
+      case 'append':
+        return this.#append(call);
+      case 'putSnapshot':
+        this.#replaceSnapshot.run(hash, key, call.snapshot.seq, call.snapshot.format, call.snapshot.bytes);
+        break;
+      case 'putPages':
+        for (const page of call.pages)
+          this.#insertPage.run(hash, key, Buffer.from(page.id, 'hex'), page.bytes);
+        break;
+      case 'deletePages':
+        for (const page of call.ids) this.#deletePage.run(hash, key, Buffer.from(page, 'hex'));
+        break;
+      case 'dropSnapshot':
+        for (const statement of this.#deleteSnapshot) statement.run(hash, key);
+        break;
+      case 'deleteKey':
+        for (const statement of [...this.#deleteSnapshot, ...this.#deleteLog]) statement.run(hash, key);
+        break;
+      default:
+        call satisfies never;
+    }
+    return { id, value: undefined };
   }
 
   #append({ id, key, seq, entry, bodies }: Extract<WriteCall, { name: 'append' }>): Answer {
@@ -106,6 +137,14 @@ function takeGroup(queue: WriteCall[]): WriteCall[] {
 }
 
 function sizeBytes(call: WriteCall): number {
-  if (call.name === 'putSnapshot') return call.snapshot.bytes.byteLength;
-  return call.bodies.reduce((sum, body) => sum + body.byteLength, call.entry.byteLength);
+  switch (call.name) {
+    case 'append':
+      return call.bodies.reduce((sum, body) => sum + body.byteLength, call.entry.byteLength);
+    case 'putSnapshot':
+      return call.snapshot.bytes.byteLength;
+    case 'putPages':
+      return call.pages.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
+    default:
+      return 0;
+  }
 }

@@ -1,7 +1,7 @@
 // The log store of the embedded platform: one SQLite file a cell, shared by the processes of its app servers. A write is
 // acknowledged when its transaction is on the disk; the writes that wait meanwhile share the next one (group commit).
 import type { Logger } from '../../common/log.ts';
-import type { LogRow, LogStore, ReadLimits, StoredSnapshot } from './log-store.ts';
+import type { KeyPage, LogRow, LogStore, ReadLimits, StoredPage, StoredSnapshot } from './log-store.ts';
 import { SqliteThread } from './sqlite-store-thread.ts';
 import { checkAppend, checkLimit, checkLimits, checkSeq } from './store-checks.ts';
 
@@ -61,9 +61,9 @@ class SqliteStore implements LogStore {
     return await this.#reader.call('readBody', { key, seq, index });
   }
 
-  async listKeys({ after, limit }: { after?: string; limit: number }): Promise<string[]> {
+  async listKeys({ after, bucket, limit }: KeyPage): Promise<string[]> {
     checkLimit(limit);
-    return await this.#reader.call('listKeys', { after, limit });
+    return await this.#reader.call('listKeys', { after, bucket, limit });
   }
 
   async putSnapshot(key: string, snapshot: StoredSnapshot): Promise<void> {
@@ -73,6 +73,31 @@ class SqliteStore implements LogStore {
 
   async getSnapshot(key: string): Promise<StoredSnapshot | undefined> {
     return await this.#reader.call('getSnapshot', { key });
+  }
+
+  async putPages(key: string, pages: readonly StoredPage[]): Promise<void> {
+    const own = pages.map(({ id, bytes }) => ({ id, bytes: copy(bytes) }));
+    await this.#writer.call(
+      'putPages',
+      { key, pages: own },
+      own.map(({ bytes }) => bytes.buffer),
+    );
+  }
+
+  async getPages(key: string, ids: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    return await this.#reader.call('getPages', { key, ids });
+  }
+
+  async deletePages(key: string, ids: readonly string[]): Promise<void> {
+    await this.#writer.call('deletePages', { key, ids });
+  }
+
+  async dropSnapshot(key: string): Promise<void> {
+    await this.#writer.call('dropSnapshot', { key });
+  }
+
+  async deleteKey(key: string): Promise<void> {
+    await this.#writer.call('deleteKey', { key });
   }
 
   async close(): Promise<void> {

@@ -29,8 +29,3 @@ export class LeaseLost extends Error {
 export class Overloaded extends Error {
   override name = 'Overloaded';
 }
-
-/** A mistake in a transaction function: it threw after it had added actions. Nothing of it was written. The cause tells more. */
-export class TransactionFailed extends Error {
-  override name = 'TransactionFailed';
-}

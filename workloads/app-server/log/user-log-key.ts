@@ -1,19 +1,27 @@
 // One key's log in this process: its image, the requests that wait, the append under way.
-import { delay } from '../../common/clock.ts';
-import { OutcomeUnknown } from './log-store.ts';
+import { OutcomeUnknown, StoreUnavailable } from './log-store.ts';
+import { PageLost } from './page-missing.ts';
+import { lookAt } from './pages.ts';
 import { appendSettled } from './settle.ts';
 import { openImage, type Image, type LogParts } from './user-log-open.ts';
-import type { Transaction } from './user-log-types.ts';
+import { saveImage } from './user-log-snapshot.ts';
+import type { Look, Transaction } from './user-log-types.ts';
 import { EntryDraft, type Outcome } from './writer.ts';
 
-/** How long an asynchronous reader keeps writers out; then it keeps the image to itself and the writer opens another. */
-const READER_PATIENCE_MS = 1_000;
+/** A snapshot is due after so many entries or bytes of entries: what opening the log has to replay at most. */
+const DUE_ENTRIES = 256;
+const DUE_BYTES = 1024 * 1024;
+/** Or when so much memory is bound by parts that are in no snapshot. */
+const DUE_MEMORY_BYTES = 512 * 1024;
+/** With fewer entries since the last one, a log that is put away needs no snapshot: they are replayed in no time. */
+const WORTH_SAVING_ENTRIES = 32;
+/** What an image keeps in memory while nobody uses it. */
+const IDLE_BYTES = 1024 * 1024;
 
 type Settle = { resolve: (value: unknown) => void; reject: (error: unknown) => void };
-export type ReadRequest<S> = Settle & { kind: 'read'; fn: (state: S, seq: number) => unknown };
+export type ReadFunction<S, T> = (state: S, seq: number, look: Look) => T | Promise<T>;
+export type ReadRequest<S> = Settle & { kind: 'read'; fn: ReadFunction<S, unknown> };
 export type WriteRequest<S, A> = Settle & { kind: 'write'; fn: (tx: Transaction<S, A>) => unknown };
-
-type OpenImage<S> = Image<S> & { readers: number; readersGone: (() => void)[] };
 
 export type KeyLogEvents<S> = {
   appended(seq: number, state: S): void;
@@ -21,11 +29,13 @@ export type KeyLogEvents<S> = {
   idle(): void;
   /** So many requests don't wait any more. */
   taken(count: number): void;
+  /** A snapshot could not be stored; or a page of one is gone, and the log is replayed. */
+  snapshotFailed(error: unknown): void;
 };
 
 /**
- * Works off the requests of a key in turns: all reads that wait, side by side, then all writes that wait, which share an
- * entry. While an entry is under way everything else waits, so nobody sees what is not durable.
+ * Works off the requests of a key: reads at once, from the last state that is durable; writes in turns, in which all that
+ * wait share an entry. So nobody sees what is not durable, and nobody waits for a reader.
  *
  * Who may be answered (invariants 2 and 4): the gate is asked before a function runs, right before the append, and again
  * before a read is answered. A write that became durable is acknowledged even if ownership was lost meanwhile: a later
@@ -37,21 +47,25 @@ export class KeyLog<S, A> {
   readonly key: string;
   readonly #parts: LogParts<S, A>;
   readonly #events: KeyLogEvents<S>;
+  readonly #look: Look;
   #reads: ReadRequest<S>[] = [];
   readonly #writes: WriteRequest<S, A>[] = [];
-  #image: OpenImage<S> | undefined;
+  #image: Image<S> | undefined;
+  #readers = 0;
   #busy = false;
-  /** Writers have waited for the readers before them: readers that came later wait for these writers. */
-  #writersTurn = false;
   /** Settles when what is under way now is over. */
   #step: Promise<void> = Promise.resolve();
   #released = false;
+  #saving: Promise<void> | undefined;
+  /** Is a snapshot in the store good as far as we know? */
+  #trustSnapshot = true;
   readonly #untilIdle: (() => void)[] = [];
 
   constructor(key: string, parts: LogParts<S, A>, events: KeyLogEvents<S>) {
     this.key = key;
     this.#parts = parts;
     this.#events = events;
+    this.#look = lookAt(parts.store, parts.clock, key);
   }
 
   get waiting(): number {
@@ -62,17 +76,16 @@ export class KeyLog<S, A> {
     return this.#image !== undefined;
   }
 
-  get sizeBytes(): number {
-    return this.#image?.sizeBytes ?? 0;
-  }
-
   get isBusy(): boolean {
-    return this.#busy || (this.#image?.readers ?? 0) > 0;
+    return this.#busy || this.#readers > 0;
   }
 
   submit(request: ReadRequest<S> | WriteRequest<S, A>): void {
-    if (request.kind === 'read') this.#reads.push(request);
-    else this.#writes.push(request);
+    if (request.kind === 'write') this.#writes.push(request);
+    else if (this.#image && !this.#released) {
+      this.#events.taken(1);
+      return void this.#read(this.#image, request);
+    } else this.#reads.push(request);
     if (!this.#busy) void this.#work();
   }
 
@@ -86,9 +99,46 @@ export class KeyLog<S, A> {
     await this.#step;
   }
 
+  /** Forgets the image, and trusts no snapshot when it is opened again. */
+  async distrust(): Promise<void> {
+    this.#trustSnapshot = false;
+    await this.#saving;
+    await this.release();
+  }
+
   /** Resolves when nothing waits and nothing is under way. */
   async whenIdle(): Promise<void> {
     if (this.isBusy) await new Promise<void>((resolve) => this.#untilIdle.push(resolve));
+    await this.#saving;
+  }
+
+  /**
+   * Tidies the memory of an image that nobody uses now, and begins a snapshot when one is due.
+   * @returns what it takes of memory then
+   */
+  settle(): number {
+    const { fold } = this.#parts;
+    const image = this.#image;
+    if (!image) return 0;
+    let { bytes, unsavedBytes } = fold.size(image.state);
+    if (unsavedBytes > DUE_MEMORY_BYTES) void this.save(1);
+    if (bytes > IDLE_BYTES && fold.unload) {
+      fold.unload(image.state, IDLE_BYTES);
+      if (image.saved) fold.unload(image.saved.state, IDLE_BYTES);
+      bytes = fold.size(image.state).bytes;
+    }
+    return bytes;
+  }
+
+  /** Stores a snapshot, unless the last one is hardly older. Resolves when it is stored, or failed. */
+  async save(minEntries = WORTH_SAVING_ENTRIES): Promise<void> {
+    const image = this.#image;
+    if (!image || image.seq - (image.saved?.seq ?? 0) < minEntries) return;
+    this.#saving ??= saveImage(this.key, this.#parts, image)
+      .then(() => void (this.#trustSnapshot = true))
+      .catch((error: unknown) => this.#events.snapshotFailed(error))
+      .finally(() => (this.#saving = undefined));
+    await this.#saving;
   }
 
   async #work(): Promise<void> {
@@ -104,26 +154,33 @@ export class KeyLog<S, A> {
   }
 
   async #next(): Promise<void> {
-    let image: OpenImage<S>;
+    this.#parts.gate.assertOwner(this.key);
+    if (!this.#image) {
+      this.#image = await this.#open();
+      // Released or not owned any more by now: the next step sees to it.
+      return;
+    }
+    const reads = this.#takeReads();
+    this.#events.taken(reads.length);
+    for (const request of reads) void this.#read(this.#image, request);
+    if (this.#writes.length > 0) await this.#write(this.#image);
+  }
+
+  async #open(): Promise<Image<S>> {
     try {
-      this.#parts.gate.assertOwner(this.key);
-      if (!this.#image) {
-        this.#image = { ...(await openImage(this.key, this.#parts)), readers: 0, readersGone: [] };
-        // Released or not owned any more by now: the next step sees to it.
-        return;
-      }
-      image = this.#image;
+      return await openImage(this.key, this.#parts, this.#trustSnapshot);
     } catch (error) {
-      return this.#refuse(error);
+      if (!(error instanceof PageLost)) throw error;
+      this.#lost(error);
+      return await openImage(this.key, this.#parts, false);
     }
-    if (!this.#writersTurn) {
-      const reads = this.#takeReads();
-      this.#events.taken(reads.length);
-      for (const request of reads) void this.#read(image, request);
-    }
-    this.#writersTurn = this.#writes.length > 0 && image.readers > 0;
-    if (this.#writersTurn) await this.#waitForReaders(image);
-    else if (this.#writes.length > 0) await this.#write(image);
+  }
+
+  /** A part of the state is gone: it comes back by a replay of the whole log. */
+  #lost(error: PageLost): void {
+    this.#trustSnapshot = false;
+    this.#image = undefined;
+    this.#events.snapshotFailed(error);
   }
 
   #refuse(error: unknown): void {
@@ -139,49 +196,33 @@ export class KeyLog<S, A> {
     return reads;
   }
 
-  async #read(image: OpenImage<S>, request: ReadRequest<S>): Promise<void> {
-    image.readers++;
+  async #read({ state, seq }: Image<S>, request: ReadRequest<S>): Promise<void> {
+    const { gate } = this.#parts;
+    this.#readers++;
     try {
-      const outcome = await settled(request.fn, image);
-      this.#parts.gate.assertOwner(this.key);
-      answer(request, outcome);
+      gate.assertOwner(this.key);
+      const outcome = await settled(() => this.#look(() => request.fn(state, seq, this.#look)));
+      gate.assertOwner(this.key);
+      answer(request, this.#translated(outcome));
     } catch (error) {
       request.reject(error);
     } finally {
-      image.readers--;
-      if (image.readers === 0) {
-        for (const gone of image.readersGone.splice(0)) gone();
-        this.#idle();
-      }
+      this.#readers--;
+      this.#idle();
     }
   }
 
-  async #waitForReaders(image: OpenImage<S>): Promise<void> {
-    const gone = new Promise<void>((resolve) => image.readersGone.push(resolve));
-    const patience = new AbortController();
-    await Promise.race([gone, delay(this.#parts.clock, READER_PATIENCE_MS, patience.signal).catch(() => {})]);
-    patience.abort();
-    // What the reader holds nobody changes any more: it ends with the state that it began with.
-    if (image.readers > 0 && this.#image === image) this.#image = undefined;
-  }
-
-  async #write(image: OpenImage<S>): Promise<void> {
+  async #write(image: Image<S>): Promise<void> {
     const { codec, fold, gate, clock, store } = this.#parts;
     const seq = image.seq + 1;
     const timeMs = Math.max(image.timeMs, clock.wall());
-    const draft = new EntryDraft({
-      codec,
-      fold,
-      state: image.state,
-      seq,
-      timeMs,
-      writer: this.#parts.nextWriter(),
-    });
+    const writer = this.#parts.nextWriter();
+    const draft = new EntryDraft({ codec, fold, state: image.state, seq, timeMs, writer });
     const done: { request: WriteRequest<S, A>; outcome: Outcome<unknown> }[] = [];
     for (let first = this.#writes[0]; first && !draft.full; first = this.#writes[0]) {
       this.#writes.shift();
       this.#events.taken(1);
-      done.push({ request: first, outcome: draft.run(first.fn) });
+      done.push({ request: first, outcome: this.#translated(await draft.run(first.fn, this.#look)) });
     }
     try {
       // Answers of transactions that added nothing are reads, also those that refuse.
@@ -190,13 +231,15 @@ export class KeyLog<S, A> {
         const append = { key: this.key, seq, entry: draft.encode(), bodies: draft.bodies };
         const result = await appendSettled(store, clock, append, () => gate.assertOwner(this.key));
         if (result === 'conflict') throw gate.redirect(this.key);
+        image.state = draft.state;
         image.seq = seq;
         image.timeMs = timeMs;
-        image.sizeBytes = fold.sizeBytes(image.state);
+        image.unsavedBytes += append.entry.byteLength;
         if (seq === 1) this.#assertStillOwner();
+        this.#events.appended(seq, image.state);
+        if (seq - (image.saved?.seq ?? 0) >= DUE_ENTRIES || image.unsavedBytes >= DUE_BYTES)
+          void this.save(1);
       }
-      if (draft.spoiled) this.#image = undefined;
-      else if (!draft.isEmpty) this.#events.appended(seq, image.state);
     } catch (error) {
       this.#image = undefined;
       for (const { request } of done) request.reject(error);
@@ -213,6 +256,16 @@ export class KeyLog<S, A> {
     }
   }
 
+  /** A request that met a lost page may be asked again: by then the state has been made anew. */
+  #translated(outcome: Outcome<unknown>): Outcome<unknown> {
+    if (outcome.ok || !(outcome.error instanceof PageLost)) return outcome;
+    this.#lost(outcome.error);
+    return {
+      ok: false,
+      error: new StoreUnavailable(`a part of ${this.key} is made anew`, { cause: outcome.error }),
+    };
+  }
+
   #idle(): void {
     if (this.isBusy) return;
     for (const resolve of this.#untilIdle.splice(0)) resolve();
@@ -225,9 +278,9 @@ function answer(request: Settle, outcome: Outcome<unknown>): void {
   else request.reject(outcome.error);
 }
 
-async function settled<S>(fn: ReadRequest<S>['fn'], image: Image<S>): Promise<Outcome<unknown>> {
+async function settled(run: () => Promise<unknown>): Promise<Outcome<unknown>> {
   try {
-    return { ok: true, value: await fn(image.state, image.seq) };
+    return { ok: true, value: await run() };
   } catch (error) {
     return { ok: false, error };
   }

@@ -1,12 +1,14 @@
-// Opening a log: replay, then the fence.
+// Opening a log: the snapshot, the entries after it, then the fence.
 import type { Clock } from '../../common/clock.ts';
-import type { EntryCodec, Writer } from './entry-codec.ts';
-import type { LogStore } from './log-store.ts';
+import type { EntryCodec, LogEntry, Writer } from './entry-codec.ts';
+import type { LogRow, LogStore } from './log-store.ts';
+import { PageLost } from './page-missing.ts';
+import { lookAt } from './pages.ts';
 import { appendSettled, readWithin } from './settle.ts';
-import type { Fold, OwnershipGate } from './user-log-types.ts';
+import { BadSnapshot, type Fold, type Look, type OwnershipGate } from './user-log-types.ts';
 
 /** One page of a replay: a few milliseconds of work between two turns of the event loop, and a bounded answer. */
-const REPLAY_PAGE = { limit: 1000, maxBytes: 1024 * 1024 };
+const REPLAY_PAGE = { limit: 256, maxBytes: 1024 * 1024 };
 
 /** How often a fence may lose before the caller is told to look elsewhere: each loss means that another one is writing. */
 const MAX_FENCES = 4;
@@ -28,7 +30,10 @@ export type Image<S> = {
   seq: number;
   /** The time of that entry. */
   timeMs: number;
-  sizeBytes: number;
+  /** What the newest snapshot in the store says; undefined when there is none, or a bad one. */
+  saved: { state: S; seq: number; garbage: readonly string[] } | undefined;
+  /** Bytes of the entries after the snapshot. */
+  unsavedBytes: number;
 };
 
 /**
@@ -43,25 +48,25 @@ export type Image<S> = {
  * A key without a log gets no fence, or each question for an unknown address would make a log. The writer of entry 1
  * answers only while it is still the owner instead: see KeyLog.
  *
+ * @param trustSnapshot false: replay from the beginning
  * @throws UnreadableEntry, StoreUnavailable, OutcomeUnknown, Misdirected, LeaseLost
  */
-export async function openImage<S, A>(key: string, parts: LogParts<S, A>): Promise<Image<S>> {
-  const { store, codec, fold, gate, clock } = parts;
+export async function openImage<S, A>(
+  key: string,
+  parts: LogParts<S, A>,
+  trustSnapshot: boolean,
+): Promise<Image<S>> {
+  const { store, codec, gate, clock } = parts;
   const tenure = gate.tenure();
-  // A snapshot would take the place of this beginning.
-  const image: Image<S> = { state: fold.empty(key), seq: 0, timeMs: 0, sizeBytes: 0 };
-  let writer: Writer | undefined;
+  const replay = new Replay(key, parts);
+  let writer = trustSnapshot ? await replay.fromSnapshot() : undefined;
+  const { image } = replay;
   let fences = 0;
   for (;;) {
-    const rows = await readWithin(clock, store.read(key, image.seq + 1, REPLAY_PAGE), key);
-    for (const row of rows) {
-      if (row.seq !== image.seq + 1) throw new Error(`the log of ${key} lacks entry ${image.seq + 1}`);
-      const entry = codec.decode(row.entry);
-      applyEntry(fold, image, row.seq, entry.timeMs, entry.actions);
-      writer = entry.writer;
-    }
+    const rows = await replay.read();
+    writer = (await replay.apply(rows)) ?? writer;
     if (rows.length > 0) continue;
-    if (!writer || (writer.server === tenure.server && writer.session === tenure.session)) break;
+    if (!writer || (writer.server === tenure.server && writer.session === tenure.session)) return image;
     gate.assertOwner(key);
     if (fences++ >= MAX_FENCES) throw gate.redirect(key);
     const fence = { timeMs: Math.max(image.timeMs, clock.wall()), writer: parts.nextWriter(), actions: [] };
@@ -69,21 +74,89 @@ export async function openImage<S, A>(key: string, parts: LogParts<S, A>): Promi
     const append = { key, seq, entry: codec.encode(fence), bodies: [] };
     const result = await appendSettled(store, clock, append, () => gate.assertOwner(key));
     if (result === 'conflict') continue;
-    applyEntry(fold, image, seq, fence.timeMs, []);
-    break;
+    image.seq = seq;
+    image.timeMs = fence.timeMs;
+    image.unsavedBytes += append.entry.byteLength;
+    return image;
   }
-  image.sizeBytes = fold.sizeBytes(image.state);
-  return image;
 }
 
-function applyEntry<S, A>(
-  fold: Fold<S, A>,
-  image: Image<S>,
-  seq: number,
-  timeMs: number,
-  actions: readonly A[],
-): void {
-  for (const [index, action] of actions.entries()) fold.apply(image.state, action, { seq, index, timeMs });
-  image.seq = seq;
-  image.timeMs = timeMs;
+/** A log that is read from its beginning, or from a snapshot on. */
+export class Replay<S, A> {
+  readonly #key: string;
+  readonly #parts: Pick<LogParts<S, A>, 'store' | 'codec' | 'fold' | 'clock'>;
+  readonly #look: Look;
+  readonly image: Image<S>;
+
+  constructor(key: string, parts: Pick<LogParts<S, A>, 'store' | 'codec' | 'fold' | 'clock'>) {
+    this.#key = key;
+    this.#parts = parts;
+    this.#look = lookAt(parts.store, parts.clock, key);
+    this.image = { state: parts.fold.empty(key), seq: 0, timeMs: 0, saved: undefined, unsavedBytes: 0 };
+  }
+
+  /**
+   * Begins with the snapshot and what follows it, if there is a good one that fits the log.
+   * @returns who wrote the newest entry; undefined when the replay begins at the beginning
+   */
+  async fromSnapshot(): Promise<Writer | undefined> {
+    const { store, codec, fold, clock } = this.#parts;
+    if (!fold.snapshots) return undefined;
+    const stored = await readWithin(clock, store.getSnapshot(this.#key), this.#key);
+    if (stored?.format !== fold.snapshots.format) return undefined;
+    try {
+      const { state, garbage } = fold.snapshots.decode(stored.bytes);
+      // Its own entry is read, too: it says who wrote last, and that the snapshot is of this log.
+      const rows = await this.#read(stored.seq);
+      const own = rows[0]?.seq === stored.seq ? rows.shift() : undefined;
+      if (!own) return undefined;
+      const entry = codec.decode(own.entry);
+      const { seq } = stored;
+      Object.assign(this.image, { state, seq, timeMs: entry.timeMs, saved: { state, seq, garbage } });
+      return (await this.apply(rows)) ?? entry.writer;
+    } catch (error) {
+      if (!(error instanceof BadSnapshot || error instanceof PageLost)) throw error;
+      Object.assign(this.image, {
+        state: fold.empty(this.#key),
+        seq: 0,
+        timeMs: 0,
+        saved: undefined,
+        unsavedBytes: 0,
+      });
+      return undefined;
+    }
+  }
+
+  /** The entries after those that were applied. */
+  read(): Promise<LogRow[]> {
+    return this.#read(this.image.seq + 1);
+  }
+
+  #read(from: number): Promise<LogRow[]> {
+    const { store, clock } = this.#parts;
+    return readWithin(clock, store.read(this.#key, from, REPLAY_PAGE), this.#key);
+  }
+
+  /** @returns who wrote the last of the entries */
+  async apply(rows: readonly LogRow[]): Promise<Writer | undefined> {
+    const { image } = this;
+    let writer: Writer | undefined;
+    for (const row of rows) {
+      if (row.seq !== image.seq + 1) throw new Error(`the log of ${this.#key} lacks entry ${image.seq + 1}`);
+      const entry = this.#parts.codec.decode(row.entry);
+      image.state = await this.#look(() => this.#fold(row.seq, entry));
+      image.seq = row.seq;
+      image.timeMs = entry.timeMs;
+      image.unsavedBytes += row.entry.byteLength;
+      writer = entry.writer;
+    }
+    return writer;
+  }
+
+  #fold(seq: number, { timeMs, actions }: LogEntry<A>): S {
+    let { state } = this.image;
+    for (const [index, action] of actions.entries())
+      state = this.#parts.fold.apply(state, action, { seq, index, timeMs });
+    return state;
+  }
 }

@@ -9,18 +9,66 @@ type ActionAt = {
   timeMs: number;
 };
 
-/** How a state comes out of a log. `apply` must depend on nothing but its arguments (invariant 3). */
+/** How a state comes out of a log. States are values: nobody changes one, not even `apply`. */
 export interface Fold<S, A> {
   empty(key: string): S;
-  /** Changes the state in place. It must not throw for an action that a transaction added after validating it. */
-  apply(state: S, action: A, at: ActionAt): void;
-  /** Roughly what the state takes of memory; called after each entry. */
-  sizeBytes(state: S): number;
+  /**
+   * The state after an action. It depends on nothing but its arguments (invariant 3), and does not throw for an action
+   * that a transaction added after validating it.
+   * @throws PageMissing when it needs a part of the state that is not in memory
+   */
+  apply(state: S, action: A, at: ActionAt): S;
+  /** Roughly what the state takes of memory, and how much of that is in no snapshot yet. */
+  size(state: S): { bytes: number; unsavedBytes: number };
+  /** Lets go parts that can be read again, until about so many bytes are left. */
+  unload?(state: S, bytesToKeep: number): void;
+  /** Without it there are no snapshots: a log is always replayed from its beginning. */
+  snapshots?: Snapshots<S>;
 }
 
-/** What a transaction function gets. It is valid during the call only. */
+type Page = { id: string; bytes: Uint8Array };
+
+export type EncodedSnapshot = {
+  bytes: Uint8Array;
+  /** To be stored before the snapshot itself. */
+  pages: readonly Page[];
+  /** Pages of the store that only the snapshot before needs. */
+  unused: readonly string[];
+  /** To be called when the pages are durable. */
+  markStored(): void;
+};
+
+export interface Snapshots<S> {
+  /** What the bytes mean: snapshots of another format are passed over. */
+  readonly format: number;
+  /**
+   * @param before the state of the snapshot that this one replaces
+   * @param garbage pages that nothing needs since an earlier one
+   * @throws PageMissing
+   */
+  encode(state: S, before: S | undefined, garbage: readonly string[]): EncodedSnapshot;
+  /** @throws BadSnapshot */
+  decode(bytes: Uint8Array): { state: S; garbage: readonly string[] };
+  /** Equal for states that are the same byte for byte, and for no others. @throws PageMissing */
+  digest(state: S): string;
+  /** Reads every page of the state. @returns how many there are @throws PageLost when one is gone or damaged */
+  check(state: S, look: Look): Promise<number>;
+}
+
+/** A snapshot that can't be used: the log is replayed instead. */
+export class BadSnapshot extends Error {
+  override name = 'BadSnapshot';
+}
+
+/** Makes a look at a state, as often as it takes to load the pages that it misses. */
+export type Look = <T>(look: () => T) => Promise<T>;
+
+/**
+ * What a transaction function gets. It is valid during the call only. The function may be called more than once (when it
+ * missed pages), so it keeps its results to itself until it returns.
+ */
 export interface Transaction<S, A> {
-  /** The state after all actions added so far, also those of earlier transactions that share the entry. Not to be changed. */
+  /** The state after all actions added so far, also those of earlier transactions that share the entry. */
   readonly state: S;
   /** The number that the entry will have. */
   readonly seq: number;

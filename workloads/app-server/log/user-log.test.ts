@@ -5,11 +5,11 @@ import { soleOwner } from '../ring/sole-owner.ts';
 import { UnreadableEntry, type EntryCodec, type LogEntry } from './entry-codec.ts';
 import { EntryTooLarge, MAX_BODY_BYTES, OutcomeUnknown, StoreUnavailable, type LogRow } from './log-store.ts';
 import { MemoryLogs, MemoryStore } from './memory-store.ts';
-import { LeaseLost, Misdirected, Overloaded, TransactionFailed } from './user-log-errors.ts';
+import { LeaseLost, Misdirected, Overloaded } from './user-log-errors.ts';
 import type { Fold, OwnershipGate } from './user-log-types.ts';
 import { UserLogs } from './user-log.ts';
 
-type Words = { words: string[] };
+type Words = { readonly words: readonly string[] };
 
 const codec: EntryCodec<string> = {
   encode: (entry) => new TextEncoder().encode(JSON.stringify(entry)),
@@ -22,8 +22,8 @@ const codec: EntryCodec<string> = {
 
 const fold: Fold<Words, string> = {
   empty: () => ({ words: [] }),
-  apply: (state, word) => void state.words.push(word),
-  sizeBytes: (state) => state.words.join('').length,
+  apply: ({ words }, word) => ({ words: [...words, word] }),
+  size: ({ words }) => ({ bytes: words.join('').length, unsavedBytes: 0 }),
 };
 
 /** A memory store whose calls can be made to wait and fail. */
@@ -95,10 +95,16 @@ function latch() {
 }
 
 test('writes that come while an entry is under way share the next one, in their order', async () => {
-  const { logs, disk } = open();
+  const { logs, store, disk } = open();
   const places = await Promise.all(['one', 'two', 'three'].map((word) => add(logs, word)));
+  const held = latch();
+  store.beforeAppend = () => held.opened;
+  const four = add(logs, 'four');
   await turn();
-  const [first, second] = await Promise.all([add(logs, 'four'), add(logs, 'five')]);
+  const others = [add(logs, 'five'), add(logs, 'six')];
+  await turn();
+  held.open();
+  const [first, second, third] = await Promise.all([four, ...others]);
   assert.deepEqual(
     places.map((at) => [at.seq, at.index]),
     [
@@ -107,11 +113,10 @@ test('writes that come while an entry is under way share the next one, in their 
       [1, 2],
     ],
   );
-  assert.equal(first.seq, 2);
-  assert.equal(second.seq, 3);
+  assert.deepEqual([first?.seq, second?.seq, third?.seq], [2, 3, 3]);
   assert.deepEqual(
     entriesOf(disk).map((entry) => entry.actions),
-    [['one', 'two', 'three'], ['four'], ['five']],
+    [['one', 'two', 'three'], ['four'], ['five', 'six']],
   );
 });
 
@@ -128,7 +133,7 @@ test('a function that adds nothing appends nothing', async () => {
   assert.equal(disk.entries.size, 0);
 });
 
-test('nobody sees an entry that is not durable', async () => {
+test('readers see the last durable entry, and wait for no writer', async () => {
   const { logs, store } = open();
   await add(logs, 'one');
   const disk = latch();
@@ -138,10 +143,10 @@ test('nobody sees an entry that is not durable', async () => {
   const write = add(logs, 'two').then(() => order.push('written'));
   const read = wordsOf(logs).then((words) => order.push(`read ${words.join(' ')}`));
   await turn();
-  assert.deepEqual(order, []);
+  assert.deepEqual(order, ['read one']);
   disk.open();
   await Promise.all([write, read]);
-  assert.deepEqual(order, ['written', 'read one two']);
+  assert.deepEqual(await wordsOf(logs), ['one', 'two']);
 });
 
 test('a refusal that an earlier write of the same entry caused is told when that is durable', async () => {
@@ -157,7 +162,9 @@ test('a refusal that an earlier write of the same entry caused is told when that
     store.beforeAppend = () => Promise.reject(new StoreUnavailable('away'));
   };
   await turn();
-  const all = Promise.allSettled([add(logs, 'x'), add(logs, 'one'), refuse()]);
+  const underWay = add(logs, 'x');
+  await turn();
+  const all = Promise.allSettled([underWay, add(logs, 'one'), refuse()]);
   await turn();
   first.open();
   const results = await all;
@@ -184,7 +191,7 @@ test('a transaction that throws before it adds leaves the others alone', async (
   );
 });
 
-test('a transaction that throws after it added is taken out, and the image is made anew', async () => {
+test('a transaction that throws after it added is taken out', async () => {
   const { logs, disk } = open();
   const one = add(logs, 'one');
   const bad = logs.write('k', (tx) => {
@@ -197,11 +204,11 @@ test('a transaction that throws after it added is taken out, and the image is ma
     results.map((result) => result.status),
     ['fulfilled', 'rejected', 'fulfilled'],
   );
-  await assert.rejects(bad, TransactionFailed);
+  await assert.rejects(bad, RangeError);
   assert.deepEqual(await wordsOf(logs), ['one', 'two']);
   assert.deepEqual(
     entriesOf(disk).map((entry) => entry.actions),
-    [['one'], ['two']],
+    [['one', 'two']],
   );
   assert.equal(disk.entries.get('k')?.[0]?.bodies.length, 0);
 });
@@ -210,7 +217,7 @@ test('an asynchronous transaction function is refused', async () => {
   const { logs, disk } = open();
   await assert.rejects(
     logs.write('k', async (tx) => tx.add('x')),
-    TransactionFailed,
+    TypeError,
   );
   assert.equal(disk.entries.size, 0);
 });
@@ -441,8 +448,8 @@ test('images are evicted by size, those in use are not', async () => {
   assert.equal(logs.stats().open, 4);
 });
 
-test('a slow reader keeps what it has, and writers go on after a while', async () => {
-  const { logs, clock } = open();
+test('a slow reader keeps what it has, and writers do not wait for it', async () => {
+  const { logs } = open();
   await add(logs, 'one');
   const held = latch();
   const reader = logs.read('k', async (state) => {
@@ -450,7 +457,6 @@ test('a slow reader keeps what it has, and writers go on after a while', async (
     return [...state.words];
   });
   await add(logs, 'two');
-  assert.ok(clock.time >= 1_000);
   assert.deepEqual(await wordsOf(logs), ['one', 'two']);
   held.open();
   assert.deepEqual(await reader, ['one']);
@@ -478,6 +484,7 @@ test('a release waits for what is under way, and what comes later asks the gate'
   const order: string[] = [];
   await turn();
   const write = add(logs, 'two').then(() => order.push('written'));
+  await turn();
   const late = assert.rejects(add(logs, 'three'), LeaseLost).then(() => order.push('refused'));
   await turn();
   gate.shut = true;

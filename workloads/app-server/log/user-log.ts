@@ -1,12 +1,13 @@
 // The logs of the users that this server owns: images that are opened by replay, changed by appends, evicted by size.
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../common/clock.ts';
+import { inParallel } from '../../common/parallel.ts';
 import type { Logger } from '../../common/log.ts';
 import type { EntryCodec } from './entry-codec.ts';
 import { StoreUnavailable, type LogStore } from './log-store.ts';
 import { Overloaded } from './user-log-errors.ts';
-import { KeyLog, type ReadRequest, type WriteRequest } from './user-log-key.ts';
-import type { LogParts } from './user-log-open.ts';
+import { KeyLog, type ReadFunction, type ReadRequest, type WriteRequest } from './user-log-key.ts';
+import { Replay, type LogParts } from './user-log-open.ts';
 import type { Fold, OwnershipGate, Transaction } from './user-log-types.ts';
 
 /** Waiting for one key: some seconds of its appends. More would time out at their clients anyway. */
@@ -17,6 +18,19 @@ const MAX_WAITING = 20_000;
 
 /** What an image takes beside its state: the objects around it, its key, its place in the cache. */
 const IMAGE_OVERHEAD_BYTES = 1_024;
+
+/** Snapshots stored at once on a planned leave. */
+const PARALLEL_SAVES = 8;
+
+export type Verified = {
+  /** The newest entry. */
+  seq: number;
+  /** How many pages the state has. */
+  pages: number;
+  digest: string;
+  /** Is the state what the log says? */
+  matches: boolean;
+};
 
 export type UserLogsOptions<S, A> = {
   store: LogStore;
@@ -46,7 +60,7 @@ export class UserLogs<S, A> {
     this.#logger = logger;
     this.#idle = new LRUCache({
       maxSize: cacheBytes,
-      sizeCalculation: (log) => log.sizeBytes + IMAGE_OVERHEAD_BYTES,
+      sizeCalculation: (log) => log.settle() + IMAGE_OVERHEAD_BYTES,
       dispose: (_log, key, reason) => {
         if (reason === 'evict') this.#logs.delete(key);
       },
@@ -54,21 +68,21 @@ export class UserLogs<S, A> {
   }
 
   /**
-   * Calls a function with the state of a key as of its entry `seq` (0: there is no log). The function must not change the
-   * state. An asynchronous one keeps the writers of its key out until it is done (1 s at most; it may go on with what it
-   * holds), and must not read or write the same key inside: rather take what is needed, and fetch bodies afterwards.
+   * Calls a function with the last durable state of a key, as of its entry `seq` (0: there is no log). The function may be
+   * called again when it missed pages. An asynchronous one may hold the state as long as it likes: nobody changes it and
+   * nobody waits for it; it looks at the state through `look`, which loads the pages that are missing.
    * @throws what the function throws; Misdirected, LeaseLost, Overloaded, StoreUnavailable, UnreadableEntry
    */
-  read<T>(key: string, fn: (state: S, seq: number) => T | Promise<T>): Promise<T> {
+  read<T>(key: string, fn: ReadFunction<S, T>): Promise<T> {
     return this.#submit<T>(key, (settle) => ({ kind: 'read', fn, ...settle }));
   }
 
   /**
    * Calls a function that may add actions to the log of a key, and resolves with its result once they are durable. It must
-   * be synchronous and validate before it adds. One that adds nothing appends nothing.
-   * @throws what the function throws before it added anything (nothing is written then); TransactionFailed when it threw
-   *   later (the same); EntryTooLarge; Misdirected, LeaseLost, Overloaded, StoreUnavailable: certainly not written;
-   *   OutcomeUnknown: may be written
+   * be synchronous, and keep what it finds to itself until it returns: it is called again when it missed pages. One that
+   * adds nothing appends nothing; one that throws writes nothing.
+   * @throws what the function throws; EntryTooLarge; Misdirected, LeaseLost, Overloaded, StoreUnavailable: certainly not
+   *   written; OutcomeUnknown: may be written
    */
   write<T>(key: string, fn: (tx: Transaction<S, A>) => T): Promise<T> {
     return this.#submit<T>(key, (settle) => ({ kind: 'write', fn, ...settle }));
@@ -96,6 +110,44 @@ export class UserLogs<S, A> {
     let open = 0;
     for (const log of this.#logs.values()) if (log.isOpen) open++;
     return { open, idleBytes: this.#idle.calculatedSize, waiting: this.#waiting };
+  }
+
+  /** Stores snapshots of the open logs that are worth it: those who open them next replay less. Ends at the deadline. */
+  async saveSnapshots(deadlineMs: number): Promise<void> {
+    const { clock } = this.#parts;
+    const until = clock.now() + deadlineMs;
+    await inParallel([...this.#logs.values()], PARALLEL_SAVES, async (log) => {
+      if (clock.now() < until) await log.save();
+    });
+  }
+
+  /**
+   * Replays the whole log of a key and compares the result with the state that is served, reading every page of it.
+   * @throws as read; PageLost when a page is gone or damaged
+   */
+  async verify(key: string): Promise<Verified> {
+    const { snapshots } = this.#parts.fold;
+    if (!snapshots) throw new Error('these logs have no snapshots');
+    return await this.read(key, async (state, seq, look) => {
+      const pages = await snapshots.check(state, look);
+      const replay = new Replay(key, this.#parts);
+      while (replay.image.seq < seq) {
+        const rows = (await replay.read()).filter((row) => row.seq <= seq);
+        if (rows.length === 0) throw new Error(`the log of ${key} ends before entry ${seq}`);
+        await replay.apply(rows);
+      }
+      const digest = await look(() => snapshots.digest(state));
+      return { seq, pages, digest, matches: digest === snapshots.digest(replay.image.state) };
+    });
+  }
+
+  /** Makes the state of a key anew from its log, and a new snapshot. @returns the entry that it is of */
+  async regenerate(key: string): Promise<number> {
+    await this.#logs.get(key)?.distrust();
+    await this.#parts.store.dropSnapshot(key);
+    const seq = await this.read(key, (_state, last) => last);
+    await this.#logs.get(key)?.save(1);
+    return seq;
   }
 
   /** Refuses new requests, finishes those that wait. */
@@ -131,6 +183,7 @@ export class UserLogs<S, A> {
       appended: (seq, state) => this.#tell(key, seq, state),
       taken: (count) => (this.#waiting -= count),
       idle: () => this.#rest(log),
+      snapshotFailed: (error) => this.#logger?.warn({ err: error, key }, 'a snapshot failed'),
     });
     this.#logs.set(key, log);
     return log;

@@ -1,8 +1,7 @@
 // The next entry of a log while transactions are put into it.
 import type { EntryCodec, LogEntry, Writer } from './entry-codec.ts';
 import { EntryTooLarge, MAX_BODY_BYTES, MAX_ENTRY_BYTES } from './log-store.ts';
-import { TransactionFailed } from './user-log-errors.ts';
-import type { Fold, Transaction } from './user-log-types.ts';
+import type { Fold, Look, Transaction } from './user-log-types.ts';
 
 /**
  * No further transaction joins an entry of this size: half of what a store takes, so that the last one to join may add
@@ -31,6 +30,7 @@ export type Outcome<T> = { ok: true; value: T } | { ok: false; error: unknown };
 
 export class EntryDraft<S, A> {
   readonly #of: DraftOf<S, A>;
+  #state: S;
   readonly #actions: A[] = [];
   readonly #bodies: Uint8Array[] = [];
   #transactions = 0;
@@ -38,20 +38,19 @@ export class EntryDraft<S, A> {
   #bodyBytes = 0;
   /** The encoded entry while one transaction alone is in it: most entries are that. */
   #encoded: Uint8Array | undefined;
-  #spoiled = false;
 
   constructor(of: DraftOf<S, A>) {
     this.#of = of;
+    this.#state = of.state;
   }
 
-  /** The state was changed by actions that are not in the entry: it must be thrown away. */
-  get spoiled(): boolean {
-    return this.#spoiled;
+  /** After everything in the entry. */
+  get state(): S {
+    return this.#state;
   }
 
   get full(): boolean {
     return (
-      this.#spoiled ||
       this.#transactions >= FULL_TRANSACTIONS ||
       this.#entryBytes >= FULL_ENTRY_BYTES ||
       this.#bodyBytes >= FULL_BODIES_BYTES
@@ -70,43 +69,52 @@ export class EntryDraft<S, A> {
     return this.#encoded ?? this.#of.codec.encode(this.#entry(this.#actions));
   }
 
-  /** Runs a transaction function. One that fails leaves nothing in the entry. */
-  run<T>(fn: (tx: Transaction<S, A>) => T): Outcome<T> {
-    const firstAction = this.#actions.length;
-    const firstBody = this.#bodies.length;
-    const call = { active: true, dirty: false };
+  /** Runs a transaction function, again when it missed pages. One that fails leaves nothing in the entry. */
+  async run<T>(fn: (tx: Transaction<S, A>) => T, look: Look): Promise<Outcome<T>> {
     try {
-      const value = fn(this.#transaction(call));
-      call.active = false;
-      if (value instanceof Promise) throw new TypeError('a transaction function must not be asynchronous');
-      if (this.#actions.length === firstAction) this.#bodies.length = firstBody;
-      else this.#account(firstAction, firstBody);
-      return { ok: true, value };
-    } catch (thrown) {
-      call.active = false;
-      this.#actions.length = firstAction;
-      this.#bodies.length = firstBody;
-      if (!call.dirty) return { ok: false, error: thrown };
-      this.#spoiled = true;
-      if (thrown instanceof EntryTooLarge) return { ok: false, error: thrown };
-      return { ok: false, error: new TransactionFailed('a transaction failed half-way', { cause: thrown }) };
+      return { ok: true, value: await look(() => this.#run(fn)) };
+    } catch (error) {
+      return { ok: false, error };
     }
   }
 
-  #transaction(call: { active: boolean; dirty: boolean }): Transaction<S, A> {
-    const { fold, state, seq, timeMs } = this.#of;
+  #run<T>(fn: (tx: Transaction<S, A>) => T): T {
+    const before = this.#state;
+    const firstAction = this.#actions.length;
+    const firstBody = this.#bodies.length;
+    const call = { active: true };
+    try {
+      const value = fn(this.#transaction(call));
+      if (value instanceof Promise) throw new TypeError('a transaction function must not be asynchronous');
+      if (this.#actions.length === firstAction) this.#bodies.length = firstBody;
+      else this.#account(firstAction, firstBody);
+      return value;
+    } catch (error) {
+      this.#state = before;
+      this.#actions.length = firstAction;
+      this.#bodies.length = firstBody;
+      throw error;
+    } finally {
+      call.active = false;
+    }
+  }
+
+  #transaction(call: { active: boolean }): Transaction<S, A> {
+    const { fold, seq, timeMs } = this.#of;
     const assertActive = () => {
       if (!call.active) throw new Error('the transaction is over');
     };
+    const currentState = () => this.#state;
     return {
-      state,
+      get state() {
+        return currentState();
+      },
       seq,
       timeMs,
       add: (action) => {
         assertActive();
         const at = { seq, timeMs, index: this.#actions.length };
-        call.dirty = true;
-        fold.apply(state, action, at);
+        this.#state = fold.apply(this.#state, action, at);
         this.#actions.push(action);
         return at;
       },

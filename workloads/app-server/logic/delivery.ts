@@ -1,7 +1,9 @@
 // A message arrives: exactly once, whatever is repeated.
-import { findDelivery } from '../image/emails.ts';
+import { findDelivery } from '../image/deliveries.ts';
 import { emailId, mailboxId, ordinal, stateString, threadId } from '../image/ids.ts';
 import { asUser, type MailboxRecord, type UserImage } from '../image/model.ts';
+import { MAX_TIME_MS } from '../image/record-keys.ts';
+import { together } from '../image/pages/page.ts';
 import { findThread, threadKeys } from '../image/threading.ts';
 import type { Channel, Envelope } from '../log/actions.ts';
 import type { ParsedMessage } from '../../common/mime/message.ts';
@@ -27,18 +29,21 @@ const MAX_EMAILS = 2_000_000;
 export function deliver(tx: Tx, delivery: Delivery): Delivered | 'noUser' | 'overQuota' {
   const image = asUser(tx.state);
   if (!image) return 'noUser';
-  const before = findDelivery(image, delivery.deliveryKey);
+  const keys = threadKeys(delivery.message.headers);
+  const [before, thread] = together([
+    () => findDelivery(image, delivery.deliveryKey),
+    () => findThread(image, keys),
+  ]);
   if (before !== undefined)
     return { emailId: emailId(before), duplicate: true, newState: stateString(image.emailsChangedAt) };
   const mailbox = inboxOf(image);
   if (!mailbox || image.emails.size >= MAX_EMAILS) return 'overQuota';
-  const thread = findThread(image, threadKeys(delivery.message.headers));
   const { body } = delivery;
   const at = tx.add({
     type: 'messageAdded',
     mailboxIds: [mailboxId(mailbox.id)],
     keywords: [],
-    receivedAtMs: delivery.receivedAtMs,
+    receivedAtMs: Math.min(Math.max(0, delivery.receivedAtMs), MAX_TIME_MS),
     sizeBytes: delivery.sizeBytes,
     deliveryKey: delivery.deliveryKey,
     envelope: delivery.envelope,
@@ -50,7 +55,7 @@ export function deliver(tx: Tx, delivery: Delivery): Delivered | 'noUser' | 'ove
         : { kind: 'inline', index: tx.addBody(body.bytes) },
     threadId: thread === undefined ? '' : threadId(thread),
   });
-  return { emailId: emailId(ordinal(at)), duplicate: false, newState: stateString(image.emailsChangedAt) };
+  return { emailId: emailId(ordinal(at)), duplicate: false, newState: stateString(ordinal(at)) };
 }
 
 function inboxOf(image: UserImage): MailboxRecord | undefined {

@@ -1,11 +1,14 @@
 // Changes of messages: keywords, mailboxes, the end (RFC 8621 section 4.6). A patch is checked whole before anything is added.
 import { mailboxId, emailId, parseEmailId, parseMailboxId, threadId } from '../image/ids.ts';
+import { emailOf, unknownKeywords } from '../image/email-record.ts';
 import type { EmailRecord, UserImage } from '../image/model.ts';
 import { invalidProperties, NOT_FOUND, type SetError } from './set-error.ts';
-import type { Tx } from './users.ts';
+import { userOf, type Tx } from './users.ts';
 
 /** Keywords of one email: each is kept and sent with it. */
 const MAX_KEYWORDS = 128;
+/** Different keywords of one user: each is kept in memory. */
+const MAX_USER_KEYWORDS = 4_096;
 /** RFC 8621 section 4.1.1: ASCII without what IMAP's atoms may not hold. */
 const KEYWORD = /^[\u0021\u0023\u0024\u0026\u0027\u002b-\u005b\u005e-\u007a\u007c\u007d\u007e]{1,255}$/;
 
@@ -15,13 +18,15 @@ const PATCHED = ['keywords', 'mailboxIds'];
 /** A JSON object of a client; its values are not to be trusted. */
 export type PatchObject = Record<string, unknown>;
 
+/** @throws PageMissing */
 export function findEmail(image: UserImage, id: string): EmailRecord | undefined {
   const at = parseEmailId(id);
-  return at === undefined ? undefined : image.emails.get(at);
+  return at === undefined ? undefined : emailOf(image, at);
 }
 
 /** @returns undefined when the email was changed, or the patch changes nothing */
-export function updateEmail(tx: Tx, image: UserImage, id: string, patch: PatchObject): SetError | undefined {
+export function updateEmail(tx: Tx, id: string, patch: PatchObject): SetError | undefined {
+  const image = userOf(tx);
   const email = findEmail(image, id);
   if (!email) return NOT_FOUND;
   const ambiguous = PATCHED.filter(
@@ -30,11 +35,8 @@ export function updateEmail(tx: Tx, image: UserImage, id: string, patch: PatchOb
   if (ambiguous.length > 0)
     return { type: 'invalidPatch', description: `${ambiguous.join(', ')}: set as a whole and in part.` };
   const keywords = patchSet(email.keywords, patch, 'keywords', toKeyword);
-  const mailboxIds = patchSet(
-    email.mailboxes.map((mailbox) => mailboxId(mailbox.id)),
-    patch,
-    'mailboxIds',
-    (name) => toMailboxId(image, name),
+  const mailboxIds = patchSet(email.mailboxIds.map(mailboxId), patch, 'mailboxIds', (name) =>
+    toMailboxId(image, name),
   );
   const unknown = Object.keys(patch).filter((name) => !/^(?:keywords|mailboxIds)(?:\/|$)/.test(name));
   const bad = [...unknown, ...keywords.bad, ...mailboxIds.bad];
@@ -42,6 +44,11 @@ export function updateEmail(tx: Tx, image: UserImage, id: string, patch: PatchOb
     return invalidProperties(bad, 'Only keywords and mailboxIds can be changed, to values of their kind.');
   if (keywords.items.length > MAX_KEYWORDS)
     return { type: 'tooManyKeywords', description: `An email has at most ${MAX_KEYWORDS} keywords.` };
+  if (image.keywords.length + unknownKeywords(image, keywords.items).length > MAX_USER_KEYWORDS)
+    return {
+      type: 'tooManyKeywords',
+      description: `All emails together use at most ${MAX_USER_KEYWORDS} different keywords, ever.`,
+    };
   if (mailboxIds.items.length === 0)
     return invalidProperties(['mailboxIds'], 'An email is in at least one mailbox.');
   if (keywords.changed) tx.add({ type: 'messageKeywordsChanged', emailId: id, keywords: keywords.items });
@@ -51,10 +58,10 @@ export function updateEmail(tx: Tx, image: UserImage, id: string, patch: PatchOb
 }
 
 /** @returns undefined when the email was destroyed */
-export function destroyEmail(tx: Tx, image: UserImage, id: string): SetError | undefined {
-  const email = findEmail(image, id);
+export function destroyEmail(tx: Tx, id: string): SetError | undefined {
+  const email = findEmail(userOf(tx), id);
   if (!email) return NOT_FOUND;
-  tx.add({ type: 'messageDestroyed', emailId: emailId(email.id), threadId: threadId(email.thread.id) });
+  tx.add({ type: 'messageDestroyed', emailId: emailId(email.id), threadId: threadId(email.threadId) });
   return undefined;
 }
 

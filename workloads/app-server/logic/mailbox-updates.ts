@@ -2,7 +2,9 @@
 import { emailId, mailboxId, ordinal, parseMailboxId, threadId } from '../image/ids.ts';
 import type { MailboxRecord, UserImage } from '../image/model.ts';
 import { invalidProperties, NOT_FOUND, type SetError } from './set-error.ts';
-import type { Tx } from './users.ts';
+import { userOf, type Tx } from './users.ts';
+import { emailsOf } from '../image/email-record.ts';
+import { EmailList } from '../image/lists.ts';
 
 export const MAX_MAILBOXES = 1_000;
 export const MAX_MAILBOX_DEPTH = 10;
@@ -35,7 +37,8 @@ export function findMailbox(image: UserImage, id: string): MailboxRecord | undef
   return at === undefined ? undefined : image.mailboxes.get(at);
 }
 
-export function addMailbox(tx: Tx, image: UserImage, wanted: MailboxProperties): { id: string } | SetError {
+export function addMailbox(tx: Tx, wanted: MailboxProperties): { id: string } | SetError {
+  const image = userOf(tx);
   if (wanted.name === undefined) return invalidProperties(['name'], 'A mailbox has a name.');
   if (image.mailboxes.size >= MAX_MAILBOXES)
     return { type: 'overQuota', description: `At most ${MAX_MAILBOXES} mailboxes.` };
@@ -53,12 +56,8 @@ export function addMailbox(tx: Tx, image: UserImage, wanted: MailboxProperties):
   return { id: mailboxId(ordinal(at)) };
 }
 
-export function changeMailbox(
-  tx: Tx,
-  image: UserImage,
-  id: string,
-  wanted: MailboxProperties,
-): SetError | undefined {
+export function changeMailbox(tx: Tx, id: string, wanted: MailboxProperties): SetError | undefined {
+  const image = userOf(tx);
   const mailbox = findMailbox(image, id);
   if (!mailbox) return NOT_FOUND;
   const problem = check(image, mailbox, wanted);
@@ -82,34 +81,35 @@ export function changeMailbox(
  */
 export function removeMailbox(
   tx: Tx,
-  image: UserImage,
   id: string,
   removeEmails: boolean,
   budget: RemovalBudget,
 ): SetError | 'more' | undefined {
+  const image = userOf(tx);
   const mailbox = findMailbox(image, id);
   if (!mailbox) return NOT_FOUND;
   if (mailbox.role === 'inbox')
     return { type: 'forbidden', description: 'Mail needs a place to arrive: the inbox stays.' };
   for (const other of image.mailboxes.values())
-    if (other.parent === mailbox)
+    if (other.parentId === mailbox.id)
       return { type: 'mailboxHasChild', description: `Mailbox ${mailboxId(other.id)} lies below it.` };
-  if (mailbox.emails.length > 0 && !removeEmails)
+  if (mailbox.totalEmails > 0 && !removeEmails)
     return { type: 'mailboxHasEmail', description: 'It is not empty; see onDestroyRemoveEmails.' };
-  const removals = budget.left === 0 ? [] : mailbox.emails.slice(-budget.left);
+  const left = Math.max(0, mailbox.totalEmails - budget.left);
+  const removals = emailsOf(image, new EmailList(image, mailbox.id).from(left));
   budget.left -= removals.length;
   for (const email of removals) {
-    const others = email.mailboxes.filter((other) => other !== mailbox);
+    const others = email.mailboxIds.filter((other) => other !== mailbox.id);
     if (others.length === 0)
-      tx.add({ type: 'messageDestroyed', emailId: emailId(email.id), threadId: threadId(email.thread.id) });
+      tx.add({ type: 'messageDestroyed', emailId: emailId(email.id), threadId: threadId(email.threadId) });
     else
       tx.add({
         type: 'messageMailboxesChanged',
         emailId: emailId(email.id),
-        mailboxIds: others.map((other) => mailboxId(other.id)),
+        mailboxIds: others.map(mailboxId),
       });
   }
-  if (mailbox.emails.length > 0) return 'more';
+  if (left > 0) return 'more';
   tx.add({ type: 'mailboxDestroyed', mailboxId: id });
   return undefined;
 }
@@ -123,15 +123,15 @@ function check(
   const name = wanted.name?.normalize('NFC') ?? mailbox?.name ?? '';
   if (!isMailboxName(name))
     return invalidProperties(['name'], `1 to ${MAX_MAILBOX_NAME_BYTES} bytes of UTF-8 without controls.`);
-  const parent = wanted.parentId === undefined ? mailbox?.parent : parentOf(image, wanted.parentId);
+  const parent = wanted.parentId === undefined ? above(image, mailbox) : parentOf(image, wanted.parentId);
   if (parent === 'none') return invalidProperties(['parentId'], 'There is no such mailbox.');
-  const depth = depthBelow(mailbox, parent);
+  const depth = depthBelow(image, mailbox, parent);
   if (depth === undefined) return invalidProperties(['parentId'], 'A mailbox is not below itself.');
   if (depth + heightOf(image, mailbox) > MAX_MAILBOX_DEPTH)
     return invalidProperties(['parentId'], `Mailboxes lie at most ${MAX_MAILBOX_DEPTH} deep.`);
   for (const other of image.mailboxes.values()) {
-    if (other === mailbox) continue;
-    if (other.parent === parent && other.name === name)
+    if (other.id === mailbox?.id) continue;
+    if (other.parentId === parent?.id && other.name === name)
       return {
         ...invalidProperties(['name'], 'There is one of this name here already.'),
         existingId: mailboxId(other.id),
@@ -160,14 +160,20 @@ function parentOf(image: UserImage, id: string | null): MailboxRecord | undefine
   return id === null ? undefined : (findMailbox(image, id) ?? 'none');
 }
 
+/** The mailbox that one lies in. */
+export function above(image: UserImage, mailbox: MailboxRecord | undefined): MailboxRecord | undefined {
+  return mailbox?.parentId === undefined ? undefined : image.mailboxes.get(mailbox.parentId);
+}
+
 /** @returns how deep a child of `parent` lies, 1 at the top; undefined when `mailbox` is above `parent` or is it */
 function depthBelow(
+  image: UserImage,
   mailbox: MailboxRecord | undefined,
   parent: MailboxRecord | undefined,
 ): number | undefined {
   let depth = 1;
-  for (let above = parent; above; above = above.parent) {
-    if (above === mailbox) return undefined;
+  for (let at = parent; at; at = above(image, at)) {
+    if (at.id === mailbox?.id) return undefined;
     depth++;
   }
   return depth;
@@ -179,8 +185,8 @@ function heightOf(image: UserImage, mailbox: MailboxRecord | undefined): number 
   let height = 0;
   for (const other of image.mailboxes.values()) {
     let distance = 0;
-    for (let above: MailboxRecord | undefined = other; above; above = above.parent) {
-      if (above === mailbox) height = Math.max(height, distance);
+    for (let at: MailboxRecord | undefined = other; at; at = above(image, at)) {
+      if (at.id === mailbox.id) height = Math.max(height, distance);
       distance++;
     }
   }

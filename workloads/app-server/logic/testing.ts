@@ -1,34 +1,36 @@
 // Runs transactions for the tests of this folder.
 import { imageFold } from '../image/fold.ts';
-import type { Image } from '../image/model.ts';
+import type { Image, OpenUser } from '../image/model.ts';
 import { message } from '../image/testing.ts';
 import type { Action } from '../log/actions.ts';
 import type { Delivery } from './delivery.ts';
-import { createUser, type Tx } from './users.ts';
+import { createUser, userOf, type Tx } from './users.ts';
 
 const CREDENTIALS = { salt: Uint8Array.of(1), hash: Uint8Array.of(2), n: 2, r: 1, p: 1 };
 
 /** Transactions on an image, each an entry of its own, without a log. */
-export function transactions(): { image: Image; next: () => Tx; bodies: Uint8Array[] } {
-  const image = imageFold.empty('user:u1');
+export function transactions(): { image: () => OpenUser; next: () => Tx; bodies: Uint8Array[] } {
+  let image: Image = imageFold.empty('user:u1');
   const bodies: Uint8Array[] = [];
   let seq = 0;
   const next = (): Tx => {
     const at = { seq: ++seq, timeMs: 0 };
     let index = 0;
     return {
-      state: image,
+      get state() {
+        return image;
+      },
       ...at,
       add(action: Action) {
         const place = { ...at, index: index++ };
-        imageFold.apply(image, action, place);
+        image = imageFold.apply(image, action, place);
         return place;
       },
       addBody: (bytes) => bodies.push(bytes) - 1,
     };
   };
   createUser(next(), { userId: 'u1', addresses: ['u1@x.test'], displayName: '' }, CREDENTIALS);
-  return { image, next, bodies };
+  return { image: () => userOf(next()), next, bodies };
 }
 
 /** A delivery of a message of one line. */

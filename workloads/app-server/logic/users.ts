@@ -1,7 +1,7 @@
 // Users and addresses: how they come to be.
 import type { Transaction } from '../log/user-log-types.ts';
 import type { Action } from '../log/actions.ts';
-import type { Image, ScryptHash, UserProfile } from '../image/model.ts';
+import { asUser, type Image, type OpenUser, type ScryptHash, type UserProfile } from '../image/model.ts';
 
 /** What every user starts with; roles are those of RFC 8621 section 2. "Other" is for senders who are no friends. */
 const DEFAULT_MAILBOXES = [
@@ -15,6 +15,13 @@ const DEFAULT_MAILBOXES = [
 ] as const;
 
 export type Tx = Transaction<Image, Action>;
+
+/** The user as of the actions added so far. @throws RangeError when the log holds no user */
+export function userOf(tx: Tx): OpenUser {
+  const user = asUser(tx.state);
+  if (!user) throw new RangeError('a change of a user who is not there');
+  return user;
+}
 
 /**
  * Creates the user with the default mailboxes; a user who is there already with the same addresses stays as they are.
@@ -30,7 +37,7 @@ export function createUser(
   if (image.kind !== 'user') return 'conflict';
   if (image.user) return sameList(image.user.addresses, profile.addresses) ? 'exists' : 'conflict';
   if (!credentials) return 'conflict';
-  tx.add({ type: 'userCreated', ...profile });
+  tx.add({ type: 'userCreated', ...profile, addresses: [...profile.addresses] });
   tx.add({ type: 'credentialsSet', ...credentials });
   for (const [index, { name, role }] of DEFAULT_MAILBOXES.entries())
     tx.add({

@@ -1,15 +1,17 @@
 // Email/get (RFC 8621 section 4.2).
 import { z } from 'zod';
 import { emailId, stateString } from '../../image/ids.ts';
-import type { EmailRecord } from '../../image/model.ts';
-import { inParallel } from '../../image/parallel.ts';
+import { ALL_MAIL, EmailList } from '../../image/lists.ts';
+import type { UserImage } from '../../image/model.ts';
+import { together } from '../../image/pages/page.ts';
+import { inParallel } from '../../../common/parallel.ts';
 import { findEmail } from '../../logic/email-updates.ts';
 import type { Call } from '../call.ts';
 import { imageProperties, messageProperties, type FetchOptions } from '../email-object.ts';
 import { valueBudget } from '../email-parts.ts';
 import { parseEmailProperties, type EmailWanted } from '../email-properties.ts';
 import { getArgs, idsToGet, pick, propertyNames } from '../get.ts';
-import { MAIL } from '../limits.ts';
+import { MAIL, MAX_OBJECTS_IN_GET } from '../limits.ts';
 import { accountMethod } from '../method.ts';
 import { unsignedInt } from '../schemas.ts';
 
@@ -53,8 +55,9 @@ export const emailGet = accountMethod({
     const { found, notFound, state } = await call.read((image) => {
       const known: Found[] = [];
       const unknown: string[] = [];
-      for (const id of idsToGet(args.ids, () => [...image.emails.values()].map(idOf))) {
-        const email = findEmail(image, id);
+      const ids = idsToGet(args.ids, () => allEmailIds(image));
+      const emails = together(ids.map((id) => () => ({ id, email: findEmail(image, id) })));
+      for (const { id, email } of emails) {
         if (email)
           known.push({ id: email.id, fromImage: pick(imageProperties(email), wanted.email.properties) });
         else unknown.push(id);
@@ -74,6 +77,11 @@ export const emailGet = accountMethod({
   },
 });
 
-function idOf(email: EmailRecord): string {
-  return emailId(email.id);
+/** All of them, or a few too many: then the request is refused. */
+function allEmailIds(image: UserImage): string[] {
+  const list = new EmailList(image, ALL_MAIL);
+  const ids: string[] = [];
+  for (let index = 0; index < Math.min(list.length, MAX_OBJECTS_IN_GET + 1); index++)
+    ids.push(emailId(list.at(index) ?? 0));
+  return ids;
 }

@@ -1,6 +1,6 @@
 // Email/query (RFC 8621 section 4.4).
 import { z } from 'zod';
-import { emailId, stateString } from '../../image/ids.ts';
+import { stateString } from '../../image/ids.ts';
 import { concernsEmailsAlone, emailQueryArgs, parseEmailQuery } from '../email-query-args.ts';
 import { EmailSearch } from '../email-search.ts';
 import { MAIL } from '../limits.ts';
@@ -16,7 +16,7 @@ export const emailQuery = accountMethod({
     return new EmailSearch(call, query).run((results, image) => {
       const window = windowOf(results, args);
       return queryResponse(
-        { ...window, items: window.items.map((email) => emailId(email.id)) },
+        window,
         stateString(image.emailsChangedAt),
         concernsEmailsAlone(query),
         args.calculateTotal ? results.length : undefined,

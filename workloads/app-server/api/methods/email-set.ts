@@ -1,7 +1,7 @@
 // Email/set (RFC 8621 section 4.6): keywords, mailboxes, the end. Emails come by delivery, so none is created here.
 import { z } from 'zod';
-import type { Ordinal } from '../../image/ids.ts';
 import type { EmailRecord } from '../../image/model.ts';
+import { userOf } from '../../logic/users.ts';
 import { destroyEmail, findEmail, updateEmail, type PatchObject } from '../../logic/email-updates.ts';
 import type { Call } from '../call.ts';
 import { imageProperties } from '../email-object.ts';
@@ -33,33 +33,28 @@ export const emailSet = accountMethod({
   args: z.strictObject(setArgs),
   async run(args, call) {
     assertSetSize(args);
-    const outcome = new SetOutcome();
-    for (const creationId of Object.keys(args.create ?? {}))
-      outcome.notCreated.set(creationId, {
-        type: 'forbidden',
-        description: 'Emails come into an account by delivery; this server takes none from clients.',
-      });
-    const [oldState, newState] = await call.write((tx, image): [Ordinal, Ordinal] => {
-      assertState(args.ifInState, image.emailsChangedAt);
-      const before = image.emailsChangedAt;
+    return call.write((tx) => {
+      const before = userOf(tx).emailsChangedAt;
+      assertState(args.ifInState, before);
+      const outcome = new SetOutcome();
+      for (const creationId of Object.keys(args.create ?? {}))
+        outcome.notCreated.set(creationId, {
+          type: 'forbidden',
+          description: 'Emails come into an account by delivery; this server takes none from clients.',
+        });
       const destroy = new Set((args.destroy ?? []).map((id) => resolved(call, id)));
       for (const [reference, patch] of Object.entries(args.update ?? {})) {
         const id = resolved(call, reference);
-        const email = findEmail(image, id);
+        const email = findEmail(userOf(tx), id);
         const changes = withoutUnchanged(patch, email && serverSet(email));
         const problem = destroy.has(id)
           ? { type: 'willDestroy' }
-          : updateEmail(tx, image, id, resolveMailboxes(call, changes));
+          : updateEmail(tx, id, resolveMailboxes(call, changes));
         if (problem) outcome.notUpdated.set(id, problem);
         else outcome.updated.set(id, null);
       }
-      for (const id of destroy) {
-        const problem = destroyEmail(tx, image, id);
-        if (problem) outcome.notDestroyed.set(id, problem);
-        else outcome.destroyed.push(id);
-      }
-      return [before, image.emailsChangedAt];
+      for (const id of destroy) outcome.noteDestroyed(id, destroyEmail(tx, id));
+      return outcome.response(before, userOf(tx).emailsChangedAt);
     });
-    return outcome.response(oldState, newState);
   },
 });

@@ -1,6 +1,7 @@
 // Mailbox/query (RFC 8621 section 2.3).
 import { z } from 'zod';
 import { mailboxId, stateString } from '../../image/ids.ts';
+import { above } from '../../logic/mailbox-updates.ts';
 import type { MailboxRecord, UserImage } from '../../image/model.ts';
 import { evaluateFilter, parseFilter, type Filter } from '../filter.ts';
 import { MAIL } from '../limits.ts';
@@ -23,7 +24,7 @@ const SORT_PROPERTIES = new Set(['sortOrder', 'name']);
 
 function matches(mailbox: MailboxRecord, condition: Condition): boolean {
   const { parentId, name, role, hasAnyRole, isSubscribed } = condition;
-  const parent = mailbox.parent ? mailboxId(mailbox.parent.id) : null;
+  const parent = mailbox.parentId === undefined ? null : mailboxId(mailbox.parentId);
   return (
     (parentId === undefined || parent === parentId) &&
     (name === undefined || collate(mailbox.name, undefined).includes(collate(name, undefined))) &&
@@ -45,16 +46,21 @@ function compare(a: MailboxRecord, b: MailboxRecord, sort: readonly Comparator[]
 }
 
 /** The mailbox and all above it, the topmost first. */
-function path(mailbox: MailboxRecord): MailboxRecord[] {
-  const above: MailboxRecord[] = [];
-  for (let at: MailboxRecord | undefined = mailbox; at; at = at.parent) above.unshift(at);
-  return above;
+function path(image: UserImage, mailbox: MailboxRecord): MailboxRecord[] {
+  const found: MailboxRecord[] = [];
+  for (let at: MailboxRecord | undefined = mailbox; at; at = above(image, at)) found.unshift(at);
+  return found;
 }
 
 /** A child follows its parent, among siblings the comparators decide (sortAsTree). */
-function compareAsTree(a: MailboxRecord, b: MailboxRecord, sort: readonly Comparator[]): number {
-  const pathA = path(a);
-  const pathB = path(b);
+function compareAsTree(
+  image: UserImage,
+  a: MailboxRecord,
+  b: MailboxRecord,
+  sort: readonly Comparator[],
+): number {
+  const pathA = path(image, a);
+  const pathB = path(image, b);
   for (const [level, mailboxA] of pathA.entries()) {
     const mailboxB = pathB[level];
     if (!mailboxB) return 1;
@@ -72,8 +78,8 @@ function find(
   const passes = (mailbox: MailboxRecord): boolean =>
     evaluateFilter(filter, (condition) => matches(mailbox, condition)) === true;
   return [...image.mailboxes.values()]
-    .filter((mailbox) => (filterAsTree ? path(mailbox).every(passes) : passes(mailbox)))
-    .sort((a, b) => (sortAsTree ? compareAsTree(a, b, sort) : compare(a, b, sort)))
+    .filter((mailbox) => (filterAsTree ? path(image, mailbox).every(passes) : passes(mailbox)))
+    .sort((a, b) => (sortAsTree ? compareAsTree(image, a, b, sort) : compare(a, b, sort)))
     .map((mailbox) => mailboxId(mailbox.id));
 }
 

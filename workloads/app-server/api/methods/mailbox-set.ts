@@ -1,8 +1,8 @@
 // Mailbox/set (RFC 8621 section 2.5).
 import { z } from 'zod';
-import type { Ordinal } from '../../image/ids.ts';
 import type { UserImage } from '../../image/model.ts';
 import {
+  above,
   addMailbox,
   changeMailbox,
   findMailbox,
@@ -14,7 +14,7 @@ import {
 import { invalidProperties, type SetError } from '../../logic/set-error.ts';
 import type { Call } from '../call.ts';
 import { MAIL } from '../limits.ts';
-import type { Tx } from '../../logic/users.ts';
+import { userOf, type Tx } from '../../logic/users.ts';
 import { mailboxObject } from '../mailbox-object.ts';
 import { accountMethod } from '../method.ts';
 import { idOrCreation } from '../schemas.ts';
@@ -47,7 +47,7 @@ function isSetError(value: object): value is SetError {
 /** Goes on with a mailbox that has more emails than one transaction removes. */
 async function destroyLarge(call: Call, id: string): Promise<SetError | undefined> {
   for (;;) {
-    const result = await call.write((tx, image) => removeMailbox(tx, image, id, true, removalBudget()));
+    const result = await call.write((tx) => removeMailbox(tx, id, true, removalBudget()));
     if (result !== 'more') return result;
   }
 }
@@ -69,27 +69,27 @@ function inOrder(create: Creations): [creationId: string, value: Record<string, 
   return [...ordered];
 }
 
-function createAll(call: Call, tx: Tx, image: UserImage, create: Creations, outcome: SetOutcome): void {
+function createAll(call: Call, tx: Tx, create: Creations, outcome: SetOutcome): void {
   for (const [creationId, value] of inOrder(create)) {
     const wanted = parseProperties(value, call);
-    const made = isSetError(wanted) ? wanted : addMailbox(tx, image, wanted);
+    const made = isSetError(wanted) ? wanted : addMailbox(tx, wanted);
     if (isSetError(made)) {
       outcome.notCreated.set(creationId, made);
       continue;
     }
     call.createdIds.set(creationId, made.id);
-    const mailbox = findMailbox(image, made.id);
+    const mailbox = findMailbox(userOf(tx), made.id);
     if (mailbox) outcome.created.set(creationId, withoutUnchanged(mailboxObject(mailbox), value));
   }
 }
 
-function updateAll(call: Call, tx: Tx, image: UserImage, update: Creations, outcome: SetOutcome): void {
+function updateAll(call: Call, tx: Tx, update: Creations, outcome: SetOutcome): void {
   for (const [reference, value] of Object.entries(update)) {
     const id = resolved(call, reference);
-    const mailbox = findMailbox(image, id);
+    const mailbox = findMailbox(userOf(tx), id);
     const patch = withoutUnchanged(value, mailbox && mailboxObject(mailbox));
     const wanted = parseProperties(patch, call);
-    const problem = isSetError(wanted) ? wanted : changeMailbox(tx, image, id, wanted);
+    const problem = isSetError(wanted) ? wanted : changeMailbox(tx, id, wanted);
     if (problem) outcome.notUpdated.set(id, problem);
     else outcome.updated.set(id, null);
   }
@@ -99,7 +99,7 @@ function updateAll(call: Call, tx: Tx, image: UserImage, update: Creations, outc
 function deepestFirst(call: Call, image: UserImage, destroy: readonly string[]): string[] {
   const depth = (id: string): number => {
     let levels = 0;
-    for (let mailbox = findMailbox(image, id); mailbox; mailbox = mailbox.parent) levels++;
+    for (let mailbox = findMailbox(image, id); mailbox; mailbox = above(image, mailbox)) levels++;
     return levels;
   };
   const ids = [...new Set(destroy.map((reference) => resolved(call, reference)))];
@@ -112,27 +112,23 @@ export const mailboxSet = accountMethod({
   args: z.strictObject({ ...setArgs, onDestroyRemoveEmails: z.boolean().optional() }),
   async run(args, call) {
     assertSetSize(args);
-    const outcome = new SetOutcome();
-    const large: string[] = [];
-    const destroyed = (id: string, problem: SetError | undefined): void => {
-      if (problem) outcome.notDestroyed.set(id, problem);
-      else outcome.destroyed.push(id);
-    };
-    const [oldState, newState] = await call.write((tx, image): [Ordinal, Ordinal] => {
-      assertState(args.ifInState, image.mailboxesChangedAt);
-      const before = image.mailboxesChangedAt;
-      createAll(call, tx, image, args.create ?? {}, outcome);
-      updateAll(call, tx, image, args.update ?? {}, outcome);
+    const { outcome, large, oldState, newState } = await call.write((tx) => {
+      const before = userOf(tx).mailboxesChangedAt;
+      assertState(args.ifInState, before);
+      const done = new SetOutcome();
+      createAll(call, tx, args.create ?? {}, done);
+      updateAll(call, tx, args.update ?? {}, done);
       const budget = removalBudget();
-      for (const id of deepestFirst(call, image, args.destroy ?? [])) {
-        const result = removeMailbox(tx, image, id, args.onDestroyRemoveEmails ?? false, budget);
-        if (result === 'more') large.push(id);
-        else destroyed(id, result);
+      const tooLarge: string[] = [];
+      for (const id of deepestFirst(call, userOf(tx), args.destroy ?? [])) {
+        const result = removeMailbox(tx, id, args.onDestroyRemoveEmails ?? false, budget);
+        if (result === 'more') tooLarge.push(id);
+        else done.noteDestroyed(id, result);
       }
-      return [before, image.mailboxesChangedAt];
+      return { outcome: done, large: tooLarge, oldState: before, newState: userOf(tx).mailboxesChangedAt };
     });
     // What later transactions change lies after newState: a client that asks for changes since then hears of it.
-    for (const id of large) destroyed(id, await destroyLarge(call, id));
+    for (const id of large) outcome.noteDestroyed(id, await destroyLarge(call, id));
     return outcome.response(oldState, newState);
   },
 });

@@ -1,6 +1,7 @@
 // Thread/changes (RFC 8621 section 3.2): a thread changes when an email joins or leaves it.
 import { z } from 'zod';
 import { parseThreadId, threadId } from '../../image/ids.ts';
+import { threadSize } from '../../image/threads.ts';
 import type { UserImage } from '../../image/model.ts';
 import { changesArgs, MAX_CHANGES, sinceOrdinal } from '../changes.ts';
 import { MAIL } from '../limits.ts';
@@ -12,7 +13,7 @@ function touchOf(image: UserImage, { at, action }: LoggedAction): Touch[] {
   if (action.type !== 'messageAdded' && action.type !== 'messageDestroyed') return [];
   const id = action.threadId === '' ? at : parseThreadId(action.threadId);
   // A thread that is gone later, too, is told as gone at once.
-  return id === undefined ? [] : [{ at, id, gone: !image.threads.has(id) }];
+  return id === undefined ? [] : [{ at, id, gone: threadSize(image, id) === 0 }];
 }
 
 export const threadChanges = accountMethod({

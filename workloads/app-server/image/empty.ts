@@ -1,0 +1,32 @@
+// Images before anything happened.
+import type { AddressImage, UserImage } from './model.ts';
+import { BufferedTree } from './pages/buffered-tree.ts';
+import { Tree } from './pages/tree.ts';
+import { DELIVERIES, EMAILS, LABELS, LISTS, THREAD_KEYS, THREADS } from './record-keys.ts';
+
+/** Thread keys that are kept before those of threads that are gone are looked for. */
+export const MIN_SWEEP = 16_384;
+
+export const EMPTY_ADDRESS: AddressImage = { kind: 'address', userId: undefined };
+
+export const EMPTY_USER: UserImage = {
+  kind: 'user',
+  user: undefined,
+  credentials: undefined,
+  mailboxes: new Map(),
+  keywords: [],
+  emails: new Tree(EMAILS),
+  lists: new Tree(LISTS),
+  threads: new Tree(THREADS),
+  labels: new Tree(LABELS),
+  threadKeys: BufferedTree.empty(THREAD_KEYS),
+  threadKeysSweepAt: MIN_SWEEP,
+  deliveries: BufferedTree.empty(DELIVERIES),
+  olderDeliveries: new Tree(DELIVERIES),
+  emailsChangedAt: 0,
+  threadsChangedAt: 0,
+  mailboxesChangedAt: 0,
+  lastDeliveryAt: 0,
+  destroyedMailboxes: [],
+  mailboxFloor: 0,
+};

@@ -1,0 +1,124 @@
+// The objects that protobufjs makes of snapshot.proto's messages, and images as such: a field at its default value is missing.
+import { EMPTY_USER } from './empty.ts';
+import type { MailboxRecord, UserImage } from './model.ts';
+import type { Layout } from './pages/page.ts';
+import type { Tree } from './pages/tree.ts';
+import { treesOf, withTrees } from './trees.ts';
+
+type Opt<T> = T | null | undefined;
+
+export type WireTree = { root?: Uint8Array; height?: number; count?: number };
+
+type WireMailbox = {
+  id?: number;
+  name?: string;
+  parentId?: Opt<number>;
+  role?: Opt<string>;
+  sortOrder?: number;
+  isSubscribed?: boolean;
+  totalEmails?: number;
+  unreadEmails?: number;
+  totalThreads?: number;
+  unreadThreads?: number;
+  changedAt?: number;
+  propertiesChangedAt?: number;
+};
+
+type WireUser = {
+  profile?: Opt<{ userId?: string; addresses?: readonly string[]; displayName?: string }>;
+  credentials?: Opt<{ salt?: Uint8Array; hash?: Uint8Array; n?: number; r?: number; p?: number }>;
+  mailboxes?: WireMailbox[];
+  keywords?: readonly string[];
+  trees?: WireTree[];
+  threadKeysSweepAt?: number;
+  emailsChangedAt?: number;
+  threadsChangedAt?: number;
+  mailboxesChangedAt?: number;
+  lastDeliveryAt?: number;
+  destroyedMailboxes?: readonly { id?: number; destroyedAt?: number }[];
+  mailboxFloor?: number;
+};
+
+export type WireSnapshot = {
+  address?: { userId?: Opt<string> };
+  user?: WireUser;
+  garbage?: Uint8Array[];
+  pages?: Uint8Array[];
+};
+
+export function toWire(image: UserImage, trees: WireTree[]): WireUser {
+  const { user, credentials, mailboxes, keywords, destroyedMailboxes } = image;
+  return {
+    profile: user,
+    credentials,
+    mailboxes: [...mailboxes.values()],
+    keywords,
+    trees,
+    threadKeysSweepAt: image.threadKeysSweepAt,
+    emailsChangedAt: image.emailsChangedAt,
+    threadsChangedAt: image.threadsChangedAt,
+    mailboxesChangedAt: image.mailboxesChangedAt,
+    lastDeliveryAt: image.lastDeliveryAt,
+    destroyedMailboxes,
+    mailboxFloor: image.mailboxFloor,
+  };
+}
+
+/** @param trees each makes the tree, once told how its records lie */
+export function fromWire(wire: WireUser, trees: readonly ((layout: Layout) => Tree)[]): UserImage {
+  const layouts = treesOf(EMPTY_USER).map(({ layout }) => layout);
+  const { profile, credentials } = wire;
+  return {
+    kind: 'user',
+    user: profile
+      ? {
+          userId: profile.userId ?? '',
+          addresses: profile.addresses ?? [],
+          displayName: profile.displayName ?? '',
+        }
+      : undefined,
+    credentials: credentials
+      ? {
+          salt: Uint8Array.from(credentials.salt ?? []),
+          hash: Uint8Array.from(credentials.hash ?? []),
+          n: credentials.n ?? 0,
+          r: credentials.r ?? 0,
+          p: credentials.p ?? 0,
+        }
+      : undefined,
+    mailboxes: new Map((wire.mailboxes ?? []).map((mailbox) => [mailbox.id ?? 0, mailboxRecord(mailbox)])),
+    keywords: wire.keywords ?? [],
+    ...withTrees(layouts.map((layout, index) => trees[index]?.(layout) ?? emptyTree(index))),
+    threadKeysSweepAt: wire.threadKeysSweepAt ?? 0,
+    emailsChangedAt: wire.emailsChangedAt ?? 0,
+    threadsChangedAt: wire.threadsChangedAt ?? 0,
+    mailboxesChangedAt: wire.mailboxesChangedAt ?? 0,
+    lastDeliveryAt: wire.lastDeliveryAt ?? 0,
+    destroyedMailboxes: (wire.destroyedMailboxes ?? []).map(({ id = 0, destroyedAt = 0 }) => ({
+      id,
+      destroyedAt,
+    })),
+    mailboxFloor: wire.mailboxFloor ?? 0,
+  };
+}
+
+function emptyTree(index: number): Tree {
+  return treesOf(EMPTY_USER)[index] as Tree;
+}
+
+function mailboxRecord(wire: WireMailbox): MailboxRecord {
+  return {
+    id: wire.id ?? 0,
+    name: wire.name ?? '',
+    parentId: wire.parentId ?? undefined,
+    role: wire.role ?? undefined,
+    sortOrder: wire.sortOrder ?? 0,
+    isSubscribed: wire.isSubscribed ?? false,
+    totalEmails: wire.totalEmails ?? 0,
+    unreadEmails: wire.unreadEmails ?? 0,
+    totalThreads: wire.totalThreads ?? 0,
+    unreadThreads: wire.unreadThreads ?? 0,
+    changedAt: wire.changedAt ?? 0,
+    propertiesChangedAt: wire.propertiesChangedAt ?? 0,
+  };
+}

@@ -1,0 +1,37 @@
+// Storing snapshots: beside the requests, from a state that nobody changes.
+import { withDeadline } from '../../common/clock.ts';
+import { StoreUnavailable } from './log-store.ts';
+import { lookAt } from './pages.ts';
+import type { Image, LogParts } from './user-log-open.ts';
+
+/** A store that takes longer is in trouble, and has better things to do. */
+const DEADLINE_MS = 30_000;
+
+/**
+ * Stores a snapshot of the image as it is now: its new pages first, so that a snapshot never names what is not there; then
+ * itself; and only then goes what the one before last needed (readers of the last may still look for its pages).
+ * @throws StoreUnavailable, PageLost
+ */
+export async function saveImage<S, A>(
+  key: string,
+  parts: Pick<LogParts<S, A>, 'store' | 'clock' | 'fold'>,
+  image: Image<S>,
+): Promise<void> {
+  const { store, clock, fold } = parts;
+  const { snapshots } = fold;
+  if (!snapshots) return;
+  const { state, seq, saved, unsavedBytes } = image;
+  const within = <T>(answer: Promise<T>): Promise<T> =>
+    withDeadline(clock, answer, DEADLINE_MS, () => new StoreUnavailable(`no snapshot of ${key} in time`));
+  const look = lookAt(store, clock, key);
+  const garbage = saved?.garbage ?? [];
+  const encoded = await look(() => snapshots.encode(state, saved?.state, garbage));
+  if (encoded.pages.length > 0) await within(store.putPages(key, encoded.pages));
+  await within(store.putSnapshot(key, { seq, format: snapshots.format, bytes: encoded.bytes }));
+  encoded.markStored();
+  image.saved = { state, seq, garbage: encoded.unused };
+  image.unsavedBytes -= unsavedBytes;
+  const rewritten = new Set(encoded.pages.map(({ id }) => id));
+  const gone = garbage.filter((id) => !rewritten.has(id));
+  if (gone.length > 0) await within(store.deletePages(key, gone));
+}
