@@ -5,6 +5,8 @@ import { ConfigError } from '../workloads/common/config/env.ts';
 import { blobsSweepCommand } from './commands/blobs-sweep.ts';
 import { nodesCommand } from './commands/nodes.ts';
 import { userAddCommand } from './commands/user-add.ts';
+import { userExportCommand } from './commands/user-export.ts';
+import { userImportCommand } from './commands/user-import.ts';
 import { userLogCommand } from './commands/user-log.ts';
 import { whereCommand } from './commands/where.ts';
 
@@ -15,7 +17,9 @@ program.addCommand(
   new Command('user')
     .description('users of the platform')
     .addCommand(userAddCommand())
-    .addCommand(userLogCommand()),
+    .addCommand(userLogCommand())
+    .addCommand(userExportCommand())
+    .addCommand(userImportCommand()),
 );
 program.addCommand(
   new Command('blobs').description('large bodies and attachments').addCommand(blobsSweepCommand()),

@@ -21,9 +21,14 @@ const wireType = protobuf
   .parse(readFileSync(new URL('transfer-row.proto', import.meta.url), 'utf8'))
   .root.lookupType('cellpost.transfer.TransferRow');
 
+/** @returns the row without a frame */
+export function encodeRowPayload(row: TransferRow): Uint8Array {
+  return wireType.encode(row).finish();
+}
+
 /** @returns the row in its frame */
 export function encodeRow(row: TransferRow): Buffer {
-  return frame(wireType.encode(row).finish());
+  return frame(encodeRowPayload(row));
 }
 
 /** @param payload a frame's @throws BadFrame */
