@@ -4,7 +4,7 @@ import type { Ordinal } from './ids.ts';
 import type { UserImage } from './model.ts';
 import { together } from './pages/page.ts';
 import { Tree } from './pages/tree.ts';
-import { DELIVERIES, DIGEST_BYTES, readOrdinal, writeOrdinal } from './record-keys.ts';
+import { DELIVERIES, DIGEST_BYTES, OLD_DELIVERIES, readOrdinal, writeOrdinal } from './record-keys.ts';
 
 /** So many at least are remembered, and up to twice as many: days of mail for a busy mailbox. */
 const MIN_REMEMBERED = 4096;
@@ -32,7 +32,7 @@ export function rememberDelivery(image: UserImage, deliveryKey: string, email: O
   if (deliveries.main.size < MIN_REMEMBERED) return { ...remembered, deliveries: deliveries.merge() };
   return {
     ...remembered,
-    deliveries: deliveries.merge(new Tree(DELIVERIES)),
+    deliveries: deliveries.merge(new Tree(OLD_DELIVERIES)),
     olderDeliveries: deliveries.main,
   };
 }

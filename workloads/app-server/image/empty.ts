@@ -2,7 +2,16 @@
 import type { AddressImage, UserImage } from './model.ts';
 import { BufferedTree } from './pages/buffered-tree.ts';
 import { Tree } from './pages/tree.ts';
-import { DELIVERIES, EMAILS, LABELS, LISTS, THREAD_KEYS, THREADS } from './record-keys.ts';
+import {
+  DELIVERIES,
+  EMAILS,
+  LABELS,
+  LISTS,
+  OLD_DELIVERIES,
+  OLD_THREAD_KEYS,
+  THREAD_KEYS,
+  THREADS,
+} from './record-keys.ts';
 
 /** Thread keys that are kept before those of threads that are gone are looked for. */
 export const MIN_SWEEP = 16_384;
@@ -19,10 +28,10 @@ export const EMPTY_USER: UserImage = {
   lists: new Tree(LISTS),
   threads: new Tree(THREADS),
   labels: new Tree(LABELS),
-  threadKeys: BufferedTree.empty(THREAD_KEYS),
+  threadKeys: BufferedTree.empty(THREAD_KEYS, OLD_THREAD_KEYS),
   threadKeysSweepAt: MIN_SWEEP,
-  deliveries: BufferedTree.empty(DELIVERIES),
-  olderDeliveries: new Tree(DELIVERIES),
+  deliveries: BufferedTree.empty(DELIVERIES, OLD_DELIVERIES),
+  olderDeliveries: new Tree(OLD_DELIVERIES),
   emailsChangedAt: 0,
   threadsChangedAt: 0,
   mailboxesChangedAt: 0,

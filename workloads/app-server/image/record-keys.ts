@@ -8,8 +8,8 @@ export const ORDINAL_BYTES = 7;
 const TIME_BYTES = 6;
 export const MAX_TIME_MS = 2 ** 48 - 1;
 
-/** A page of 2 KiB: a list on the screen needs one or two. */
-const LIST_PAGE_BYTES = 2048;
+/** A hundred messages and more: a list on the screen needs one or two, and so does a small mailbox as a whole. */
+const PAGE_BYTES = 4096;
 /** Where keys are hashes each addition is on a page of its own: smaller ones make less to write. */
 const HASH_PAGE_BYTES = 1024;
 
@@ -22,17 +22,21 @@ const EMAIL_VALUE_BYTES = 26;
 export const DIGEST_BYTES = 16;
 
 /** email -> what email-record.ts says */
-export const EMAILS = layout(ORDINAL_BYTES, EMAIL_VALUE_BYTES, LIST_PAGE_BYTES);
+export const EMAILS = layout(ORDINAL_BYTES, EMAIL_VALUE_BYTES, PAGE_BYTES);
 /** mailbox (0: all), receivedAt, email */
-export const LISTS = layout(ORDINAL_BYTES + TIME_BYTES + ORDINAL_BYTES, 0, LIST_PAGE_BYTES);
+export const LISTS = layout(ORDINAL_BYTES + TIME_BYTES + ORDINAL_BYTES, 0, PAGE_BYTES);
 /** thread, email; but for the email that began it */
-export const THREADS = layout(2 * ORDINAL_BYTES, 0, LIST_PAGE_BYTES);
+export const THREADS = layout(2 * ORDINAL_BYTES, 0, PAGE_BYTES);
 /** email, kind, what: mailboxes of an email with several; keywords beyond the usual */
-export const LABELS = layout(2 * ORDINAL_BYTES + 1, 0, LIST_PAGE_BYTES);
+export const LABELS = layout(2 * ORDINAL_BYTES + 1, 0, PAGE_BYTES);
 /** hash of message id and subject -> thread */
-export const THREAD_KEYS = layout(ORDINAL_BYTES, ORDINAL_BYTES, HASH_PAGE_BYTES);
+export const THREAD_KEYS = layout(ORDINAL_BYTES, ORDINAL_BYTES, PAGE_BYTES);
 /** digest of a delivery key -> email */
-export const DELIVERIES = layout(DIGEST_BYTES, ORDINAL_BYTES, HASH_PAGE_BYTES);
+export const DELIVERIES = layout(DIGEST_BYTES, ORDINAL_BYTES, PAGE_BYTES);
+
+/** The same records where many of them lie in no order. */
+export const OLD_THREAD_KEYS = layout(ORDINAL_BYTES, ORDINAL_BYTES, HASH_PAGE_BYTES);
+export const OLD_DELIVERIES = layout(DIGEST_BYTES, ORDINAL_BYTES, HASH_PAGE_BYTES);
 
 const HIGH = 2 ** 32;
 

@@ -8,7 +8,7 @@ import type { UserImage } from './model.ts';
 import { together } from './pages/page.ts';
 import { BufferedTree } from './pages/buffered-tree.ts';
 import { Tree } from './pages/tree.ts';
-import { ordinalKey, ORDINAL_BYTES, readOrdinal, THREAD_KEYS } from './record-keys.ts';
+import { ordinalKey, OLD_THREAD_KEYS, ORDINAL_BYTES, readOrdinal } from './record-keys.ts';
 import { threadSize } from './threads.ts';
 
 /** References that a message is looked up and remembered by: the newest are the last. */
@@ -71,7 +71,7 @@ export function rememberThread(image: UserImage, keys: readonly number[], thread
 
 /** Throws away the keys of threads that are gone. The next time is when there are twice as many as are left. */
 function sweepThreads(image: UserImage): UserImage {
-  let kept = new Tree(THREAD_KEYS);
+  let kept = new Tree(OLD_THREAD_KEYS);
   for (const record of image.threadKeys.main.range({ readAhead: SWEEP_READ_AHEAD }))
     if (threadSize(image, readOrdinal(record, ORDINAL_BYTES)) > 0) kept = kept.put(record);
   return {

@@ -15,8 +15,8 @@ export class BufferedTree {
     this.main = main;
   }
 
-  static empty(layout: Layout): BufferedTree {
-    return new BufferedTree(new Tree(layout), new Tree(layout));
+  static empty(recent: Layout, main: Layout): BufferedTree {
+    return new BufferedTree(new Tree(recent), new Tree(main));
   }
 
   /** @throws PageMissing */

@@ -158,7 +158,8 @@ export function encodePage(ref: PageRef): Uint8Array {
 export function decodePage(bytes: Uint8Array): Page {
   const level = bytes[0];
   if (level === undefined || bytes.length < HEAD_BYTES) throw new PageLost('an empty page');
-  if (level === 0) return { level: 0, records: bytes.slice(HEAD_BYTES) };
+  // A copy: a view would keep in memory whatever the bytes came with.
+  if (level === 0) return { level: 0, records: Uint8Array.from(bytes.subarray(HEAD_BYTES)) };
   const keyBytes = bytes[LEVEL_BYTES] ?? 0;
   const width = keyBytes + COUNT_BYTES + PAGE_ID_BYTES;
   const count = (bytes.length - HEAD_BYTES) / width;
