@@ -6,8 +6,10 @@ import { openCells } from '../common/cell-client/cells.ts';
 import { readEnvironment, type Environment } from '../common/config/env.ts';
 import { listenHttp } from '../common/http/server.ts';
 import { createLogger } from '../common/log.ts';
+import { DeliveryChannels } from './delivery/delivery-channels.ts';
 import { CellMailSink } from './delivery/mail-sink.ts';
 import { createMetrics } from './metrics.ts';
+import { Parsers } from './parsing/parsers.ts';
 import { variables } from './settings.ts';
 import { DEFAULT_LIMITS, type SmtpLimits } from './smtp/limits.ts';
 import { listenSmtp, type SmtpListener } from './smtp/server.ts';
@@ -38,11 +40,15 @@ export async function start(
     }),
     (client) => client.close(),
   );
+  const channels = opened.adopt(new DeliveryChannels(cells, settings.CELLPOST_PLATFORM_TOKEN), (all) =>
+    all.close(),
+  );
+  const parsers = opened.adopt(new Parsers(settings.CELLPOST_PARSE_TIMEOUT_MS, logger), (all) => all.close());
   const sink = new CellMailSink({
     cells,
-    blobs,
+    channels,
     hostname: settings.CELLPOST_SMTP_HOSTNAME,
-    inlineBytes: settings.CELLPOST_INLINE_BYTES,
+    incoming: { blobs, parsers, inlineBytes: settings.CELLPOST_INLINE_BYTES },
     logger,
     onDelivery: metrics.delivery,
     onMessage: metrics.message,

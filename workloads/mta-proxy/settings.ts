@@ -21,4 +21,6 @@ export const variables = z.object({
   CELLPOST_MAX_MESSAGE_BYTES: positiveInteger.default(DEFAULT_LIMITS.maxMessageBytes),
   /** A message of up to so many bytes is stored beside its log entry, a larger one in the blob store. */
   CELLPOST_INLINE_BYTES: positiveInteger.max(512 * 1024).default(64 * 1024),
+  /** How long parsing one message may take of a thread's time; the client of one that takes longer is told to try later. */
+  CELLPOST_PARSE_TIMEOUT_MS: positiveInteger.default(5_000),
 });

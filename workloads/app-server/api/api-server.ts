@@ -12,6 +12,7 @@ import type { OwnershipGate } from '../log/user-log-types.ts';
 import { UserLogs } from '../log/user-log.ts';
 import { PasswordVerifier } from '../logic/credentials.ts';
 import { BlobIds } from './blob-ids.ts';
+import { DeliveryChannels } from './delivery-channels.ts';
 import { EventStreams } from './event-source.ts';
 import { ActionReader } from './log-changes.ts';
 import { ApiMetrics } from './metrics.ts';
@@ -87,12 +88,14 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     await logs.close();
     throw error;
   });
+  const channels = new DeliveryChannels(services);
+  channels.serve(listener.server);
   return {
     listener,
     logs,
     async close() {
       streams.close();
-      await listener.close();
+      await Promise.all([channels.close(), listener.close()]);
       await logs.close();
     },
   };

@@ -21,23 +21,39 @@ export function isUnavailable(error: unknown): error is Unavailable {
   );
 }
 
-export function sendUnavailable(response: Response, error: Unavailable): void {
+/** The problem that tells a client of it (RFC 9457). */
+export function unavailableProblem(error: Unavailable): {
+  status: 421 | 503;
+  type: string;
+  detail: string;
+  more: Record<string, unknown>;
+} {
   if (error instanceof Misdirected) {
     const { owner, ringVersion, retryAfterMs } = error;
-    sendProblem(response, 421, 'urn:cellpost:error:misdirected', 'Another server serves this user.', {
-      ...(owner ? { owner: { name: owner.name, url: owner.url } } : {}),
-      ringVersion,
-      retryAfterMs,
-    });
-    return;
+    return {
+      status: 421,
+      type: 'urn:cellpost:error:misdirected',
+      detail: 'Another server serves this user.',
+      more: { ...(owner ? { owner: { name: owner.name, url: owner.url } } : {}), ringVersion, retryAfterMs },
+    };
   }
-  response.set('Retry-After', String(RETRY_AFTER_SECONDS));
   if (error instanceof OutcomeUnknown)
-    sendProblem(
-      response,
-      503,
-      'urn:cellpost:error:outcome-unknown',
-      'Whether this took effect is not known; only what is idempotent may be repeated.',
-    );
-  else sendProblem(response, 503, 'urn:cellpost:error:unavailable', 'This can be tried again in a moment.');
+    return {
+      status: 503,
+      type: 'urn:cellpost:error:outcome-unknown',
+      detail: 'Whether this took effect is not known; only what is idempotent may be repeated.',
+      more: {},
+    };
+  return {
+    status: 503,
+    type: 'urn:cellpost:error:unavailable',
+    detail: 'This can be tried again in a moment.',
+    more: {},
+  };
+}
+
+export function sendUnavailable(response: Response, error: Unavailable): void {
+  const { status, type, detail, more } = unavailableProblem(error);
+  if (status === 503) response.set('Retry-After', String(RETRY_AFTER_SECONDS));
+  sendProblem(response, status, type, detail, more);
 }

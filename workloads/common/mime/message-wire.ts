@@ -1,5 +1,6 @@
 // A parsed message on the wire and in the log: message.proto.
 import { readFileSync } from 'node:fs';
+import protobuf from 'protobufjs';
 import type { EmailAddress, HeaderSummary, ParsedMessage, Part } from './message.ts';
 
 /** The source of the schema: a schema that has a Message in it is parsed beside this one. */
@@ -51,6 +52,22 @@ type WirePart = {
   location?: Opt<string>;
   subParts?: WirePart[];
 };
+
+const messageType = protobuf.parse(messageProto).root.lookupType('cellpost.log.Message');
+
+/** A message, encoded. */
+export function encodeMessageBytes(message: ParsedMessage): Uint8Array {
+  return messageType.encode(encodeMessage(message)).finish();
+}
+
+/** @returns undefined when the bytes are no message */
+export function decodeMessageBytes(bytes: Uint8Array): ParsedMessage | undefined {
+  try {
+    return decodeMessage(messageType.toObject(messageType.decode(bytes), { longs: Number }));
+  } catch {
+    return undefined;
+  }
+}
 
 /** To the objects that protobufjs makes of message.proto's messages: a field at its default value is missing. */
 export function encodeMessage(message: ParsedMessage): WireMessage {

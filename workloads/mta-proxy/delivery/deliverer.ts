@@ -1,13 +1,12 @@
 // Delivers a complete message to the owner of each recipient.
-import { createHash } from 'node:crypto';
-import { z } from 'zod';
-import type { Cells } from '../../common/cell-client/cells.ts';
+import { hash } from 'node:crypto';
 import { CellDisabled, Unassigned } from '../../common/cell-client/errors.ts';
-import { userKey } from '../../common/keys.ts';
 import type { Logger } from '../../common/log.ts';
 import type { Recipient, Refusal, Transaction } from '../smtp/sink.ts';
+import type { OutgoingDelivery } from './delivery-channel.ts';
+import type { DeliveryChannels } from './delivery-channels.ts';
 import type { CompleteMessage } from './incoming-message.ts';
-import { CELL_DISABLED, LATER, MAILBOX_FULL, NOBODY, NOT_STORABLE, TOO_LARGE } from './refusals.ts';
+import { CELL_DISABLED, LATER, MAILBOX_FULL, NOBODY, NOT_STORABLE } from './refusals.ts';
 
 /** Deliveries of one message at once. */
 const MAX_CONCURRENT = 20;
@@ -15,14 +14,11 @@ const DEADLINE_MS = 60_000;
 /** Of all copies together: a client waits 10 minutes for the answer to its final dot (RFC 5321 section 4.5.3.2.6). */
 const MESSAGE_DEADLINE_MS = 300_000;
 
-const invocation = z.tuple([z.string(), z.record(z.string(), z.unknown()), z.string()]);
-const jmapResponse = z.object({ methodResponses: z.array(invocation).min(1) });
-
 export type Outcome = 'delivered' | 'duplicate' | 'refused' | 'deferred';
 type Verdict = true | Refusal;
 
 export type DelivererOptions = {
-  cells: Cells;
+  channels: DeliveryChannels;
   logger: Logger;
   onDelivery: (outcome: Outcome, durationMs: number) => void;
 };
@@ -49,18 +45,22 @@ export class Deliverer {
       for (let userId = users.pop(); userId !== undefined; userId = users.pop()) {
         const deadlineMs = Math.min(DEADLINE_MS, deadline - performance.now());
         if (deadlineMs <= 0) return;
-        const rcptTo = (addresses.get(userId) ?? []).map((recipient) => recipient.address);
-        const args = {
-          accountId: userId,
-          deliveryKey: deliveryKey(transaction, userId, message),
-          receivedAt: `${receivedAt.toISOString().slice(0, 19)}Z`,
-          envelope: { mailFrom: transaction.mailFrom, rcptTo },
-          channel: 'email',
-          message: message.parsed,
-          body: message.body,
-        };
         const startedMs = performance.now();
-        const { verdict, outcome } = await this.#deliverTo(userId, transaction.id, args, deadlineMs);
+        const { verdict, outcome } = await this.#deliverTo(
+          {
+            userId,
+            requestId: transaction.id,
+            deliveryKey: deliveryKey(transaction, userId, message),
+            // To the second, as it stands in the Received header.
+            receivedAtMs: Math.floor(receivedAt.getTime() / 1_000) * 1_000,
+            mailFrom: transaction.mailFrom,
+            rcptTo: (addresses.get(userId) ?? []).map((recipient) => recipient.address),
+            message: message.parsed.message,
+            blob: 'blobId' in message.body ? Buffer.from(message.body.blobId, 'hex') : NOTHING,
+            bytes: 'bytes' in message.body ? message.body.bytes : NOTHING,
+          },
+          deadlineMs,
+        );
         verdicts.set(userId, verdict);
         this.#options.onDelivery(outcome, performance.now() - startedMs);
       }
@@ -70,62 +70,34 @@ export class Deliverer {
   }
 
   async #deliverTo(
-    userId: string,
-    requestId: string,
-    args: Record<string, unknown>,
+    delivery: OutgoingDelivery,
     deadlineMs: number,
   ): Promise<{ verdict: Verdict; outcome: Outcome }> {
-    const { logger } = this.#options;
+    const { logger, channels } = this.#options;
+    const { requestId, userId } = delivery;
     try {
-      const [name, result] = await this.#call(userId, requestId, args, deadlineMs);
-      if (name === 'Delivery/deliver')
-        return { verdict: true, outcome: result.duplicate === true ? 'duplicate' : 'delivered' };
-      logger.warn({ requestId, userId, error: result }, 'delivery refused');
-      return refused(refusalOf(String(result.type)));
+      const { status, duplicate, problem } = await channels.deliver(delivery, deadlineMs);
+      if (status === 200) return { verdict: true, outcome: duplicate ? 'duplicate' : 'delivered' };
+      logger.warn({ requestId, userId, status, problem }, 'delivery refused');
+      return refused(refusalOf(problem));
     } catch (error) {
       logger.warn({ requestId, userId, err: error }, 'delivery deferred');
       if (error instanceof Unassigned) return refused(NOBODY);
       return refused(error instanceof CellDisabled ? CELL_DISABLED : LATER);
     }
   }
-
-  async #call(
-    userId: string,
-    requestId: string,
-    args: Record<string, unknown>,
-    deadlineMs: number,
-  ): Promise<[name: string, result: Record<string, unknown>]> {
-    const response = await this.#options.cells.request(userKey(userId), {
-      method: 'POST',
-      path: `/users/${userId}/jmap/api`,
-      headers: { 'content-type': 'application/json', 'x-request-id': requestId },
-      body: JSON.stringify({
-        using: ['urn:ietf:params:jmap:core', 'urn:cellpost:delivery'],
-        methodCalls: [['Delivery/deliver', args, '0']],
-      }),
-      // The delivery key makes a repeat harmless.
-      idempotent: true,
-      deadlineMs,
-    });
-    if (response.status !== 200) {
-      await response.body.dump();
-      throw new Error(`the app server answered ${response.status}`);
-    }
-    const [first] = jmapResponse.parse(await response.json()).methodResponses;
-    if (!first) throw new Error('the app server answered no call');
-    return [first[0], first[1]];
-  }
 }
+
+const NOTHING = new Uint8Array();
 
 /**
  * What makes a delivery the same one: sender, recipient and bytes, if the message has an id of its own. One without is
  * delivered as often as it is sent.
  */
 function deliveryKey(transaction: Transaction, userId: string, message: CompleteMessage): string {
-  const hash = createHash('sha256').update(transaction.mailFrom).update('\n').update(userId).update('\n');
-  hash.update(message.digest);
-  if (!message.parsed.headers.messageId) hash.update(transaction.id);
-  return hash.digest('base64url');
+  const parts = [Buffer.from(`${transaction.mailFrom}\n${userId}\n`), message.parsed.digest];
+  if (!message.parsed.hasMessageId) parts.push(Buffer.from(transaction.id));
+  return hash('sha256', Buffer.concat(parts), 'base64url');
 }
 
 function refused(refusal: Refusal): { verdict: Refusal; outcome: Outcome } {
@@ -135,7 +107,6 @@ function refused(refusal: Refusal): { verdict: Refusal; outcome: Outcome } {
 function refusalOf(type: string): Refusal {
   if (type === 'accountNotFound') return NOBODY;
   if (type === 'overQuota') return MAILBOX_FULL;
-  if (type === 'requestTooLarge' || type === 'tooLarge') return TOO_LARGE;
   if (type === 'invalidArguments') return NOT_STORABLE;
   return LATER;
 }

@@ -1,19 +1,18 @@
 // The engine's sink on a real platform: addresses resolved by discovery and their owners, messages parsed once and
 // delivered to the owner of each user.
-import type { BlobStore } from '../../common/blobs/blob-store.ts';
+import type { Cells } from '../../common/cell-client/cells.ts';
 import { CellDisabled, Unassigned } from '../../common/cell-client/errors.ts';
 import { normalizeAddress } from '../../common/keys.ts';
 import type { Client, MailSink, MessageWriter, Recipient, Refusal, Transaction } from '../smtp/sink.ts';
 import { Deliverer, type DelivererOptions } from './deliverer.ts';
-import { IncomingMessage } from './incoming-message.ts';
+import { IncomingMessage, type IncomingOptions } from './incoming-message.ts';
 import { CELL_DISABLED, LATER, NOBODY } from './refusals.ts';
 import { traceHeaders } from './trace-headers.ts';
 
 export type MailSinkOptions = DelivererOptions & {
-  blobs: BlobStore;
+  cells: Cells;
   hostname: string;
-  /** A message of up to so many bytes travels in the delivery, a larger one by way of the blob store. */
-  inlineBytes: number;
+  incoming: IncomingOptions;
   /** A message has been answered, so long after its first byte. */
   onMessage: (protocol: Client['protocol'], durationMs: number) => void;
 };
@@ -45,10 +44,11 @@ export class CellMailSink implements MailSink<string> {
   }
 
   message(transaction: Transaction, recipients: readonly Recipient<string>[]): MessageWriter {
-    const { blobs, hostname, inlineBytes, logger, onMessage } = this.#options;
+    const { hostname, incoming, logger, onMessage } = this.#options;
     const receivedAt = new Date();
-    const message = new IncomingMessage(blobs, inlineBytes, traceHeaders(transaction, hostname, receivedAt));
-    // The blob store is away: the rest of the message is let go by, and the client asked to send it again.
+    const message = new IncomingMessage(incoming, traceHeaders(transaction, hostname, receivedAt));
+    // The blob store is away, or the message takes too long to parse: the rest of it is let go by, and the client asked to
+    // send it again.
     let failed = false;
     const fail = async (error: unknown): Promise<void> => {
       failed = true;

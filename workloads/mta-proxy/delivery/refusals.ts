@@ -8,6 +8,5 @@ export const CELL_DISABLED: Refusal = {
   status: '4.3.2',
   text: 'This mailbox is not in service now',
 };
-export const TOO_LARGE: Refusal = { code: 552, status: '5.3.4', text: 'The message is too large' };
 export const MAILBOX_FULL: Refusal = { code: 452, status: '4.2.2', text: 'The mailbox is full' };
 export const NOT_STORABLE: Refusal = { code: 554, status: '5.6.0', text: 'This message cannot be stored' };

@@ -1,0 +1,72 @@
+// One delivery of a channel: checked, put into its user's log, answered.
+import type { Answer, DeliveryHeader } from '../../common/delivery/delivery-wire.ts';
+import { isUserId, userKey } from '../../common/keys.ts';
+import { decodeMessageBytes } from '../../common/mime/message-wire.ts';
+import { EntryTooLarge, MAX_BODY_BYTES } from '../log/log-store.ts';
+import { deliver, type Delivery } from '../logic/delivery.ts';
+import type { MethodErrorType } from './errors.ts';
+import type { Services } from './services.ts';
+import { isUnavailable, unavailableProblem } from './unavailable.ts';
+
+export type DeliveryOutcome = Omit<Partial<Answer>, 'number'>;
+
+const MAX_DELIVERY_KEY_CHARS = 1_024;
+const SHA256_BYTES = 32;
+/** Until the year 9999. */
+const MAX_TIME_MS = 253_402_300_799_999;
+
+/** Resolves when the delivery is durable or refused; never rejects. */
+export async function deliverFrame(
+  services: Services,
+  header: DeliveryHeader,
+  bytes: Uint8Array,
+): Promise<DeliveryOutcome> {
+  const timed = services.metrics.startMethod('Delivery/channel');
+  const refuse = (problem: MethodErrorType): DeliveryOutcome => {
+    timed(problem);
+    return { status: 422, problem };
+  };
+  const delivery = toDelivery(header, bytes);
+  if (!delivery || !isUserId(header.userId)) return refuse('invalidArguments');
+  try {
+    const result = await services.logs.write(userKey(header.userId), (tx) => deliver(tx, delivery));
+    if (result === 'noUser') return refuse('accountNotFound');
+    if (result === 'overQuota') return refuse('overQuota');
+    timed('ok');
+    return { status: 200, duplicate: result.duplicate };
+  } catch (error) {
+    const { requestId } = header;
+    // Its headers and structure are too large.
+    if (error instanceof EntryTooLarge) return refuse('invalidArguments');
+    if (isUnavailable(error)) {
+      timed('serverUnavailable');
+      services.logger.debug({ err: error, requestId }, 'sent elsewhere or told to wait');
+      const { status, more, ...problem } = unavailableProblem(error);
+      return { status, problem: JSON.stringify({ ...problem, ...more }) };
+    }
+    services.logger.error({ err: error, requestId }, 'a delivery failed');
+    return refuse('serverFail');
+  }
+}
+
+/** @returns undefined when this is no message that could be stored */
+function toDelivery(header: DeliveryHeader, bytes: Uint8Array): Delivery | undefined {
+  const { deliveryKey, receivedAtMs, mailFrom, rcptTo, blob } = header;
+  if (deliveryKey.length === 0 || deliveryKey.length > MAX_DELIVERY_KEY_CHARS) return undefined;
+  if (!(receivedAtMs >= 0 && receivedAtMs <= MAX_TIME_MS) || bytes.length > MAX_BODY_BYTES) return undefined;
+  if (blob.length > 0 && (blob.length !== SHA256_BYTES || bytes.length > 0)) return undefined;
+  const message = decodeMessageBytes(header.message);
+  if (!message || (blob.length === 0 && message.sizeBytes !== bytes.length)) return undefined;
+  return {
+    deliveryKey,
+    receivedAtMs,
+    envelope: { mailFrom, rcptTo: [...rcptTo] },
+    channel: 'email',
+    message,
+    sizeBytes: message.sizeBytes,
+    body:
+      blob.length === 0
+        ? { kind: 'bytes', bytes }
+        : { kind: 'blob', sha256: Buffer.from(blob).toString('hex') },
+  };
+}

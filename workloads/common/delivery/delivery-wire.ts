@@ -1,0 +1,47 @@
+// The messages of a delivery channel: delivery.proto.
+import { readFileSync } from 'node:fs';
+import protobuf from 'protobufjs';
+
+/** What a client asks for in `Upgrade` at GET DELIVERY_PATH. The number rises with changes that older peers misread. */
+export const DELIVERY_PROTOCOL = 'cellpost-delivery-1';
+export const DELIVERY_PATH = '/deliveries';
+
+export type DeliveryHeader = {
+  number: number;
+  userId: string;
+  requestId: string;
+  deliveryKey: string;
+  receivedAtMs: number;
+  mailFrom: string;
+  rcptTo: readonly string[];
+  /** A parsed message, encoded: see common/mime/message-wire.ts. */
+  message: Uint8Array;
+  /** Empty: the message's bytes follow. */
+  blob: Uint8Array;
+};
+
+export type Answer = { number: number; status: number; duplicate: boolean; problem: string };
+
+const { root } = protobuf.parse(readFileSync(new URL('delivery.proto', import.meta.url), 'utf8'));
+const deliveryType = root.lookupType('cellpost.delivery.Delivery');
+const answerType = root.lookupType('cellpost.delivery.Answer');
+
+export function encodeDelivery(header: DeliveryHeader): Uint8Array {
+  return deliveryType.encode(header).finish();
+}
+
+/** @throws when the bytes are none */
+export function decodeDelivery(bytes: Uint8Array): DeliveryHeader {
+  return deliveryType.toObject(deliveryType.decode(bytes), DEFAULTS) as DeliveryHeader;
+}
+
+export function encodeAnswer(answer: Partial<Answer>): Uint8Array {
+  return answerType.encode(answer).finish();
+}
+
+/** @throws when the bytes are none */
+export function decodeAnswer(bytes: Uint8Array): Answer {
+  return answerType.toObject(answerType.decode(bytes), DEFAULTS) as Answer;
+}
+
+const DEFAULTS = { longs: Number, defaults: true, arrays: true };
