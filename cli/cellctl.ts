@@ -2,8 +2,10 @@
 // cellctl: what people ask of a running platform. One file a command, in commands/.
 import { Command } from 'commander';
 import { ConfigError } from '../workloads/common/config/env.ts';
+import { backupCommand } from './commands/backup.ts';
 import { blobsSweepCommand } from './commands/blobs-sweep.ts';
 import { nodesCommand } from './commands/nodes.ts';
+import { restoreCommand } from './commands/restore.ts';
 import { userAddCommand } from './commands/user-add.ts';
 import { userExportCommand } from './commands/user-export.ts';
 import { userImportCommand } from './commands/user-import.ts';
@@ -24,6 +26,8 @@ program.addCommand(
 program.addCommand(
   new Command('blobs').description('large bodies and attachments').addCommand(blobsSweepCommand()),
 );
+program.addCommand(backupCommand());
+program.addCommand(restoreCommand());
 
 try {
   await program.parseAsync();

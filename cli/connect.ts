@@ -48,6 +48,37 @@ export async function withBlobs<T>(work: (blobs: BlobStore) => Promise<T>): Prom
   }
 }
 
+/**
+ * Runs a command with the store that holds backups, and closes it.
+ * @param url the platform's own blob store if undefined
+ * @param blobs the platform's blob store, where it is open already: the same store is the same object
+ * @throws ConfigError
+ */
+export async function withBackups<T>(
+  url: string | undefined,
+  blobs: BlobStore | undefined,
+  work: (store: BlobStore) => Promise<T>,
+): Promise<T> {
+  if (blobs && (url === undefined || isSameStore(url, findBlobStore()))) return await work(blobs);
+  const store = await openBlobStore(url ?? findBlobStore(), process.env);
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+function isSameStore(a: string, b: string): boolean {
+  const name = (url: string): string => {
+    const path = /^file:(.+)$/.exec(url)?.[1];
+    if (path !== undefined) return resolve(path);
+    if (!URL.canParse(url)) return url;
+    const { hostname, searchParams } = new URL(url);
+    return `${hostname} ${searchParams.get('endpoint')?.replace(/\/$/, '')}`;
+  };
+  return name(a) === name(b);
+}
+
 function findPlatform(): Target {
   const values = readEnvironment(variables, process.env);
   if (values.CELLPOST_DISCOVERY_URL) {

@@ -1,5 +1,8 @@
 import { Command } from 'commander';
+import type { BlobId, BlobStore } from '../../workloads/common/blobs/blob-store.ts';
 import { sweepBlobs, type SweepResult } from '../../workloads/common/blobs/sweep.ts';
+import type { Cells } from '../../workloads/common/cell-client/cells.ts';
+import { readBackupReferences } from '../backup/references.ts';
 import { withBlobs, withCells } from '../connect.ts';
 import { readBlobReferences } from '../log/blob-references.ts';
 import { printJson } from '../output.ts';
@@ -30,7 +33,7 @@ export function blobsSweepCommand(): Command {
           const result = await withProgress('Reading logs', 'logs', options, (progress) =>
             sweepBlobs({
               store,
-              references: readBlobReferences(cells, () => progress.add(1)),
+              references: references(cells, store, () => progress.add(1)),
               graceMs: options.grace,
               dryRun: options.dryRun ?? false,
             }),
@@ -40,6 +43,11 @@ export function blobsSweepCommand(): Command {
         }),
       ),
     );
+}
+
+async function* references(cells: Cells, store: BlobStore, onKey: () => void): AsyncGenerator<BlobId> {
+  yield* readBlobReferences(cells, onKey);
+  yield* readBackupReferences(store);
 }
 
 function describe({ found, setAside, takenBack, deleted }: SweepResult, dryRun: boolean): string {

@@ -13,7 +13,7 @@ export type ImportResult = { userId: string; addresses: string[]; seq: number };
 
 /**
  * The user gets back its id and addresses, which must be free. May be repeated after it was interrupted.
- * @throws BadDump; LogExists when the platform has this user already, with another history
+ * @throws BadDump; AddressInUse; LogExists when the platform has this user already, with another history
  */
 export async function importUser(
   target: { cells: Cells; blobs: BlobStore },
@@ -36,7 +36,15 @@ export async function importUser(
   return { userId, addresses, seq: rows };
 }
 
-/** @throws with a sentence when one of them is another user's */
+/** An address belongs to another user of the platform. */
+export class AddressInUse extends Error {
+  override name = 'AddressInUse';
+  constructor(address: string, userId: string) {
+    super(`The address ${address} belongs to another user than ${userId}.`);
+  }
+}
+
+/** @throws AddressInUse */
 export async function assertAddressesFree(
   cells: Cells,
   addresses: readonly string[],
@@ -44,18 +52,16 @@ export async function assertAddressesFree(
 ): Promise<void> {
   for (const address of addresses) {
     const owner = await cells.resolveAddress(address);
-    if (owner !== undefined && owner !== userId)
-      throw new Error(`The address ${address} belongs to user ${owner}, and not to ${userId}.`);
+    if (owner !== undefined && owner !== userId) throw new AddressInUse(address, userId);
   }
 }
 
-/** @throws with a sentence when one of them is another user's by now */
+/** @throws AddressInUse */
 export async function claimAddresses(
   cells: Cells,
   addresses: readonly string[],
   userId: string,
 ): Promise<void> {
   for (const address of addresses)
-    if (!(await cells.claimAddress(address, userId)))
-      throw new Error(`The address ${address} was given to another user meanwhile.`);
+    if (!(await cells.claimAddress(address, userId))) throw new AddressInUse(address, userId);
 }

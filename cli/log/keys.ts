@@ -3,11 +3,12 @@ import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { Cells } from '../../workloads/common/cell-client/cells.ts';
 import { UnexpectedAnswer } from '../../workloads/common/cell-client/errors.ts';
+import { headSchema, type Head } from './log-client.ts';
 
 const PAGE = 1_000;
 
 const keysAnswer = z.object({ keys: z.array(z.string()) });
-const headsAnswer = z.object({ heads: z.record(z.string(), z.number().int()) });
+const headsAnswer = z.object({ heads: z.record(z.string(), headSchema) });
 
 /** The keys that a cell's store holds, page by page, in the order of their hashes. */
 export async function* listKeys(cells: Cells, cell: string): AsyncGenerator<string[]> {
@@ -21,12 +22,12 @@ export async function* listKeys(cells: Cells, cell: string): AsyncGenerator<stri
   }
 }
 
-/** The number of the newest entry of each of these keys, of those that the cell's store has a log of. */
+/** The newest entry of each of these keys, of those that the cell's store has a log of. */
 export async function readHeads(
   cells: Cells,
   cell: string,
   keys: readonly string[],
-): Promise<Record<string, number>> {
+): Promise<Record<string, Head>> {
   return headsAnswer.parse(await ask(cells, cell, 'POST', '/logs/heads', { keys })).heads;
 }
 

@@ -11,12 +11,16 @@ import { readRows, type TransferRow } from '../../workloads/common/transfer/tran
 /** What of Cells is needed here. */
 export type LogSource = { request(key: string, options: RequestOptions): Promise<CellResponse> };
 
-export type Head = { seq: number; timeMs: number };
+export const headSchema = z.object({
+  seq: z.number().int(),
+  timeMs: z.number(),
+  /** Of the entry's bytes; no two entries are the same. */
+  sha256: z.string(),
+});
+export type Head = z.infer<typeof headSchema>;
 
 /** An answer that breaks off is asked for again from where it ended, this often without any progress. */
 const MAX_FAILURES = 5;
-
-const headAnswer = z.object({ seq: z.number().int(), timeMs: z.number() });
 
 /** @returns the newest entry; undefined when the key has no log @throws Unassigned for a key whose bucket has no cell */
 export async function readHead(source: LogSource, key: string): Promise<Head | undefined> {
@@ -27,7 +31,7 @@ export async function readHead(source: LogSource, key: string): Promise<Head | u
     return undefined;
   }
   if (response.status !== 200) throw await unexpected(`GET ${path}`, response);
-  return headAnswer.parse(await response.json());
+  return headSchema.parse(await response.json());
 }
 
 /** The entries of a key from one number to another, both included, or to the log's end. Memory: an entry or so. */

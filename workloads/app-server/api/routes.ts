@@ -15,6 +15,7 @@ import { readJson } from './read-body.ts';
 import type { Services } from './services.ts';
 import { sessionObject, sessionState } from './session.ts';
 import { getEntries, getHead, getKeys, postHeads } from './transfer-read.ts';
+import { postEntries } from './transfer-write.ts';
 import { upload } from './upload.ts';
 import type { UserRequest } from './user-request.ts';
 import { putUser } from './users.ts';
@@ -107,6 +108,10 @@ export function addRoutes(app: Express, services: Services, streams: EventStream
   app.get(
     '/logs/:key/entries',
     serviceRoute('getEntries', (request, response) => getEntries(services, request, response)),
+  );
+  app.post(
+    '/logs/:key/entries',
+    serviceRoute('postEntries', (request, response) => postEntries(services, request, response)),
   );
   app.get(
     '/node',

@@ -1,4 +1,5 @@
 // Whole logs, as they lie in the store, for services: moves between cells, backups, exports, sweeps.
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
@@ -44,28 +45,28 @@ export async function getKeys(services: Services, request: Request, response: Re
 }
 
 /**
- * POST /logs/heads {keys} → {heads: {key: seq}}: the newest entry of each log that this cell's store has, whoever owns it.
- * One cheap look for a log that has not changed.
+ * POST /logs/heads {keys} → {heads: {key: {seq, timeMs, sha256}}}: the newest entry of each log that this cell's store has,
+ * whoever owns it. One cheap look for a log that has not changed.
  */
 export async function postHeads(services: Services, request: Request, response: Response): Promise<void> {
   const body = headsBody.safeParse(await readJson(request));
   if (!body.success) return badRequest(response, body.error);
   const { keys } = body.data;
   const rows = await inParallel(keys, PARALLEL_READS, (key) => services.store.readLast(key));
-  const heads: Record<string, number> = {};
+  const heads: Record<string, Head> = {};
   for (const [index, key] of keys.entries()) {
     const row = rows[index];
-    if (row) heads[key] = row.seq;
+    if (row) heads[key] = headOf(row);
   }
   response.json({ heads });
 }
 
-/** GET /logs/{key}/head → {seq, timeMs}, 404 for a key without a log. Of the owner only (421 else). */
+/** GET /logs/{key}/head → {seq, timeMs, sha256}, 404 for a key without a log. Of the owner only (421 else). */
 export async function getHead(services: Services, request: Request, response: Response): Promise<void> {
   const key = String(request.params.key);
   services.gate.assertOwner(key);
   const row = await services.store.readLast(key);
-  if (row) response.json({ seq: row.seq, timeMs: entryCodec.decode(row.entry).timeMs });
+  if (row) response.json(headOf(row));
   else notFound(response);
 }
 
@@ -97,6 +98,14 @@ export async function getEntries(services: Services, request: Request, response:
     next = last.seq + 1;
   }
   response.end();
+}
+
+/** The hash is of the entry's bytes: no two entries are the same, so equal heads are of equal logs. */
+type Head = { seq: number; timeMs: number; sha256: string };
+
+function headOf({ seq, entry }: LogRow): Head {
+  const sha256 = createHash('sha256').update(entry).digest('hex');
+  return { seq, timeMs: entryCodec.decode(entry).timeMs, sha256 };
 }
 
 /** The bodies that an entry names. */
