@@ -157,6 +157,7 @@ export class KeyLog<S, A> {
     this.#parts.gate.assertOwner(this.key);
     if (!this.#image) {
       this.#image = await this.#open();
+      this.#saveIfDue(this.#image);
       // Released or not owned any more by now: the next step sees to it.
       return;
     }
@@ -174,6 +175,10 @@ export class KeyLog<S, A> {
       this.#lost(error);
       return await openImage(this.key, this.#parts, false);
     }
+  }
+
+  #saveIfDue({ seq, saved, unsavedBytes }: Image<S>): void {
+    if (seq - (saved?.seq ?? 0) >= DUE_ENTRIES || unsavedBytes >= DUE_BYTES) void this.save(1);
   }
 
   /** A part of the state is gone: it comes back by a replay of the whole log. */
