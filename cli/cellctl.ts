@@ -10,9 +10,13 @@ import { userAddCommand } from './commands/user-add.ts';
 import { userExportCommand } from './commands/user-export.ts';
 import { userImportCommand } from './commands/user-import.ts';
 import { userLogCommand } from './commands/user-log.ts';
+import { userRegenerateCommand, userVerifyCommand } from './commands/user-verify.ts';
 import { whereCommand } from './commands/where.ts';
 
-const program = new Command('cellctl').description('Asks and changes a running Cellpost platform');
+const program = new Command('cellctl')
+  .description('Asks and changes a running Cellpost platform')
+  // An option after the name of a subcommand is the subcommand's.
+  .enablePositionalOptions();
 program.addCommand(nodesCommand());
 program.addCommand(whereCommand());
 program.addCommand(
@@ -21,7 +25,9 @@ program.addCommand(
     .addCommand(userAddCommand())
     .addCommand(userLogCommand())
     .addCommand(userExportCommand())
-    .addCommand(userImportCommand()),
+    .addCommand(userImportCommand())
+    .addCommand(userVerifyCommand())
+    .addCommand(userRegenerateCommand()),
 );
 program.addCommand(
   new Command('blobs').description('large bodies and attachments').addCommand(blobsSweepCommand()),

@@ -13,7 +13,7 @@ import { ahead } from './ahead.ts';
 import { BlobCopies } from './blob-copies.ts';
 import { IndexWriter, readIndex } from './index-files.ts';
 import type { Extent, IndexRecord } from './index-record.ts';
-import { latestBackup, newBackupId, writeManifest, type Manifest } from './manifest.ts';
+import { latestBackup, newBackup, writeManifest, type Manifest } from './manifest.ts';
 import { scanLogs, type Found } from './scan.ts';
 import { SegmentWriter } from './segments.ts';
 
@@ -70,10 +70,8 @@ export async function makeBackup(
 
   const manifest: Manifest = {
     format: 1,
-    id: newBackupId(),
-    madeAt: new Date().toISOString(),
+    ...newBackup(parent),
     cell,
-    parent: parent?.id ?? null,
     ...total,
     index: index.parts,
     added: {

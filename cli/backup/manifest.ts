@@ -1,11 +1,12 @@
-// The manifests of backups: a document each, written last. What no manifest names does not count.
+// The manifests of backups: a document each, written last. What no manifest names does not count. The first line is JSON,
+// the second the SHA-256 of the first.
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { BlobStore } from '../../workloads/common/blobs/blob-store.ts';
 import { BadBackup } from './index-record.ts';
 
 const FORMAT = 1;
-const NAME = /^backup-(\d{8}T\d{6}Z-[0-9a-f]{8})\.json$/;
+const NAME = /^backup-(\d{8}T\d{9}Z-[0-9a-f]{8})\.json$/;
 
 const count = z.number().int().nonnegative();
 
@@ -35,15 +36,16 @@ const manifestSchema = z.object({
 
 export type Manifest = z.infer<typeof manifestSchema>;
 
-/** Sorts by time; two at once differ. */
-export function newBackupId(now: Date = new Date()): string {
-  const time = now.toISOString().replaceAll(/[-:]|\.\d+/g, '');
-  return `${time}-${randomBytes(4).toString('hex')}`;
+/** Names a backup made now; later than the one before, whatever the clock says. Ids sort by time; two at once differ. */
+export function newBackup(parent: Manifest | undefined): Pick<Manifest, 'id' | 'madeAt' | 'parent'> {
+  const madeAt = new Date(Math.max(Date.now(), parent ? Date.parse(parent.madeAt) + 1 : 0)).toISOString();
+  const id = `${madeAt.replaceAll(/[-:.]/g, '')}-${randomBytes(4).toString('hex')}`;
+  return { id, madeAt, parent: parent?.id ?? null };
 }
 
 export async function writeManifest(store: BlobStore, manifest: Manifest): Promise<void> {
-  const text = JSON.stringify({ ...manifest, sha256: digest(manifest) });
-  await store.documents.put(`backup-${manifest.id}.json`, Buffer.from(`${text}\n`));
+  const text = JSON.stringify(manifest);
+  await store.documents.put(`backup-${manifest.id}.json`, Buffer.from(`${text}\n${digest(text)}\n`));
 }
 
 /** The ids of all backups, the newest last. */
@@ -57,20 +59,15 @@ export async function readManifest(store: BlobStore, id: string): Promise<Manife
   const name = `backup-${id}.json`;
   const bytes = NAME.test(name) ? await store.documents.get(name) : undefined;
   if (!bytes) throw new BadBackup(`There is no backup ${id} there.`);
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(bytes).toString());
-  } catch (cause) {
-    throw new BadBackup(`The manifest of backup ${id} is damaged.`, { cause });
-  }
+  const damaged = new BadBackup(`The manifest of backup ${id} is damaged.`);
+  const [text = '', sha256] = Buffer.from(bytes).toString().split('\n');
+  if (sha256 !== digest(text)) throw damaged;
+  const value: unknown = JSON.parse(text);
   const format = z.object({ format: z.number() }).safeParse(value).data?.format;
-  if (format !== undefined && format !== FORMAT)
+  if (format !== FORMAT)
     throw new BadBackup(`Backup ${id} has format ${format}; this version knows ${FORMAT}.`);
-  const signed = manifestSchema.extend({ sha256: z.string() }).safeParse(value);
-  if (!signed.success) throw new BadBackup(`The manifest of backup ${id} is damaged.`);
-  const { sha256, ...manifest } = signed.data;
-  if (manifest.id !== id || sha256 !== digest(manifest))
-    throw new BadBackup(`The manifest of backup ${id} is damaged.`);
+  const manifest = manifestSchema.safeParse(value).data;
+  if (manifest?.id !== id) throw damaged;
   return manifest;
 }
 
@@ -83,6 +80,6 @@ export async function latestBackup(store: BlobStore, cell: string | null): Promi
   return undefined;
 }
 
-function digest(manifest: Manifest): string {
-  return createHash('sha256').update(JSON.stringify(manifest)).digest('hex');
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
