@@ -19,6 +19,7 @@ import { postEntries } from './transfer-write.ts';
 import { upload } from './upload.ts';
 import type { UserRequest } from './user-request.ts';
 import { putUser } from './users.ts';
+import { postRegenerate, postVerify } from './verify.ts';
 import { notFound, wrap } from './wrap.ts';
 
 export function addRoutes(app: Express, services: Services, streams: EventStreams): void {
@@ -112,6 +113,14 @@ export function addRoutes(app: Express, services: Services, streams: EventStream
   app.post(
     '/logs/:key/entries',
     serviceRoute('postEntries', (request, response) => postEntries(services, request, response)),
+  );
+  app.post(
+    '/logs/:key/verify',
+    serviceRoute('postVerify', (request, response) => postVerify(services, request, response)),
+  );
+  app.post(
+    '/logs/:key/regenerate',
+    serviceRoute('postRegenerate', (request, response) => postRegenerate(services, request, response)),
   );
   app.get(
     '/node',

@@ -97,9 +97,10 @@ export class Replay<S, A> {
 
   /**
    * Begins with the snapshot and what follows it, if there is a good one that fits the log.
+   * @param last no entry after this one is read
    * @returns who wrote the newest entry; undefined when the replay begins at the beginning
    */
-  async fromSnapshot(): Promise<Writer | undefined> {
+  async fromSnapshot(last = Number.MAX_SAFE_INTEGER): Promise<Writer | undefined> {
     const { store, codec, fold, clock } = this.#parts;
     if (!fold.snapshots) return undefined;
     const stored = await readWithin(clock, store.getSnapshot(this.#key), this.#key);
@@ -107,7 +108,7 @@ export class Replay<S, A> {
     try {
       const { state, garbage } = fold.snapshots.decode(stored.bytes);
       // Its own entry is read, too: it says who wrote last, and that the snapshot is of this log.
-      const rows = await this.#read(stored.seq);
+      const rows = (await this.#read(stored.seq)).filter((row) => row.seq <= last);
       const own = rows[0]?.seq === stored.seq ? rows.shift() : undefined;
       if (!own) return undefined;
       const entry = codec.decode(own.entry);

@@ -7,7 +7,8 @@ import type { EntryCodec } from './entry-codec.ts';
 import { StoreUnavailable, type LogStore } from './log-store.ts';
 import { Overloaded } from './user-log-errors.ts';
 import { KeyLog, type ReadFunction, type ReadRequest, type WriteRequest } from './user-log-key.ts';
-import { Replay, type LogParts } from './user-log-open.ts';
+import type { LogParts } from './user-log-open.ts';
+import { verifyImage, type OnReplay, type Verified } from './user-log-verify.ts';
 import type { Fold, OwnershipGate, Transaction } from './user-log-types.ts';
 
 /** Waiting for one key: some seconds of its appends. More would time out at their clients anyway. */
@@ -21,16 +22,6 @@ const IMAGE_OVERHEAD_BYTES = 1_024;
 
 /** Snapshots stored at once on a planned leave. */
 const PARALLEL_SAVES = 8;
-
-export type Verified = {
-  /** The newest entry. */
-  seq: number;
-  /** How many pages the state has. */
-  pages: number;
-  digest: string;
-  /** Is the state what the log says? */
-  matches: boolean;
-};
 
 export type UserLogsOptions<S, A> = {
   store: LogStore;
@@ -122,23 +113,13 @@ export class UserLogs<S, A> {
   }
 
   /**
-   * Replays the whole log of a key and compares the result with the state that is served, reading every page of it.
-   * @throws as read; PageLost when a page is gone or damaged
+   * Replays the whole log of a key and compares the result with the state that is served and with what the snapshot in the
+   * store makes of it, reading every page of both. @throws as read
    */
-  async verify(key: string): Promise<Verified> {
-    const { snapshots } = this.#parts.fold;
-    if (!snapshots) throw new Error('these logs have no snapshots');
-    return await this.read(key, async (state, seq, look) => {
-      const pages = await snapshots.check(state, look);
-      const replay = new Replay(key, this.#parts);
-      while (replay.image.seq < seq) {
-        const rows = (await replay.read()).filter((row) => row.seq <= seq);
-        if (rows.length === 0) throw new Error(`the log of ${key} ends before entry ${seq}`);
-        await replay.apply(rows);
-      }
-      const digest = await look(() => snapshots.digest(state));
-      return { seq, pages, digest, matches: digest === snapshots.digest(replay.image.state) };
-    });
+  verify(key: string, onProgress: OnReplay): Promise<Verified> {
+    return this.read(key, (state, seq, look) =>
+      verifyImage(key, this.#parts, { state, seq }, look, onProgress),
+    );
   }
 
   /** Makes the state of a key anew from its log, and a new snapshot. @returns the entry that it is of */
