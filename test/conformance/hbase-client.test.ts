@@ -1,15 +1,14 @@
 // The HBase client against a real HBase with two region servers: regions that move, servers that die, too many calls at
-// once, and what an independent client (npm `hbase`, over REST) reads of what it wrote.
+// once.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import connect, { type StoredCell } from 'hbase';
 import { openLogStore } from '../../workloads/app-server/log/open-log-store.ts';
 import { EntryTooLarge } from '../../workloads/app-server/log/log-store.ts';
 import { HbaseClient } from '../../workloads/common/hbase/client.ts';
 import { Connections } from '../../workloads/common/hbase/connections.ts';
 import { HbaseUnavailable, ServerException } from '../../workloads/common/hbase/errors.ts';
 import { loadRegions, type Region } from '../../workloads/common/hbase/regions.ts';
-import { getRow, putRow, putRows, scanRows, type Put } from '../../workloads/common/hbase/rows.ts';
+import { getRow, putRow, scanRows, type Put } from '../../workloads/common/hbase/rows.ts';
 import { clusterStatus, ensureSchema } from '../../workloads/common/hbase/schema.ts';
 import { startHbase, type Hbase } from '../real/hbase.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
@@ -82,59 +81,6 @@ test('of 32 who race for a row one wins, and the row is the winner’s', async (
     assert.equal(won.filter(Boolean).length, 1);
     assert.equal(await valueOf(row), `racer ${won.indexOf(true)}`);
   }
-});
-
-test('an independent client reads what mixed operations wrote, cell for cell', async () => {
-  const model = new Map<string, string>();
-  let dice = 12_345;
-  const roll = (sides: number): number => {
-    dice = (dice * 1_103_515_245 + 12_345) % 2 ** 31;
-    return Math.floor((dice / 2 ** 31) * sides);
-  };
-  for (let i = 0; i < 300; i++) {
-    const name = `mixed${String(roll(80)).padStart(2, '0')}`;
-    const row = Buffer.from(name);
-    const value = `value ${i}`;
-    const kind = roll(4);
-    if (kind === 0) {
-      assert.equal(await putRow(client, TABLE, put(row, Buffer.from(value))), true);
-      model.set(name, value);
-    } else if (kind < 3) {
-      const exists = kind === 1;
-      const holds = model.has(name) === exists;
-      assert.equal(await putRow(client, TABLE, put(row, Buffer.from(value)), { row, ...E, exists }), holds);
-      if (holds) model.set(name, value);
-    } else {
-      const names = [...new Set([name, `mixed${String(roll(80)).padStart(2, '0')}`])];
-      const puts = names.map((each) => put(Buffer.from(each), Buffer.from(value)));
-      const absent = puts.map((each) => ({ row: each.row, ...E, exists: false }));
-      const holds = names.every((each) => !model.has(each));
-      assert.equal(await putRows(client, TABLE, puts, absent), holds);
-      if (holds) for (const each of names) model.set(each, value);
-    }
-  }
-  const { hostname, port } = new URL(hbase.restUrl);
-  const rest = connect({ protocol: 'http', host: hostname, port: Number(port), timeout: WAIT_MS });
-  const cells = await new Promise<StoredCell[]>((resolve, reject) => {
-    rest
-      .table(TABLE)
-      .scan({ startRow: 'mixed', endRow: 'mixee' }, (error, data) => (error ? reject(error) : resolve(data)));
-  });
-  const expected = [...model].sort(([a], [b]) => (a < b ? -1 : 1));
-  assert.deepEqual(
-    cells.map(({ key, column, $ }) => [key, column, $]),
-    expected.map(([name, value]) => [name, 'e:e', value]),
-  );
-  const options = { from: Buffer.from('mixed'), to: Buffer.from('mixee'), where: E, limit: 1_000 };
-  const { rows, done } = await scanRows(client, TABLE, options);
-  assert.equal(done, true);
-  assert.deepEqual(
-    rows.map(({ row, cells: [cell] }) => [
-      Buffer.from(row).toString(),
-      Buffer.from(cell?.value ?? []).toString(),
-    ]),
-    expected,
-  );
 });
 
 test('a scan in small responses has each row once, and ends', async () => {

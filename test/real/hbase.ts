@@ -19,41 +19,55 @@ const MASTER = 'org.apache.hadoop.hbase.master.HMaster';
 const REGION_SERVER = 'org.apache.hadoop.hbase.regionserver.HRegionServer';
 const REST = 'org.apache.hadoop.hbase.rest.RESTServer';
 
-type ServerName = 'master' | 'regionServer' | 'secondRegionServer';
+type ServerName = 'master' | 'backupMaster' | 'regionServer' | 'secondRegionServer';
 
 export type Hbase = {
-  /** `host:port` of the master and of the first region server. */
+  /** `host:port` of the first master and of the first region server. */
   master: string;
   regionServer: string;
   restUrl: string;
   /** Starts a second region server. @returns its `host:port` */
   addRegionServer(): Promise<string>;
-  /** kill -9 of a server; restart() starts it again on the same port and data. */
+  /** Starts a second master, which waits for the end of the first. @returns its `host:port` */
+  addMaster(): Promise<string>;
+  /** kill -9 of a server; restart() starts it again on the same port and data, and waits until it works. */
   kill(server: ServerName): Promise<void>;
   restart(server: ServerName): Promise<void>;
+  /** Waits until a master is active and has all region servers that run. */
+  ready(): Promise<void>;
   /** SIGSTOP and SIGCONT of the first region server: one that hangs. */
   signal(name: 'SIGSTOP' | 'SIGCONT'): void;
+  /** Of a server that runs. */
+  pid(server: ServerName): number;
   close(): Promise<void>;
 };
 
 /** The end of a server's log that goes into an error. */
 const LOG_TAIL_CHARS = 2_000;
 
+export type HbaseOptions = {
+  sessionTimeoutMs?: number;
+  /** Of each server. */
+  heapMib?: number;
+};
+const HEAP_MIB = 320;
+
 /**
  * @param options.sessionTimeoutMs how long a server may hang before it is given up; the default is that of cells
  * @throws when there is no Java, or the jars have to be fetched and there is no Maven
  */
-export async function startHbase(options: { sessionTimeoutMs?: number } = {}): Promise<Hbase> {
+export async function startHbase(options: HbaseOptions = {}): Promise<Hbase> {
   const jars = await hbaseJars();
   const zookeeper = await startZooKeeper();
   const home = await mkdtemp(join(tmpdir(), 'cellpost-hbase-'));
-  const [masterPort, regionServerPort, secondPort, restPort, infoPort] = [
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-  ];
+  const ports: Record<ServerName, number> = {
+    master: await freePort(),
+    backupMaster: await freePort(),
+    regionServer: await freePort(),
+    secondRegionServer: await freePort(),
+  };
+  const infoPorts = { master: await freePort(), backupMaster: await freePort() };
+  const restPort = await freePort();
   const conf = join(home, 'conf');
   const web = join(home, 'web');
   for (const name of ['master', 'regionserver', 'rest', 'static'])
@@ -69,16 +83,16 @@ export async function startHbase(options: { sessionTimeoutMs?: number } = {}): P
     'hbase.master.ipc.address': '127.0.0.1',
     'hbase.regionserver.ipc.address': '127.0.0.1',
     'hbase.rest.host': '127.0.0.1',
-    'hbase.master.port': String(masterPort),
-    'hbase.regionserver.port': String(regionServerPort),
-    'hbase.master.info.port': String(infoPort),
+    'hbase.master.port': String(ports.master),
+    'hbase.regionserver.port': String(ports.regionServer),
+    'hbase.master.info.port': String(infoPorts.master),
     'hbase.master.info.bindAddress': '127.0.0.1',
     'hbase.regionserver.info.port': '-1',
     ...(options.sessionTimeoutMs && { 'zookeeper.session.timeout': String(options.sessionTimeoutMs) }),
   };
   await writeFile(join(conf, 'hbase-site.xml'), hbaseSiteXml(settings));
   await writeFile(join(conf, 'log4j.properties'), script('log4j.properties').replace('INFO', 'WARN'));
-  const javaOptions = hbaseJavaOptions(320).map((option) =>
+  const javaOptions = hbaseJavaOptions(options.heapMib ?? HEAP_MIB).map((option) =>
     option
       .replace('file:/conf/', `file:${conf}/`)
       .replace('-Djava.io.tmpdir=/tmp', `-Djava.io.tmpdir=${home}`),
@@ -97,11 +111,21 @@ export async function startHbase(options: { sessionTimeoutMs?: number } = {}): P
     }
     return child;
   };
+  const set = (name: string, value: number): string[] => ['-D', `${name}=${value}`];
+  const backup = [
+    ...set('hbase.master.port', ports.backupMaster),
+    ...set('hbase.master.info.port', infoPorts.backupMaster),
+  ];
   const start: Record<ServerName, () => Promise<ChildProcess>> = {
     master: () => java('master', [MASTER, 'start']),
+    backupMaster: () => java('backupMaster', [MASTER, ...backup, 'start']),
     regionServer: () => java('regionServer', [REGION_SERVER, 'start']),
     secondRegionServer: () =>
-      java('secondRegionServer', [REGION_SERVER, '-D', `hbase.regionserver.port=${secondPort}`, 'start']),
+      java('secondRegionServer', [
+        REGION_SERVER,
+        ...set('hbase.regionserver.port', ports.secondRegionServer),
+        'start',
+      ]),
   };
   const children: Partial<Record<ServerName | 'rest', ChildProcess>> = {};
   const close = async (): Promise<void> => {
@@ -110,12 +134,13 @@ export async function startHbase(options: { sessionTimeoutMs?: number } = {}): P
     await rm(home, { recursive: true, force: true });
   };
   const ready = async (): Promise<void> => {
-    const ports = [
-      children.regionServer && isRunning(children.regionServer) && regionServerPort,
-      children.secondRegionServer && isRunning(children.secondRegionServer) && secondPort,
-    ].filter((port) => typeof port === 'number');
+    const runs = (name: ServerName): boolean => isRunning(children[name]);
+    const live = (['regionServer', 'secondRegionServer'] as const).filter(runs).map((name) => ports[name]);
+    const masters = (['master', 'backupMaster'] as const).filter(runs).map((name) => infoPorts[name]);
+    // What a test has killed is not waited for; what ends while it is waited for is an error.
+    const running = Object.values(children).filter(isRunning);
     try {
-      await until(() => isReady(infoPort, ports, Object.values(children)), {
+      await until(() => isReady(masters, live, running), {
         timeoutMs: START_DEADLINE_MS,
         what: 'HBase to be ready',
       });
@@ -143,45 +168,58 @@ export async function startHbase(options: { sessionTimeoutMs?: number } = {}): P
     await close();
     throw error;
   }
+  const addressOf = (name: ServerName): string => `localhost:${ports[name]}`;
+  const add = async (name: ServerName): Promise<string> => {
+    children[name] = await start[name]();
+    await ready();
+    return addressOf(name);
+  };
   return {
-    master: `localhost:${masterPort}`,
-    regionServer: `localhost:${regionServerPort}`,
+    master: addressOf('master'),
+    regionServer: addressOf('regionServer'),
     restUrl,
-    async addRegionServer() {
-      children.secondRegionServer = await start.secondRegionServer();
-      await ready();
-      return `localhost:${secondPort}`;
-    },
+    addRegionServer: () => add('secondRegionServer'),
+    addMaster: () => add('backupMaster'),
     kill: async (server) => await end(children[server]),
-    async restart(server) {
-      children[server] = await start[server]();
-      await ready();
-    },
+    restart: async (server) => void (await add(server)),
+    ready,
     signal: (name) => void children.regionServer?.kill(name),
+    pid(server) {
+      const pid = children[server]?.pid;
+      if (pid === undefined || !isRunning(children[server])) throw new Error(`${server} does not run.`);
+      return pid;
+    },
     close,
   };
 }
 
-const isRunning = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
+const isRunning = (child: ChildProcess | undefined): boolean =>
+  child !== undefined && child.exitCode === null && child.signalCode === null;
 
-/** The master is active and has the region servers in its live list. */
+/** A master is active and has the region servers in its live list. */
 async function isReady(
-  infoPort: number,
+  masterInfoPorts: number[],
   regionServerPorts: number[],
   children: ChildProcess[],
 ): Promise<boolean> {
-  const dead = children.find((child) => child.exitCode !== null);
-  if (dead) throw new Error(`A server of HBase has ended with ${dead.exitCode}.`);
+  const dead = children.find((child) => !isRunning(child));
+  if (dead) throw new Error(`A server of HBase has ended with ${dead.exitCode ?? dead.signalCode}.`);
+  const masters = await Promise.all(masterInfoPorts.map(askMaster));
+  return masters.some(
+    (bean) =>
+      bean?.['tag.isActiveMaster'] === 'true' &&
+      Number(bean.masterFinishedInitializationTime) > 0 &&
+      regionServerPorts.every((port) => String(bean['tag.liveRegionServers']).includes(`,${port},`)),
+  );
+}
+
+/** @returns undefined when it does not answer (yet) */
+async function askMaster(infoPort: number): Promise<Record<string, unknown> | undefined> {
   const query = 'Hadoop:service=HBase,name=Master,sub=Server';
   const response = await fetch(`http://127.0.0.1:${infoPort}/jmx?qry=${query}`).catch(() => undefined);
-  if (!response?.ok) return false;
+  if (!response?.ok) return undefined;
   const { beans } = (await response.json()) as { beans: Record<string, unknown>[] };
-  const [bean] = beans;
-  return (
-    bean?.['tag.isActiveMaster'] === 'true' &&
-    Number(bean.masterFinishedInitializationTime) > 0 &&
-    regionServerPorts.every((port) => String(bean['tag.liveRegionServers']).includes(`,${port},`))
-  );
+  return beans[0];
 }
 
 async function end(child: ChildProcess | undefined): Promise<void> {

@@ -12,7 +12,7 @@ const MAX_DELAY_MS = 500;
 /** One attempt waits no longer, so that a dead server leaves time for another. */
 const ATTEMPT_TIMEOUT_MS = 6_000;
 /** When nobody says how long: longer than a region server's crash and recovery take. */
-const DEFAULT_DEADLINE_MS = 20_000;
+export const DEFAULT_DEADLINE_MS = 20_000;
 
 export type HbaseOptions = {
   /** Masters or region servers, `host:port`. */
@@ -39,6 +39,7 @@ export class HbaseClient {
 
   /**
    * Runs attempts at the server of a row until one succeeds.
+   * @param find which region it is; a reversed scan goes on in the one before a row
    * @throws HbaseUnavailable at the deadline; `mayHaveRun` tells whether an attempt may have taken effect
    * @throws ServerException of the class 'fail': another attempt would fail, too, and none has taken effect
    */
@@ -47,9 +48,11 @@ export class HbaseClient {
     row: Uint8Array,
     attempt: Attempt<T>,
     deadlineMs = DEFAULT_DEADLINE_MS,
+    find: (regions: readonly Region[], row: Uint8Array) => Region = regionOf,
   ): Promise<T> {
     const deadline = performance.now() + deadlineMs;
     let ran = false;
+    let followed = false;
     let last: unknown;
     for (let tries = 0; !this.#closed && performance.now() < deadline; tries++) {
       let regions: Promise<Region[]> | undefined;
@@ -58,7 +61,7 @@ export class HbaseClient {
       try {
         const timeoutMs = Math.min(deadline - performance.now(), ATTEMPT_TIMEOUT_MS);
         regions = this.#regionsOf(table);
-        region = regionOf(await inTime(regions, timeoutMs), row);
+        region = find(await inTime(regions, timeoutMs), row);
         connection = await inTime(this.#connections.get(region.server), timeoutMs);
         return await attempt(
           connection,
@@ -76,8 +79,11 @@ export class HbaseClient {
         }
         const movedTo = error instanceof ServerException ? error.movedTo : undefined;
         // Others who failed as this one did may have put in newer regions already: those stay.
-        if (movedTo && region && movedTo !== region.server) region.server = movedTo;
-        else if (cure === 'relocate' && this.#regions.get(table) === regions) this.#regions.delete(table);
+        if (movedTo && region && movedTo !== region.server && !followed) {
+          // Once: of a region that is no more, each of two servers may say that the other one has it.
+          followed = true;
+          region.server = movedTo;
+        } else if (cure === 'relocate' && this.#regions.get(table) === regions) this.#regions.delete(table);
         const pause =
           Math.min(MAX_DELAY_MS, MIN_DELAY_MS * 2 ** Math.min(tries, 10)) * (0.75 + Math.random() / 2);
         await sleep(Math.max(0, Math.min(pause, deadline - performance.now())));

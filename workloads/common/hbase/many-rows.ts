@@ -2,7 +2,7 @@
 // change meanwhile.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCells, type Cell } from './cells.ts';
-import type { HbaseClient } from './client.ts';
+import { DEFAULT_DEADLINE_MS, type HbaseClient } from './client.ts';
 import { HbaseError, ServerException } from './errors.ts';
 import { holds, specifier } from './regions.ts';
 import { cellsOf, columnOf, deletionOf, type Result, type Where } from './row-messages.ts';
@@ -10,8 +10,6 @@ import { decode } from './wire.ts';
 
 /** Of one call. */
 const MAX_ROWS = 256;
-/** When nobody says how long; see client.ts. */
-const DEFAULT_DEADLINE_MS = 20_000;
 type Time = { deadlineMs?: number };
 
 /**

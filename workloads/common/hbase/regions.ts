@@ -81,6 +81,16 @@ export function regionOf(regions: readonly Region[], row: Uint8Array): Region {
   return found;
 }
 
+/** The region that ends with a row's predecessor or holds it. @throws HbaseError when the regions have a hole there */
+export function regionBefore(regions: readonly Region[], row: Uint8Array): Region {
+  const found = regions.findLast(
+    ({ startKey, endKey }) =>
+      Buffer.compare(startKey, row) < 0 && (endKey.length === 0 || Buffer.compare(row, endKey) <= 0),
+  );
+  if (!found) throw new HbaseError('No region holds what is before the row; one is being moved.');
+  return found;
+}
+
 export const holds = ({ startKey, endKey }: Region, row: Uint8Array): boolean =>
   Buffer.compare(startKey, row) <= 0 && (endKey.length === 0 || Buffer.compare(row, endKey) < 0);
 

@@ -6,7 +6,7 @@ export type Put = {
   columns: { family: string; qualifier: Uint8Array; value: Uint8Array }[];
 };
 export type Where = { family: string; qualifier?: Uint8Array };
-/** A condition on one column: it has no value, or it has one. */
+/** A condition on one column: it has no value, or one that is not empty. */
 export type Condition = { row: Uint8Array; family: string; qualifier: Uint8Array; exists: boolean };
 export type Row = { row: Uint8Array; cells: Cell[] };
 
@@ -50,18 +50,18 @@ export function deletionOf(row: Uint8Array, columns: readonly Where[]): object {
   };
 }
 
-/** "Equal to an empty value" holds for a column that is not there. */
-const EMPTY = {
+const comparator = (serialized: number[]): object => ({
   name: 'org.apache.hadoop.hbase.filter.BinaryComparator',
-  serialized_comparator: Buffer.from([0x0a, 0x02, 0x0a, 0x00]),
-};
-const EQUAL = 2;
-const NOT_EQUAL = 3;
+  serialized_comparator: Buffer.from(serialized),
+});
+/** "An empty value is equal to it" holds for a column that is not there. */
+const ABSENT = { compare_type: 2, comparator: comparator([0x0a, 0x02, 0x0a, 0x00]) };
+/** "A zero byte is less or equal". "An empty value is not equal" would hold for absent ones where rows are written together. */
+const PRESENT = { compare_type: 1, comparator: comparator([0x0a, 0x03, 0x0a, 0x01, 0x00]) };
 
 export const conditionOf = ({ row, family, qualifier, exists }: Condition): object => ({
   row,
   family: Buffer.from(family),
   qualifier,
-  compare_type: exists ? NOT_EQUAL : EQUAL,
-  comparator: EMPTY,
+  ...(exists ? PRESENT : ABSENT),
 });

@@ -1,8 +1,8 @@
 // Reading and writing rows: one function a call, with both directions of it.
 import { readCells, type Cell } from './cells.ts';
-import type { HbaseClient } from './client.ts';
+import { DEFAULT_DEADLINE_MS, type Attempt, type HbaseClient } from './client.ts';
 import { HbaseError } from './errors.ts';
-import { specifier } from './regions.ts';
+import { regionBefore, regionOf, specifier } from './regions.ts';
 import {
   cellsOf,
   columnOf,
@@ -139,61 +139,90 @@ export type ScanOptions = Time & {
 };
 
 /**
- * Scan within one region (the one of `from`), one response: rows in order, at most `limit`, fewer when they are large or
- * when the region ends before. `done`: there are no more in the region. No scanner outlives the call.
+ * Scan: rows in order, at most `limit`, fewer when they are large: then go on behind the last. Regions of a table that
+ * somebody has split or merged meanwhile are one after another all the same. `done`: there are no more.
  */
 export async function scanRows(
   client: HbaseClient,
   table: string,
   options: ScanOptions,
 ): Promise<{ rows: Row[]; done: boolean }> {
-  const { from, to, where, limit, maxBytes = MAX_RESULT_BYTES, reversed = false, deadlineMs } = options;
-  return await client.at(
-    table,
-    from,
-    async (connection, region, timeoutMs) => {
-      const message = {
-        region: specifier(region),
-        scan: {
-          column: [columnOf(where)],
-          start_row: from,
-          stop_row: to,
-          include_start_row: true,
-          reversed,
-          caching: limit,
-          max_result_size: maxBytes,
-        },
-        number_of_rows: limit,
-        limit_of_rows: limit,
-        close_scanner: false,
-        client_handles_partials: false,
-        client_handles_heartbeats: false,
-      };
-      const answer = await connection.call({
-        method: 'Scan',
-        timeoutMs,
-        parameter: { type: 'ScanRequest', message },
-      });
-      const { cells_per_result, scanner_id, more_results, more_results_in_region } = decode<{
-        cells_per_result: number[];
-        scanner_id?: unknown;
-        more_results?: boolean | null;
-        more_results_in_region?: boolean | null;
-      }>('ScanResponse', answer.message);
-      const rows = rowsOf(readCells(answer.cellBlock), cells_per_result);
-      const done = more_results === false || more_results_in_region === false;
-      if (scanner_id && more_results !== false && rows.length < limit) {
-        // Nobody goes on with it: the next part is asked for by a new scan.
-        const close = { scanner_id, number_of_rows: 0, close_scanner: true };
-        void connection
-          .call({ method: 'Scan', timeoutMs, parameter: { type: 'ScanRequest', message: close } })
-          .catch(() => undefined);
-      }
-      return { rows, done: done && rows.length < limit };
-    },
-    deadlineMs,
-  );
+  const { from, to, reversed = false, deadlineMs = DEFAULT_DEADLINE_MS } = options;
+  const deadline = performance.now() + deadlineMs;
+  let place: Place = { row: from, inclusive: true };
+  for (;;) {
+    const { rows, end } = await client.at(
+      table,
+      place.row,
+      (...server) => scanRegion(options, place, ...server),
+      Math.max(0, deadline - performance.now()),
+      place.inclusive ? regionOf : regionBefore,
+    );
+    const done = end !== undefined && (end.length === 0 || isBeyond(end, to, reversed));
+    if (rows.length > 0 || done) return { rows, done };
+    // The rows of a reversed scan's next region are before this one's first.
+    if (end) place = { row: end, inclusive: !reversed };
+  }
 }
+
+type Place = { row: Uint8Array; inclusive: boolean };
+
+/** No row before `stop` is left on the other side of a region's end. An empty `stop` is never reached. */
+function isBeyond(end: Uint8Array, stop: Uint8Array, reversed: boolean): boolean {
+  const order = Buffer.compare(end, stop);
+  return stop.length > 0 && (reversed ? order <= 0 : order >= 0);
+}
+
+/** @returns end: the key where the region ends, in the direction of the scan, when it has no more rows than these */
+async function scanRegion(
+  { to, where, limit, maxBytes = MAX_RESULT_BYTES, reversed = false }: ScanOptions,
+  place: Place,
+  ...[connection, region, timeoutMs]: Parameters<Attempt<unknown>>
+): Promise<{ rows: Row[]; end: Uint8Array | undefined }> {
+  const scan = {
+    column: [columnOf(where)],
+    start_row: place.row,
+    stop_row: to,
+    include_start_row: place.inclusive,
+    // Said, for else a scan from a row to the same row reads that row.
+    include_stop_row: false,
+    reversed,
+    caching: limit,
+    max_result_size: maxBytes,
+  };
+  const message = {
+    region: specifier(region),
+    scan,
+    number_of_rows: limit,
+    limit_of_rows: limit,
+    close_scanner: false,
+    client_handles_partials: false,
+    client_handles_heartbeats: false,
+  };
+  const parameter = { type: 'ScanRequest', message } as const;
+  const answer = await connection.call({ method: 'Scan', timeoutMs, parameter });
+  const { cells_per_result, scanner_id, more_results, more_results_in_region } = decode<ScanResponse>(
+    'ScanResponse',
+    answer.message,
+  );
+  const rows = rowsOf(readCells(answer.cellBlock), cells_per_result);
+  if (scanner_id && more_results !== false && rows.length < limit) {
+    // Nobody goes on with it: the next part is asked for by a new scan.
+    const close = { scanner_id, number_of_rows: 0, close_scanner: true };
+    void connection
+      .call({ method: 'Scan', timeoutMs, parameter: { type: 'ScanRequest', message: close } })
+      .catch(() => undefined);
+  }
+  const ended = (more_results === false || more_results_in_region === false) && rows.length < limit;
+  return { rows, end: ended ? (reversed ? region.startKey : region.endKey) : undefined };
+}
+
+type ScanResponse = {
+  cells_per_result: number[];
+  scanner_id?: unknown;
+  more_results?: boolean | null;
+  more_results_in_region?: boolean | null;
+};
 
 function rowsOf(cells: Cell[], counts: number[]): Row[] {
   let at = 0;

@@ -21,6 +21,9 @@ export type MessageName =
   | 'GetMetaRegionLocationsResponse'
   | 'GetRequest'
   | 'GetResponse'
+  | 'GetProcedureResultRequest'
+  | 'GetProcedureResultResponse'
+  | 'MergeTableRegionsRequest'
   | 'MoveRegionRequest'
   | 'MultiRequest'
   | 'MultiResponse'
@@ -28,11 +31,13 @@ export type MessageName =
   | 'MutateResponse'
   | 'MutateRowsRequest'
   | 'MutateRowsResponse'
+  | 'ProcedureStarted'
   | 'RegionInfo'
   | 'RequestHeader'
   | 'ResponseHeader'
   | 'ScanRequest'
-  | 'ScanResponse';
+  | 'ScanResponse'
+  | 'SplitTableRegionRequest';
 
 const types = new Map<MessageName, protobuf.Type>();
 
