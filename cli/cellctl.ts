@@ -11,6 +11,7 @@ import { userExportCommand } from './commands/user-export.ts';
 import { userImportCommand } from './commands/user-import.ts';
 import { userLogCommand } from './commands/user-log.ts';
 import { userRegenerateCommand, userVerifyCommand } from './commands/user-verify.ts';
+import { userRestoreCommand } from './commands/user-restore.ts';
 import { whereCommand } from './commands/where.ts';
 
 const program = new Command('cellctl')
@@ -26,6 +27,7 @@ program.addCommand(
     .addCommand(userLogCommand())
     .addCommand(userExportCommand())
     .addCommand(userImportCommand())
+    .addCommand(userRestoreCommand())
     .addCommand(userVerifyCommand())
     .addCommand(userRegenerateCommand()),
 );

@@ -6,9 +6,11 @@ export type Progress = {
   total(count: number): void;
   /** So many more are done. */
   add(count: number): void;
+  /** So many are done, of so many. */
+  set(done: number, of: number): void;
 };
 
-const SILENT: Progress = { total() {}, add() {} };
+const SILENT: Progress = { total() {}, add() {}, set() {} };
 
 /** Shows how far `work` has come in `unit`, e.g. "keys". The bar is gone when it is over, whatever its outcome. */
 export async function withProgress<T>(
@@ -37,6 +39,11 @@ export async function withProgress<T>(
         done += count;
         // What is found on the way was not counted before.
         if (done > total) bar.setTotal(done);
+        bar.update(done);
+      },
+      set(count, of) {
+        done = count;
+        bar.setTotal(of);
         bar.update(done);
       },
     });

@@ -11,12 +11,14 @@ import { parseEventSourceQuery, type EventStreams } from './event-source.ts';
 import { checkRequest, runRequest } from './jmap-request.ts';
 import { MAX_CONCURRENT_REQUESTS, MAX_CONCURRENT_UPLOADS, MAX_EVENT_STREAMS } from './limits.ts';
 import { authenticate, isService } from './principal.ts';
+import { deleteLog, postMove, postPrepare } from './moves.ts';
 import { readJson } from './read-body.ts';
 import type { Services } from './services.ts';
 import { sessionObject, sessionState } from './session.ts';
 import { getEntries, getHead, getKeys, postHeads } from './transfer-read.ts';
 import { postEntries } from './transfer-write.ts';
 import { upload } from './upload.ts';
+import { postRestore } from './user-restore.ts';
 import type { UserRequest } from './user-request.ts';
 import { putUser } from './users.ts';
 import { postRegenerate, postVerify } from './verify.ts';
@@ -86,6 +88,10 @@ export function addRoutes(app: Express, services: Services, streams: EventStream
     '/users/:userId',
     serviceRoute('putUser', (request, response) => putUser(services, request, response)),
   );
+  app.post(
+    '/users/:userId/restore',
+    serviceRoute('restore', (request, response) => postRestore(services, request, response)),
+  );
   app.get(
     '/addresses/:address',
     serviceRoute('getAddress', (request, response) => getAddress(services, request, response)),
@@ -113,6 +119,18 @@ export function addRoutes(app: Express, services: Services, streams: EventStream
   app.post(
     '/logs/:key/entries',
     serviceRoute('postEntries', (request, response) => postEntries(services, request, response)),
+  );
+  app.post(
+    '/logs/:key/move',
+    serviceRoute('postMove', (request, response) => postMove(services, request, response)),
+  );
+  app.post(
+    '/logs/:key/prepare',
+    serviceRoute('postPrepare', (request, response) => postPrepare(services, request, response)),
+  );
+  app.delete(
+    '/logs/:key',
+    serviceRoute('deleteLog', (request, response) => deleteLog(services, request, response)),
   );
   app.post(
     '/logs/:key/verify',

@@ -104,6 +104,7 @@ export class Contents {
       case 'userCreated':
       case 'credentialsSet':
       case 'addressAssigned':
+      case 'moved':
         return;
       default:
         action satisfies never;
