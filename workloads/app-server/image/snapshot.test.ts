@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock as clock } from '../../common/clock.ts';
 import type { Action } from '../log/actions.ts';
+import type { StoredSnapshot } from '../log/log-store.ts';
 import { MemoryLogs, MemoryStore } from '../log/memory-store.ts';
 import { PageLost } from '../log/page-missing.ts';
 import { lookAt } from '../log/pages.ts';
 import type { Image as OpenImage } from '../log/user-log-open.ts';
-import { saveImage } from '../log/user-log-snapshot.ts';
+import { saveImage, unsealSnapshot } from '../log/user-log-snapshot.ts';
 import { BadSnapshot } from '../log/user-log-types.ts';
 import { emailsOf } from './email-record.ts';
 import { imageFold } from './fold.ts';
@@ -67,7 +68,7 @@ class Stored {
   async open(): Promise<void> {
     const snapshot = await this.store.getSnapshot(KEY);
     assert.ok(snapshot);
-    const { state, garbage } = imageSnapshots.decode(snapshot.bytes);
+    const { state, garbage } = imageSnapshots.decode(unsealSnapshot(KEY, snapshot));
     this.image = { ...this.image, state, saved: { state, seq: snapshot.seq, garbage } };
   }
 
@@ -165,18 +166,27 @@ test('a snapshot of a small image is in one piece, also of one that was large', 
   assert.equal(imageSize(few.image.state).bytes < 25_000, true);
 });
 
-test('a damaged snapshot is refused, and so is a page that is gone or damaged', async () => {
+test('a snapshot that is damaged, of another user, entry or format, is refused', async () => {
   const stored = new Stored();
-  for (const action of actions(3_000, seeded(3))) await stored.apply(action);
+  for (const action of actions(100, seeded(3))) await stored.apply(action);
   await stored.save();
   const snapshot = await stored.store.getSnapshot(KEY);
   assert.ok(snapshot);
-  for (const at of [0, 20, snapshot.bytes.length - 1]) {
-    const bytes = snapshot.bytes.slice();
-    bytes[at] = (bytes[at] ?? 0) ^ 1;
-    assert.throws(() => imageSnapshots.decode(bytes), BadSnapshot);
-  }
-  assert.throws(() => imageSnapshots.decode(snapshot.bytes.subarray(0, 100)), BadSnapshot);
+  const { seq, format, bytes } = snapshot;
+  const refused = (one: StoredSnapshot) => assert.throws(() => unsealSnapshot(KEY, one), BadSnapshot);
+  for (const at of [0, 20, bytes.length - 1])
+    refused({ seq, format, bytes: bytes.map((byte, index) => (index === at ? byte ^ 1 : byte)) });
+  refused({ seq, format, bytes: bytes.subarray(0, 100) });
+  refused({ seq, format, bytes: new Uint8Array() });
+  refused({ seq: seq + 1, format, bytes });
+  refused({ seq, format: format + 1, bytes });
+  assert.throws(() => unsealSnapshot('user:u2', snapshot), BadSnapshot);
+});
+
+test('a page that is gone or damaged is refused', async () => {
+  const stored = new Stored();
+  for (const action of actions(3_000, seeded(3))) await stored.apply(action);
+  await stored.save();
   const pages = stored.logs.pages.get(KEY) ?? new Map<string, Uint8Array>();
   for (const damage of ['gone', 'flipped'] as const) {
     const kept = new Map(pages);

@@ -4,15 +4,7 @@ import protobuf from 'protobufjs';
 import { BadSnapshot, type EncodedSnapshot, type Snapshots } from '../log/user-log-types.ts';
 import type { Image, UserImage } from './model.ts';
 import { allPages, pagesGone, storedForm, unstoredPages } from './pages/forest.ts';
-import {
-  decodePage,
-  hashPage,
-  needPages,
-  PAGE_ID_BYTES,
-  pageId,
-  PageRef,
-  type Branch,
-} from './pages/page.ts';
+import { decodePage, hashPage, needPages, pageId, PageRef, type Branch } from './pages/page.ts';
 import { Tree } from './pages/tree.ts';
 import { fromWire, toWire, type WireSnapshot, type WireTree } from './snapshot-wire.ts';
 import { recentTreesOf, treesOf } from './trees.ts';
@@ -35,7 +27,7 @@ export const imageSnapshots: Snapshots<Image> = {
   encode(image, before, garbage) {
     if (image.kind === 'address')
       return {
-        bytes: seal({ address: { userId: image.userId } }),
+        bytes: encodeWire({ address: { userId: image.userId } }),
         pages: [],
         unused: [],
         markStored: () => {},
@@ -43,7 +35,7 @@ export const imageSnapshots: Snapshots<Image> = {
     return encodeUser(image, before?.kind === 'user' ? before : undefined, garbage);
   },
   decode(bytes) {
-    const wire = unseal(bytes);
+    const wire = decodeWire(bytes);
     const garbage = (wire.garbage ?? []).map((id) => Buffer.from(id).toString('hex'));
     if (!wire.user) return { state: { kind: 'address', userId: wire.address?.userId ?? undefined }, garbage };
     const here = new Map((wire.pages ?? []).map((page) => [hashPage(page), page]));
@@ -88,7 +80,7 @@ function encodeUser(
     garbage: [...garbage, ...unused].filter((id) => !stored.has(id)).map((id) => Buffer.from(id, 'hex')),
   };
   return {
-    bytes: seal(wire),
+    bytes: encodeWire(wire),
     pages,
     unused: unused.filter((id) => !stored.has(id)),
     markStored() {
@@ -130,16 +122,8 @@ function encodeWire(wire: WireSnapshot): Uint8Array {
   return wireType.encode(wire).finish();
 }
 
-function seal(wire: WireSnapshot): Uint8Array {
-  const bytes = encodeWire(wire);
-  return Buffer.concat([Buffer.from(hashPage(bytes), 'hex'), bytes]);
-}
-
 /** @throws BadSnapshot */
-function unseal(sealed: Uint8Array): WireSnapshot {
-  const bytes = sealed.subarray(PAGE_ID_BYTES);
-  if (Buffer.from(sealed.subarray(0, PAGE_ID_BYTES)).toString('hex') !== hashPage(bytes))
-    throw new BadSnapshot('the snapshot is damaged');
+function decodeWire(bytes: Uint8Array): WireSnapshot {
   try {
     return wireType.toObject(wireType.decode(bytes), { longs: Number }) as WireSnapshot;
   } catch (error) {

@@ -5,6 +5,7 @@ import type { LogRow, LogStore } from './log-store.ts';
 import { PageLost } from './page-missing.ts';
 import { lookAt } from './pages.ts';
 import { appendSettled, readWithin } from './settle.ts';
+import { unsealSnapshot } from './user-log-snapshot.ts';
 import { BadSnapshot, type Fold, type Look, type OwnershipGate } from './user-log-types.ts';
 
 /** One page of a replay: a few milliseconds of work between two turns of the event loop, and a bounded answer. */
@@ -106,7 +107,7 @@ export class Replay<S, A> {
     const stored = await readWithin(clock, store.getSnapshot(this.#key), this.#key);
     if (stored?.format !== fold.snapshots.format) return undefined;
     try {
-      const { state, garbage } = fold.snapshots.decode(stored.bytes);
+      const { state, garbage } = fold.snapshots.decode(unsealSnapshot(this.#key, stored));
       // Its own entry is read, too: it says who wrote last, and that the snapshot is of this log.
       const rows = (await this.#read(stored.seq)).filter((row) => row.seq <= last);
       const own = rows[0]?.seq === stored.seq ? rows.shift() : undefined;
