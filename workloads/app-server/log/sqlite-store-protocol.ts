@@ -56,5 +56,6 @@ export type Answer =
 /** First message of a worker: the file is open, or why it is not. */
 type Opened = { opened: true } | { opened: false; failure: Failure };
 
-export type FromWorker = Opened | Answer;
-export type ToWorker = Call | { close: true };
+/** Those of one turn of an event loop go over together: waking a thread costs more than what is said. */
+export type FromWorker = Opened | { answers: Answer[] };
+export type ToWorker = { calls: Call[] } | { close: true };

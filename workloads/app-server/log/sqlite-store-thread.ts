@@ -4,6 +4,7 @@ import { ConfigError } from '../../common/config/env.ts';
 import type { Logger } from '../../common/log.ts';
 import { OutcomeUnknown, SequenceGap, StoreUnavailable } from './log-store.ts';
 import type {
+  Answer,
   Call,
   Failure,
   FromWorker,
@@ -36,6 +37,8 @@ export class SqliteThread {
   readonly #logger: Logger | undefined;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
+  /** Calls that go to the thread at the end of this turn of the event loop. */
+  #unsent: { call: Call; transfer: ArrayBuffer[] }[] = [];
   #worker: Promise<Worker> | undefined;
   #closing: Promise<void> | undefined;
   /** Called when nothing is in flight any more: close() waits for it. */
@@ -70,15 +73,28 @@ export class SqliteThread {
       );
       this.#waiting.set(id, { resolve, reject, lost, timer });
     });
-    this.#open().then(
-      (worker) => {
-        // The assertion: id, name and call are of one operation, which TypeScript can't follow through the type parameter.
-        if (this.#waiting.has(id)) post(worker, { id, name, ...call } as Call, transfer);
-      },
-      (error: Error) => this.#settle(id)?.reject(error),
-    );
+    if (this.#unsent.length === 0) setImmediate(() => this.#send(this.#unsent.splice(0)));
+    // The assertion: id, name and call are of one operation, which TypeScript can't follow through the type parameter.
+    this.#unsent.push({ call: { id, name, ...call } as Call, transfer });
     // The worker answers each operation with its own type.
     return (await answer) as Operations[Name]['answer'];
+  }
+
+  #send(unsent: { call: Call; transfer: ArrayBuffer[] }[]): void {
+    this.#open().then(
+      (worker) => {
+        const left = unsent.filter(({ call }) => this.#waiting.has(call.id));
+        if (left.length === 0) return;
+        post(
+          worker,
+          { calls: left.map(({ call }) => call) },
+          left.flatMap(({ transfer }) => transfer),
+        );
+      },
+      (error: Error) => {
+        for (const { call } of unsent) this.#settle(call.id)?.reject(error);
+      },
+    );
   }
 
   /** Waits for the calls in flight, then ends the thread. May be called twice. */
@@ -118,7 +134,7 @@ export class SqliteThread {
       OPEN_DEADLINE_MS,
     );
     worker.on('message', (message: FromWorker) => {
-      if (!('opened' in message)) this.#onAnswer(message);
+      if ('answers' in message) for (const answer of message.answers) this.#onAnswer(answer);
       else if (message.opened) opened.resolve();
       else opened.reject(toError(message.failure));
     });
@@ -142,7 +158,7 @@ export class SqliteThread {
     }
   }
 
-  #onAnswer(answer: Exclude<FromWorker, { opened: boolean }>): void {
+  #onAnswer(answer: Answer): void {
     const waiting = this.#settle(answer.id);
     if ('failure' in answer) waiting?.reject(toError(answer.failure));
     else waiting?.resolve(answer.value);

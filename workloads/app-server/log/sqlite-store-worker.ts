@@ -24,9 +24,14 @@ let closing = false;
 const send = (message: FromWorker): void => port.postMessage(message);
 
 function take(message: ToWorker): void {
-  if ('close' in message) closing = true;
-  else if (isWrite(message)) writes.push(message);
-  else reads.push(message);
+  if ('close' in message) {
+    closing = true;
+    return;
+  }
+  for (const call of message.calls) {
+    if (isWrite(call)) writes.push(call);
+    else reads.push(call);
+  }
 }
 
 /** What came while this thread was in SQLite: joins the next group. */
@@ -55,14 +60,14 @@ function workOf(db: DatabaseSync): () => boolean {
     const writer = new SqliteWriter(db, settings.busyDeadlineMs);
     return () => {
       if (writes.length === 0) return false;
-      for (const answer of writer.runGroup(writes)) send(answer);
+      send({ answers: writer.runGroup(writes) });
       return true;
     };
   }
   const reader = new SqliteReader(db, settings.busyDeadlineMs);
   return () => {
     const call = reads.shift();
-    if (call) send(reader.run(call));
+    if (call) send({ answers: [reader.run(call)] });
     return call !== undefined;
   };
 }

@@ -39,11 +39,9 @@ class SqliteStore implements LogStore {
     bodies: readonly Uint8Array[] = [],
   ): Promise<'appended' | 'conflict'> {
     checkAppend(seq, entry, bodies);
-    const own = { key, seq, entry: copy(entry), bodies: bodies.map(copy) };
-    return await this.#writer.call('append', own, [
-      own.entry.buffer,
-      ...own.bodies.map((body) => body.buffer),
-    ]);
+    const { buffer, views } = together([entry, ...bodies]);
+    const [own = entry, ...ownBodies] = views;
+    return await this.#writer.call('append', { key, seq, entry: own, bodies: ownBodies }, [buffer]);
   }
 
   async read(key: string, fromSeq: number, limits: ReadLimits): Promise<LogRow[]> {
@@ -110,4 +108,17 @@ class SqliteStore implements LogStore {
 /** Own memory, that can go to the thread as it is: a view may lie in a pool, which would be sent whole. */
 function copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes);
+}
+
+/** The same for several: views of one piece of memory. */
+function together(parts: readonly Uint8Array[]): { buffer: ArrayBuffer; views: Uint8Array[] } {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let end = 0;
+  const views = parts.map((part) => {
+    const start = end;
+    end += part.byteLength;
+    all.set(part, start);
+    return all.subarray(start, end);
+  });
+  return { buffer: all.buffer, views };
 }
