@@ -30,7 +30,7 @@ export async function withCells<T>(work: (cells: Cells) => Promise<T>): Promise<
 }
 
 /** The URL of the platform's blob store. @throws ConfigError when it is not known */
-export function findBlobStore(): string {
+function findBlobStore(): string {
   const values = readEnvironment(variables, process.env);
   if (values.CELLPOST_BLOB_STORE) return values.CELLPOST_BLOB_STORE;
   if (values.CELLPOST_DISCOVERY_URL)
@@ -60,7 +60,7 @@ export async function withBackups<T>(
   work: (store: BlobStore) => Promise<T>,
 ): Promise<T> {
   if (blobs && (url === undefined || isSameStore(url, findBlobStore()))) return await work(blobs);
-  const store = await openBlobStore(url ?? findBlobStore(), process.env);
+  const store = await openBlobStore(url ?? findBlobStore(), process.env, 'The place of backups');
   try {
     return await work(store);
   } finally {

@@ -12,7 +12,7 @@ export type RestoreRequest = {
 };
 
 /** Changes of a mailbox that is there; its parent is named by an id of now, or of then where it is to be made again. */
-export type MailboxChange = Omit<MailboxUpdated, 'type'>;
+type MailboxChange = Omit<MailboxUpdated, 'type'>;
 
 /** Ids of mailboxes in a plan are those of then; `current` says what they are now. */
 export type RestorePlan = {

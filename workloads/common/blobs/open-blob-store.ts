@@ -9,9 +9,14 @@ const keys = z.object({ AWS_ACCESS_KEY_ID: z.string(), AWS_SECRET_ACCESS_KEY: z.
 /**
  * @param url `file:/path` or `s3://bucket?endpoint=http://host:port&region=us-east-1`
  * @param env holds AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or `…_FILE`) for an S3 service
+ * @param setting what the URL comes from, for people who have to mend it
  * @throws ConfigError; BlobStoreUnavailable when the folder can't be used. An S3 service may be away: calls find that out.
  */
-export async function openBlobStore(url: string, env: Environment): Promise<BlobStore> {
+export async function openBlobStore(
+  url: string,
+  env: Environment,
+  setting = 'CELLPOST_BLOB_STORE',
+): Promise<BlobStore> {
   const path = /^file:(.+)$/.exec(url)?.[1];
   if (path) {
     const { openFileBlobStore } = await import('./file-blob-store.ts');
@@ -20,11 +25,11 @@ export async function openBlobStore(url: string, env: Environment): Promise<Blob
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed?.protocol !== 's3:' || !parsed.hostname)
     throw new ConfigError(
-      `CELLPOST_BLOB_STORE: ${JSON.stringify(url)} is neither file:/path nor s3://bucket?endpoint=http://host:port`,
+      `${setting}: ${JSON.stringify(url)} is neither file:/path nor s3://bucket?endpoint=http://host:port`,
     );
   const endpoint = parsed.searchParams.get('endpoint') ?? '';
   if (!/^https?:\/\/[^/]+\/?$/.test(endpoint))
-    throw new ConfigError('CELLPOST_BLOB_STORE: an S3 service needs endpoint=http://host:port');
+    throw new ConfigError(`${setting}: an S3 service needs endpoint=http://host:port`);
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = readEnvironment(keys, env);
   const { openS3BlobStore } = await import('./s3-blob-store.ts');
   return openS3BlobStore({

@@ -2,7 +2,7 @@
 
 const LENGTH_BYTES = 4;
 /** Far above an entry with all its bodies (some MiB): a length beyond is damage. */
-export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
+const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
 /** The bytes are no sequence of frames: cut off, or damaged. */
 export class BadFrame extends Error {
