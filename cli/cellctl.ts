@@ -5,11 +5,13 @@ import { ConfigError } from '../workloads/common/config/env.ts';
 import { backupCommand } from './commands/backup.ts';
 import { blobsSweepCommand } from './commands/blobs-sweep.ts';
 import { nodesCommand } from './commands/nodes.ts';
+import { rebalanceCommand } from './commands/rebalance.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { userAddCommand } from './commands/user-add.ts';
 import { userExportCommand } from './commands/user-export.ts';
 import { userImportCommand } from './commands/user-import.ts';
 import { userLogCommand } from './commands/user-log.ts';
+import { userMoveCommand } from './commands/user-move.ts';
 import { userRegenerateCommand, userVerifyCommand } from './commands/user-verify.ts';
 import { userRestoreCommand } from './commands/user-restore.ts';
 import { whereCommand } from './commands/where.ts';
@@ -29,13 +31,15 @@ program.addCommand(
     .addCommand(userImportCommand())
     .addCommand(userRestoreCommand())
     .addCommand(userVerifyCommand())
-    .addCommand(userRegenerateCommand()),
+    .addCommand(userRegenerateCommand())
+    .addCommand(userMoveCommand()),
 );
 program.addCommand(
   new Command('blobs').description('large bodies and attachments').addCommand(blobsSweepCommand()),
 );
 program.addCommand(backupCommand());
 program.addCommand(restoreCommand());
+program.addCommand(rebalanceCommand());
 
 try {
   await program.parseAsync();

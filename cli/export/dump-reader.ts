@@ -21,7 +21,7 @@ export async function checkDump(path: string): Promise<{ header: DumpHeader; row
     if (!header) {
       header = checkHeader(content.header);
     } else if (content.row) {
-      if (decodeRow(content.row).seq !== ++rows) throw new BadDump(`the dump lacks entry ${rows}`);
+      if (rowOf(content.row).seq !== ++rows) throw new BadDump(`the dump lacks entry ${rows}`);
     } else if (content.end) {
       const { rows: told = 0, sha256 } = content.end;
       if (told !== rows || !sha256 || !hash.copy().digest().equals(sha256))
@@ -38,7 +38,16 @@ export async function checkDump(path: string): Promise<{ header: DumpHeader; row
 export async function* readDump(path: string): AsyncGenerator<TransferRow> {
   for await (const payload of frames(path)) {
     const { row } = decodeDumpFrame(payload);
-    if (row) yield decodeRow(row);
+    if (row) yield rowOf(row);
+  }
+}
+
+function rowOf(bytes: Uint8Array): TransferRow {
+  try {
+    return decodeRow(bytes);
+  } catch (error) {
+    if (error instanceof BadFrame) throw new BadDump(error.message, { cause: error });
+    throw error;
   }
 }
 

@@ -32,8 +32,6 @@ export async function describeAction(action: Action, at: Place, names: Names): P
       return `address given to user ${action.userId}`;
     case 'moved':
       return `moved to cell ${printable(action.toCell)}`;
-    case 'moved':
-      return `moved to cell ${printable(action.toCell)}`;
     case 'mailboxCreated': {
       const below = action.parentId === '' ? '' : ` below ${await mailbox(action.parentId)}`;
       const role = action.role === '' ? '' : `, the ${printable(action.role)}`;
