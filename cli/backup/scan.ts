@@ -14,6 +14,11 @@ export type Found = {
   previous: IndexRecord | undefined;
 };
 
+/** What of Cells is needed here. */
+export type ScannedCells = Pick<Cells, 'request' | 'requestCell'> & {
+  where(key: string): Promise<{ cell: string }>;
+};
+
 /** Something of a key, by its source. */
 type Listed = { key: string; cell: string; head: Head };
 type Source = { iterator: AsyncIterator<Listed | IndexRecord>; next: Listed | IndexRecord | undefined };
@@ -24,7 +29,7 @@ type Source = { iterator: AsyncIterator<Listed | IndexRecord>; next: Listed | In
  * @throws what the cells throw: a backup without a cell's users is none
  */
 export async function* scanLogs(
-  cells: Cells,
+  cells: ScannedCells,
   names: readonly string[],
   previous: AsyncIterable<IndexRecord>,
 ): AsyncGenerator<Found> {
@@ -54,7 +59,7 @@ export async function* scanLogs(
 
 /** @returns undefined when the key has no log, or one in a cell that is not asked about */
 async function headOf(
-  cells: Cells,
+  cells: ScannedCells,
   names: readonly string[],
   key: string,
   listed: readonly Listed[],
@@ -69,7 +74,7 @@ async function headOf(
   }
 }
 
-async function* listCell(cells: Cells, cell: string): AsyncGenerator<Listed> {
+async function* listCell(cells: ScannedCells, cell: string): AsyncGenerator<Listed> {
   for await (const keys of listKeys(cells, cell)) {
     const heads = await readHeads(cells, cell, keys);
     for (const key of keys) {

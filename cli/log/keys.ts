@@ -11,7 +11,7 @@ const keysAnswer = z.object({ keys: z.array(z.string()) });
 const headsAnswer = z.object({ heads: z.record(z.string(), headSchema) });
 
 /** The keys that a cell's store holds, page by page, in the order of their hashes. */
-export async function* listKeys(cells: Cells, cell: string): AsyncGenerator<string[]> {
+export async function* listKeys(cells: Pick<Cells, 'requestCell'>, cell: string): AsyncGenerator<string[]> {
   for (let after: string | undefined; ;) {
     const query = new URLSearchParams({ limit: String(PAGE), ...(after !== undefined && { after }) });
     const { keys } = keysAnswer.parse(await ask(cells, cell, 'GET', `/keys?${query}`));
@@ -24,7 +24,7 @@ export async function* listKeys(cells: Cells, cell: string): AsyncGenerator<stri
 
 /** The newest entry of each of these keys, of those that the cell's store has a log of. */
 export async function readHeads(
-  cells: Cells,
+  cells: Pick<Cells, 'requestCell'>,
   cell: string,
   keys: readonly string[],
 ): Promise<Record<string, Head>> {
@@ -32,7 +32,7 @@ export async function readHeads(
 }
 
 async function ask(
-  cells: Cells,
+  cells: Pick<Cells, 'requestCell'>,
   cell: string,
   method: 'GET' | 'POST',
   path: string,
