@@ -59,6 +59,10 @@ export async function start(
     maxConnections: settings.CELLPOST_SMTP_MAX_CONNECTIONS,
     maxConnectionsPerAddress: settings.CELLPOST_SMTP_MAX_CONNECTIONS_PER_ADDRESS,
   };
+  // Unique over processes and restarts, as what is delivered without an id of its own is told apart by it.
+  const tenure = randomBytes(9).toString('base64url');
+  let messages = 0;
+  const newId = (): string => `${tenure}${(++messages).toString(36)}`;
   const listen = async (lmtp: boolean, port: number): Promise<SmtpListener> => {
     const listener = await listenSmtp({
       host: settings.CELLPOST_SMTP_HOST,
@@ -67,7 +71,7 @@ export async function start(
       lmtp,
       limits,
       sink,
-      newId: () => randomBytes(9).toString('base64url'),
+      newId,
       onCommand: metrics.command,
       onError: (error) => logger.error({ err: error }, 'session failed'),
     });

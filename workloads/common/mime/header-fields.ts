@@ -48,9 +48,13 @@ function fieldOf(line: Uint8Array): HeaderField | undefined {
   if (line[valueEnd - 1] === LF) valueEnd--;
   if (line[valueEnd - 1] === CR) valueEnd--;
   return {
-    name: String.fromCharCode(...line.subarray(0, Math.min(nameEnd, MAX_NAME_BYTES))),
+    name: latin1(line.subarray(0, Math.min(nameEnd, MAX_NAME_BYTES))),
     value: line.subarray(colon + 1, Math.max(colon + 1, valueEnd)),
   };
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
 /** No field that means something to us has a longer name. */

@@ -3,11 +3,14 @@ import type { HeaderSummary, ParsedMessage } from './message.ts';
 
 /** As JSON. Real mail has a few thousand. */
 const MAX_PARSED_BYTES = 512 * 1024;
+/** Headers of so many bytes alone can't come to that, whatever is decoded from them and escaped in JSON. */
+const HARMLESS_HEADER_BYTES = 32 * 1024;
 /** What is kept of each list of a message beyond that. */
 const KEPT_ITEMS = 10;
 
 /** The message as it is, or, when that is too much, with short lists and its whole body as one opaque part. */
 export function withinBounds(message: ParsedMessage): ParsedMessage {
+  if (message.headerBytes <= HARMLESS_HEADER_BYTES && message.structure.subParts.length === 0) return message;
   if (Buffer.byteLength(JSON.stringify(message)) <= MAX_PARSED_BYTES) return message;
   const { structure, sizeBytes } = message;
   const isMultipart = structure.partId === null;

@@ -7,6 +7,8 @@ export type ParseJob =
   | { id: number; forget: true };
 
 export type ParseAnswer =
+  /** Once, before all others: the thread has loaded its code. */
+  | { ready: true }
   | { id: number; parsed?: Parsed }
   /** Something in the parser is broken: no message should do that. */
   | { id: number; failure: string };

@@ -53,3 +53,4 @@ port.on('message', (job: ParseJob) => {
   }
   port.postMessage(answerOf(job));
 });
+port.postMessage({ ready: true } satisfies ParseAnswer);

@@ -5,18 +5,22 @@ import type { ParseAnswer, Parsed, ParseJob } from './parse-protocol.ts';
 
 /** A parser that takes that much is broken, or taken in by a message: the thread ends, the process does not. */
 const MAX_HEAP_MB = 256;
+/** Until a new thread has loaded its code, on a machine that is busy. */
+const START_DEADLINE_MS = 30_000;
 
 /** This message could not be parsed here and now. */
-export class ParseFailed extends Error {
+class ParseFailed extends Error {
   override name = 'ParseFailed';
 }
+
+type Bytes = { trace?: Uint8Array; bytes?: Uint8Array };
 
 /** A message in a thread. */
 export type ParseStream = {
   /** Resolves when the thread has worked these bytes in; they must not be changed before. @throws ParseFailed */
-  write(bytes: { trace?: Uint8Array; bytes?: Uint8Array }): Promise<void>;
+  write(bytes: Bytes): Promise<void>;
   /** The last bytes. @throws ParseFailed */
-  end(bytes?: { trace?: Uint8Array; bytes?: Uint8Array }): Promise<Parsed>;
+  end(bytes?: Bytes): Promise<Parsed>;
   /** Forgets the message. */
   abort(): void;
 };
@@ -37,7 +41,8 @@ export class ParserThread {
   readonly #deadlineMs: number;
   readonly #logger: Logger;
   readonly #waiting: Waiting[] = [];
-  #worker: Worker;
+  #worker: Worker | undefined;
+  #isReady = false;
   /** When the job that is being done began. */
   #beganAt = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -60,12 +65,14 @@ export class ParserThread {
     const id = this.#nextId++;
     const account = { spentMs: 0 };
     let worker: Worker | undefined;
-    const submit = (bytes: { trace?: Uint8Array; bytes?: Uint8Array }, end: boolean) => {
+    let hasEnd = false;
+    const submit = async (bytes: Bytes, end: boolean): Promise<Parsed | undefined> => {
       const isWhole = worker === undefined && end;
-      worker ??= this.#worker;
+      worker ??= this.#running();
+      hasEnd ||= end;
       if (worker !== this.#worker || this.#closed)
-        return Promise.reject(new ParseFailed('the thread that parsed it has ended'));
-      return new Promise<Parsed | undefined>((resolve, reject) => {
+        throw new ParseFailed('the thread that parsed it has ended');
+      return await new Promise((resolve, reject) => {
         this.#submit({ job: { id, ...bytes, end }, account, isWhole, resolve, reject });
       });
     };
@@ -77,7 +84,8 @@ export class ParserThread {
         return parsed;
       },
       abort: () => {
-        if (worker && worker === this.#worker) post(worker, { id, forget: true });
+        if (worker && worker === this.#worker && !hasEnd) post(worker, { id, forget: true });
+        hasEnd = true;
       },
     };
   }
@@ -87,7 +95,12 @@ export class ParserThread {
     this.#closed = true;
     clearTimeout(this.#timer);
     for (const { reject } of this.#waiting.splice(0)) reject(new ParseFailed('shutting down'));
-    await this.#worker.terminate();
+    await this.#worker?.terminate();
+  }
+
+  /** A thread that has ended is replaced when there is something to do. */
+  #running(): Worker {
+    return (this.#worker ??= this.#start());
   }
 
   #start(): Worker {
@@ -96,12 +109,19 @@ export class ParserThread {
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
     });
+    this.#isReady = false;
+    const slow = setTimeout(() => this.#onEnd(worker, 'the parser thread did not start'), START_DEADLINE_MS);
     worker.on('message', (answer: ParseAnswer) => {
-      if (worker === this.#worker) this.#onAnswer(answer);
+      if (worker !== this.#worker) return;
+      if (!('ready' in answer)) return this.#onAnswer(answer);
+      clearTimeout(slow);
+      this.#isReady = true;
+      this.#begin();
     });
     worker.on('error', (error) => this.#logger.error({ err: error }, 'a parser thread failed'));
     worker.on('exit', () => {
-      if (worker === this.#worker) this.#replace('the parser thread ended');
+      clearTimeout(slow);
+      this.#onEnd(worker, 'the parser thread ended');
     });
     return worker;
   }
@@ -109,11 +129,12 @@ export class ParserThread {
   #submit(waiting: Waiting): void {
     this.#waiting.push(waiting);
     if (this.#waiting.length === 1) this.#begin();
-    post(this.#worker, waiting.job);
+    post(this.#running(), waiting.job);
   }
 
-  /** The first job is being done from now on. */
+  /** The first job, if there is one, is being done from now on. */
   #begin(): void {
+    if (this.#waiting.length === 0 || !this.#isReady) return;
     this.#beganAt = performance.now();
     this.#timer ??= setTimeout(() => this.#check(), this.#deadlineMs);
   }
@@ -122,29 +143,29 @@ export class ParserThread {
   #check(): void {
     this.#timer = undefined;
     const [first] = this.#waiting;
-    if (!first) return;
+    if (!first || !this.#isReady || !this.#worker) return;
     const leftMs = this.#deadlineMs - first.account.spentMs - (performance.now() - this.#beganAt);
-    if (leftMs <= 0) this.#replace(`parsing took more than ${this.#deadlineMs} ms`);
-    else this.#timer = setTimeout(() => this.#check(), leftMs);
+    if (leftMs > 0) this.#timer = setTimeout(() => this.#check(), leftMs);
+    else this.#onEnd(this.#worker, `parsing took more than ${this.#deadlineMs} ms`);
   }
 
-  #onAnswer(answer: ParseAnswer): void {
+  #onAnswer(answer: Exclude<ParseAnswer, { ready: true }>): void {
     const done = this.#waiting.shift();
     if (!done || done.job.id !== answer.id) throw new Error('a parser thread answers out of order');
     done.account.spentMs += performance.now() - this.#beganAt;
-    if (this.#waiting.length > 0) this.#begin();
+    this.#begin();
     if ('failure' in answer) done.reject(new ParseFailed(answer.failure));
     else if (done.account.spentMs > this.#deadlineMs) done.reject(new ParseFailed('parsing took too long'));
     else done.resolve(answer.parsed);
   }
 
-  /** A new thread takes over what was not begun; the message at which the old one stuck is given up. */
-  #replace(why: string): void {
-    if (this.#closed) return;
+  /** The message at which a thread stuck or died is given up; a new thread takes over those that were not begun. */
+  #onEnd(worker: Worker, why: string): void {
+    if (worker !== this.#worker || this.#closed) return;
     const [stuck, ...others] = this.#waiting.splice(0);
-    void this.#worker.terminate();
-    this.#worker = this.#start();
-    this.#logger.warn({ why, waiting: others.length }, 'a parser thread is replaced');
+    this.#worker = undefined;
+    void worker.terminate();
+    this.#logger.warn({ why, waiting: others.length }, 'a parser thread is given up');
     stuck?.reject(new ParseFailed(why));
     for (const waiting of others) {
       if (waiting.isWhole) this.#submit(waiting);
