@@ -105,6 +105,14 @@ test('the first backup has everything, the next only what is new', async () => {
   const next = await backup();
   assert.deepEqual([next.added.keys, next.added.entries, next.added.blobs], [1, 1, 0]);
   assert.ok(next.added.segmentBytes < 10_000, `wrote ${next.added.segmentBytes} bytes for one mail`);
+  let keys = 0;
+  for (const cell of ['a', 'b']) {
+    const part = await cellctlJson<Backup>(platform, ['backup', '--to', `${url}-cells`, '--cell', cell]);
+    assert.equal(part.parent, null);
+    keys += part.keys;
+  }
+  assert.equal(keys, first.keys, 'a backup of each cell has everybody');
+  await assert.rejects(cellctlJson(platform, ['backup', '--to', url, '--cell', 'z']), /no cell z/);
   const grown = (await bytesIn(join(folder, 'backups'))) - before;
   assert.ok(grown < 30_000, `two backups grew by ${grown} bytes`);
 });
@@ -171,11 +179,29 @@ test('a backup that is killed leaves the one before whole, and the next is whole
   await cellctlJson(platform, ['backup', 'verify', '--from', url]);
 });
 
+/** Begins a restore and kills it when it has restored something. */
+async function killOnceOneIsThere(): Promise<void> {
+  const child = spawn(process.execPath, ['cli/cellctl.ts', 'restore', '--from', url], {
+    env: { ...process.env, CELLPOST_HOME: platform.home },
+    stdio: 'ignore',
+  });
+  const exited = once(child, 'exit');
+  const blobs = async (): Promise<number> => await bytesIn(join(platform.home, 'blobs'));
+  await until(async () => child.exitCode !== null || (await blobs()) > 0, {
+    timeoutMs: 30_000,
+    what: 'the restore to begin',
+    intervalMs: 1,
+  });
+  child.kill('SIGKILL');
+  await exited;
+}
+
 test('a lost platform comes back from its backup: the same users, ids, states and bytes', async () => {
   const original = await mailboxes(platform);
   const addresses = backups.at(-1)?.keys;
   await platform[Symbol.asyncDispose]();
   platform = await startPlatform();
+  await killOnceOneIsThere();
   const restored = await cellctlJson<Restored>(platform, ['restore', '--from', url]);
   assert.ok(addresses);
   assert.equal(restored.users, USERS.length);

@@ -1,10 +1,13 @@
 // cellctl user log: what happened to a user, told by the log, on a real platform.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import nodemailer from 'nodemailer';
 import { cellctlOutput } from '../support/cellctl.ts';
 import { openJmap, type JmapClient } from '../support/jmap.ts';
 import { startPlatform, type PlatformUnderTest } from '../support/platform.ts';
+import { until } from '../support/wait.ts';
 
 type Line = { seq: number; index: number | null; time: string; type: string; [key: string]: unknown };
 
@@ -96,6 +99,25 @@ test('a part of a log is shown by its numbers or its time, with the names from b
   const since = await lines('--since', destroyed.time);
   assert.ok(since.length > 0 && since.every(({ time }) => time >= destroyed.time));
   assert.equal((await log('--since', new Date(Date.now() + 3_600_000).toISOString())).trim(), '');
+});
+
+test('a followed log goes on with what happens', async () => {
+  const child = spawn(process.execPath, ['cli/cellctl.ts', 'user', 'log', 'alice@cellpost.test', '-f'], {
+    env: { ...process.env, ...env() },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  try {
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    await until(() => output.includes('"first"'), { timeoutMs: 20_000, what: 'what was there' });
+    await send('while it is followed');
+    await until(() => output.includes('"while it is followed"'), { timeoutMs: 20_000, what: 'the new mail' });
+    assert.equal(output.match(/"while it is followed"/g)?.length, 1);
+  } finally {
+    child.kill('SIGINT');
+    await exited;
+  }
 });
 
 test('the log is shown by user id, too, and nobody has none', async () => {
