@@ -57,8 +57,6 @@ export class KeyLog<S, A> {
   #step: Promise<void> = Promise.resolve();
   #released = false;
   #saving: Promise<void> | undefined;
-  /** Is a snapshot in the store good as far as we know? */
-  #trustSnapshot = true;
   readonly #untilIdle: (() => void)[] = [];
 
   constructor(key: string, parts: LogParts<S, A>, events: KeyLogEvents<S>) {
@@ -101,7 +99,7 @@ export class KeyLog<S, A> {
 
   /** Forgets the image, and trusts no snapshot when it is opened again. */
   async distrust(): Promise<void> {
-    this.#trustSnapshot = false;
+    this.#parts.distrusted.add(this.key);
     await this.#saving;
     await this.release();
   }
@@ -135,7 +133,7 @@ export class KeyLog<S, A> {
     const image = this.#image;
     if (!image || image.seq - (image.saved?.seq ?? 0) < minEntries) return;
     this.#saving ??= saveImage(this.key, this.#parts, image)
-      .then(() => void (this.#trustSnapshot = true))
+      .then(() => void this.#parts.distrusted.delete(this.key))
       .catch((error: unknown) => this.#events.snapshotFailed(error))
       .finally(() => (this.#saving = undefined));
     await this.#saving;
@@ -169,7 +167,7 @@ export class KeyLog<S, A> {
 
   async #open(): Promise<Image<S>> {
     try {
-      return await openImage(this.key, this.#parts, this.#trustSnapshot);
+      return await openImage(this.key, this.#parts, !this.#parts.distrusted.has(this.key));
     } catch (error) {
       if (!(error instanceof PageLost)) throw error;
       this.#lost(error);
@@ -178,12 +176,13 @@ export class KeyLog<S, A> {
   }
 
   #saveIfDue({ seq, saved, unsavedBytes }: Image<S>): void {
-    if (seq - (saved?.seq ?? 0) >= DUE_ENTRIES || unsavedBytes >= DUE_BYTES) void this.save(1);
+    const isDue = seq - (saved?.seq ?? 0) >= DUE_ENTRIES || unsavedBytes >= DUE_BYTES;
+    if (isDue || this.#parts.distrusted.has(this.key)) void this.save(1);
   }
 
   /** A part of the state is gone: it comes back by a replay of the whole log. */
   #lost(error: PageLost): void {
-    this.#trustSnapshot = false;
+    this.#parts.distrusted.add(this.key);
     this.#image = undefined;
     this.#events.snapshotFailed(error);
   }

@@ -20,6 +20,8 @@ export type LogParts<S, A> = {
   fold: Fold<S, A>;
   gate: OwnershipGate;
   clock: Clock;
+  /** Keys whose snapshots in the store were found to be bad: no use to open them again until there are others. */
+  distrusted: Set<string>;
   /** Names the next entry that this process writes. */
   nextWriter: () => Writer;
 };

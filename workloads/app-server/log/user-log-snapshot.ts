@@ -30,6 +30,8 @@ export async function saveImage<S, A>(
     withDeadline(clock, answer, DEADLINE_MS, () => new StoreUnavailable(`no snapshot of ${key} in time`));
   const look = lookAt(store, clock, key);
   const garbage = saved?.garbage ?? [];
+  // What is there instead of a good one is no use to anybody, nor are its pages.
+  if (!saved) await within(store.dropSnapshot(key));
   const encoded = await look(() => snapshots.encode(state, saved?.state, garbage));
   if (encoded.pages.length > 0) await within(store.putPages(key, encoded.pages));
   await within(

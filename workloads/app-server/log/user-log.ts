@@ -47,7 +47,7 @@ export class UserLogs<S, A> {
 
   constructor({ cacheBytes, logger, ...parts }: UserLogsOptions<S, A>) {
     const nextWriter = () => ({ ...parts.gate.tenure(), number: ++this.#written });
-    this.#parts = { ...parts, nextWriter };
+    this.#parts = { ...parts, nextWriter, distrusted: new Set() };
     this.#logger = logger;
     this.#idle = new LRUCache({
       maxSize: cacheBytes,
