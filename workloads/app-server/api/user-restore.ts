@@ -3,7 +3,7 @@ import type { Request, Response } from 'express';
 import { z } from 'zod';
 import type { RestoreLine } from '../../common/cell-client/restore-lines.ts';
 import { sendProblem } from '../../common/http/server.ts';
-import { userKey } from '../../common/keys.ts';
+import { isUserId, userKey } from '../../common/keys.ts';
 import { asUser } from '../image/model.ts';
 import { entryCodec } from '../log/entry.ts';
 import { readJson } from './read-body.ts';
@@ -37,7 +37,9 @@ export async function postRestore(services: Services, request: Request, response
       'about:blank',
       'Give toSeq or toTimeMs; keepNewer and dryRun if you like.',
     );
-  const key = userKey(String(request.params.userId));
+  const userId = String(request.params.userId);
+  if (!isUserId(userId)) return notFound(response);
+  const key = userKey(userId);
   // Also finds out whether this is the right server, before anything is sent.
   const seqBefore = await services.logs.read(key, (image, seq) => (asUser(image) ? seq : 0));
   if (seqBefore === 0) return notFound(response);
