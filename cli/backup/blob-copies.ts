@@ -13,12 +13,15 @@ export class BlobCopies {
   readonly #known = new LRUCache<BlobId, true>({ max: MAX_KNOWN });
   readonly #running = new Set<Promise<void>>();
   #failure: { error: unknown } | undefined;
+  readonly #copyAll: boolean;
   copied = 0;
   copiedBytes = 0;
 
-  constructor(from: BlobStore, to: BlobStore) {
+  /** @param copyAll also what the target has: it may be damaged there */
+  constructor(from: BlobStore, to: BlobStore, copyAll: boolean) {
     this.#from = from;
     this.#to = to;
+    this.#copyAll = copyAll;
   }
 
   /** Resolves when more may come. @throws what an earlier copy failed of */
@@ -42,7 +45,7 @@ export class BlobCopies {
   }
 
   async #copy(id: BlobId): Promise<void> {
-    if ((await this.#to.size(id)) !== undefined) return;
+    if (!this.#copyAll && (await this.#to.size(id)) !== undefined) return;
     this.copiedBytes += await copyBlob(this.#from, this.#to, id);
     this.copied++;
   }

@@ -30,19 +30,21 @@ export type BackupOptions = {
   target: BlobStore;
   /** The one cell whose users it is to have; null: those of all. */
   cell: string | null;
+  /** Builds on no backup before, and writes everything anew: what was damaged there is whole again. */
+  full: boolean;
 };
 
 /** @throws when a log or a blob can't be read or written: then there is no backup, and those before are whole */
 export async function makeBackup(
-  { cells, blobs, target, cell }: BackupOptions,
+  { cells, blobs, target, cell, full }: BackupOptions,
   progress: Progress,
 ): Promise<Manifest> {
   const names = await cells.cellNames();
   if (cell !== null && !names.includes(cell)) throw new Error(`There is no cell ${cell}.`);
-  const parent = await latestBackup(target, cell);
+  const parent = full ? undefined : await latestBackup(target, cell);
   if (parent) progress.total(parent.keys);
 
-  const copies = new BlobCopies(blobs, target);
+  const copies = new BlobCopies(blobs, target, full);
   const segments = new SegmentWriter(target);
   const index = new IndexWriter(target, parent?.index ?? [], () => segments.flush());
   const total = { keys: 0, entries: 0 };

@@ -17,13 +17,17 @@ export function backupCommand(): Command {
     .enablePositionalOptions()
     .option('--to <url>', WHERE)
     .option('--cell <name>', 'only users of this cell')
+    .option('--full', 'writes everything anew: for when verify finds damage in the backups before')
     .option('--json', 'prints JSON')
-    .action((options: { to?: string; cell?: string; json?: boolean }) =>
+    .action((options: { to?: string; cell?: string; full?: boolean; json?: boolean }) =>
       withCells((cells) =>
         withBlobs((blobs) =>
           withBackups(options.to, blobs, async (target) => {
             const made = await withProgress('Backing up', 'logs', options, (progress) =>
-              makeBackup({ cells, blobs, target, cell: options.cell ?? null }, progress),
+              makeBackup(
+                { cells, blobs, target, cell: options.cell ?? null, full: options.full ?? false },
+                progress,
+              ),
             );
             if (options.json) printJson(summary(made));
             else process.stdout.write(describe(made));

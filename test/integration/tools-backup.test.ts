@@ -147,6 +147,9 @@ test('backups are listed, and verified by reading everything', async () => {
   bad[500] = (bad[500] ?? 0) ^ 1;
   await writeFile(segment, bad);
   await assert.rejects(cellctlJson(platform, ['backup', 'verify', '--from', url]), /damaged|hash|index|read/);
+  const full = await backup('--full');
+  assert.deepEqual([full.parent, full.added.entries], [null, full.entries]);
+  await cellctlJson(platform, ['backup', 'verify', '--from', url]);
   await writeFile(segment, good);
 });
 
