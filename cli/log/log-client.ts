@@ -38,14 +38,14 @@ export async function readHead(source: LogSource, key: string): Promise<Head | u
 export async function* readEntries(
   source: LogSource,
   key: string,
-  options: { from?: number; to?: number; bodies?: boolean; signal?: AbortSignal | undefined } = {},
+  options: { from?: number; to?: number; bodies?: boolean } = {},
 ): AsyncGenerator<TransferRow> {
-  const { to = Number.MAX_SAFE_INTEGER, bodies = true, signal } = options;
+  const { to = Number.MAX_SAFE_INTEGER, bodies = true } = options;
   let next = options.from ?? 1;
   for (let failures = 0; next <= to;) {
     const query = new URLSearchParams({ from: String(next), to: String(to), bodies: String(bodies) });
     const path = `/logs/${encodeURIComponent(key)}/entries?${query}`;
-    const response = await source.request(key, { method: 'GET', path, idempotent: true, signal });
+    const response = await source.request(key, { method: 'GET', path, idempotent: true });
     if (response.status !== 200) throw await unexpected(`GET ${path}`, response);
     const first = next;
     try {
@@ -57,7 +57,7 @@ export async function* readEntries(
       if (next === first) return;
       failures = 0;
     } catch (error) {
-      if (signal?.aborted || error instanceof UnexpectedAnswer) throw error;
+      if (error instanceof UnexpectedAnswer) throw error;
       failures = next > first ? 1 : failures + 1;
       if (failures > MAX_FAILURES) throw error;
     } finally {
