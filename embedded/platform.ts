@@ -1,4 +1,4 @@
-// The processes of an embedded platform: two cells of two app servers each, discovery, the MTA proxy and the web door,
+// The processes of an embedded platform: cells of two app servers each, discovery, the MTA proxy and the web door,
 // around the coordinator inside this process.
 import { join } from 'node:path';
 import { openCells, type Cells } from '../workloads/common/cell-client/cells.ts';
@@ -11,7 +11,6 @@ import { blobStoreUrl, type Home, type PlatformNote } from './home.ts';
 import type { Settings } from './settings.ts';
 
 const HOST = '127.0.0.1';
-const CELLS = ['a', 'b'];
 const NODES_PER_CELL = 2;
 const DATA_CENTER = 'here';
 
@@ -31,7 +30,8 @@ export async function startPlatform(
     new Child({ name, workload, logFile: join(home.path, 'logs', `${name}.log`), onDeath: say });
   // All at once: loading code is what takes the time, and they wait for their environment when they have.
   const discovery = makeChild('discovery', 'discovery');
-  const nodes = CELLS.flatMap((cell) =>
+  const cellNames = Array.from('abcdefgh').slice(0, settings.cells);
+  const nodes = cellNames.flatMap((cell) =>
     Array.from({ length: NODES_PER_CELL }, (_, index) => ({
       cell,
       node: `${cell}-${index}`,
@@ -82,7 +82,7 @@ export async function startPlatform(
       token: home.token,
       logger: createLogger('embedded', 'silent'),
     });
-    for (const cell of CELLS) {
+    for (const cell of cellNames) {
       await cells.putCell(cell, {
         state: 'Enabled',
         dataCenter: DATA_CENTER,

@@ -11,7 +11,12 @@ export type Settings = {
   discoveryPort: number;
   logLevel: string;
   sessionTimeoutMs: number;
+  /** Named a, b and so on. */
+  cells: number;
 };
+
+/** More than one machine has a use for. */
+const MAX_CELLS = 8;
 
 const variables = z.object({
   CELLPOST_HOME: z.string().default('.cellpost'),
@@ -21,6 +26,8 @@ const variables = z.object({
   CELLPOST_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a dead app server keeps its users: neighbours take over after that. */
   CELLPOST_SESSION_TIMEOUT_MS: positiveInteger.default(1500),
+  /** One more gets its share of the users by `cellctl rebalance`. */
+  CELLPOST_CELLS: positiveInteger.max(MAX_CELLS).default(2),
 });
 
 /** @throws ConfigError */
@@ -33,5 +40,6 @@ export function readSettings(env: Environment): Settings {
     discoveryPort: values.CELLPOST_DISCOVERY_PORT,
     logLevel: values.CELLPOST_LOG_LEVEL,
     sessionTimeoutMs: values.CELLPOST_SESSION_TIMEOUT_MS,
+    cells: values.CELLPOST_CELLS,
   };
 }

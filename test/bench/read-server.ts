@@ -16,6 +16,7 @@ const server = await startApiServer({
   store,
   blobs,
   gate: soleOwner('bench-0', `${process.hrtime.bigint()}`),
+  cell: 'a',
   platformToken: BENCH_TOKEN,
   logger: createLogger('app-server', 'silent'),
   registry: new Registry(),

@@ -55,6 +55,7 @@ export class Harness {
       store,
       blobs,
       gate,
+      cell: 'a',
       platformToken: TOKEN,
       logger: createLogger('app-server', process.env.CELLPOST_LOG_LEVEL ?? 'silent'),
       registry: new Registry(),

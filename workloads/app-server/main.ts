@@ -87,6 +87,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     store,
     blobs,
     gate: membership,
+    cell,
     platformToken: config.CELLPOST_PLATFORM_TOKEN,
     logger,
     registry,

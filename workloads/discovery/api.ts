@@ -8,8 +8,9 @@ import { ConfigError } from '../common/config/env.ts';
 import { hashKey } from '../common/hash.ts';
 import { isPlatform } from '../common/http/platform-token.ts';
 import { sendProblem } from '../common/http/server.ts';
-import { CellInUse, CoordinationAway, NoEnabledCell } from './errors.ts';
+import { CellInUse, CoordinationAway, Misplaced, NoEnabledCell } from './errors.ts';
 import type { MapStore } from './map-store.ts';
+import { addPlacementRoutes } from './placement-routes.ts';
 import type { RingClients } from './ring-clients.ts';
 import type { DiscoveryState } from './state.ts';
 import type { WatchStreams } from './watch-stream.ts';
@@ -22,7 +23,7 @@ const MAX_BODY = '1mb';
 /** When to ask again: a ring mostly changes within a session timeout; a disabled cell stays so for a while. */
 const RETRY_AFTER_S = { 'no-node': 1, 'cell-disabled': 30, unavailable: 2 } as const;
 
-const key = z.string().min(1).max(MAX_KEY_LENGTH);
+export const key = z.string().min(1).max(MAX_KEY_LENGTH);
 const whereBody = z.object({ keys: z.array(key).max(MAX_KEYS) });
 const assignBody = z.object({ key });
 const cellBody = cellRecord.omit({ name: true });
@@ -69,7 +70,9 @@ export function addRoutes(app: Express, parts: ApiParts): void {
     if (!asked) return;
     const answers = asked.keys.map((one) => {
       const where = directory.where(one);
-      return 'problem' in where ? { key: one, error: `urn:cellpost:error:${where.problem}` } : where;
+      if (!('problem' in where)) return where;
+      const { problem, ...rest } = where;
+      return { key: one, error: `urn:cellpost:error:${problem}`, ...rest };
     });
     response.json({ answers });
   });
@@ -96,6 +99,8 @@ export function addRoutes(app: Express, parts: ApiParts): void {
     response.json({ mapVersion: directory.mapVersion, ...directory.buckets.encode() });
   });
   app.get('/v1/watch', (request, response) => streams.open(request, response));
+
+  addPlacementRoutes(app, map);
 
   app.get('/v1/cells', (_request, response) => {
     const buckets = directory.buckets.counts();
@@ -136,7 +141,7 @@ export function addRoutes(app: Express, parts: ApiParts): void {
 }
 
 /** Turns what a change can fail of into answers. */
-function changing(work: (request: Request, response: Response) => Promise<void>): RequestHandler {
+export function changing(work: (request: Request, response: Response) => Promise<void>): RequestHandler {
   return async (request, response) => {
     try {
       await work(request, response);
@@ -145,6 +150,8 @@ function changing(work: (request: Request, response: Response) => Promise<void>)
         sendProblem(response, 409, 'urn:cellpost:error:cell-in-use', error.message, {
           buckets: error.buckets,
         });
+      else if (error instanceof Misplaced)
+        sendProblem(response, 409, 'urn:cellpost:error:misplaced', error.message);
       else if (error instanceof NoEnabledCell) {
         response.set('Retry-After', String(RETRY_AFTER_S.unavailable));
         sendProblem(response, 503, 'urn:cellpost:error:no-cell', error.message);
@@ -180,7 +187,11 @@ function noCell(response: Response, name: string): void {
 }
 
 /** @returns undefined when the value is refused; that has been answered then */
-function parse<T extends z.ZodType>(schema: T, value: unknown, response: Response): z.infer<T> | undefined {
+export function parse<T extends z.ZodType>(
+  schema: T,
+  value: unknown,
+  response: Response,
+): z.infer<T> | undefined {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(

@@ -1,15 +1,9 @@
 // Adding, changing and forgetting cells.
 import type { CellRecord } from '../common/cell-client/directory-messages.ts';
-import {
-  CoordinationError,
-  type CoordinationErrorCode,
-  type CoordinationSession,
-} from '../common/coordination/coordination.ts';
+import type { CoordinationSession } from '../common/coordination/coordination.ts';
 import { CellInUse } from './errors.ts';
 import { CELLS, decodeBuckets, decodeCell, MAP, toBytes } from './map-nodes.ts';
-
-/** Conditions that fail that often in a row: something is wrong. */
-const MAX_ATTEMPTS = 20;
+import { retrying } from './retrying.ts';
 
 /** Writes nothing when the record is there as it is. @returns a transaction number at which it is */
 export async function putCell(
@@ -79,17 +73,6 @@ async function touchMap(session: CoordinationSession, name: string, withData: bo
   if (owned > 0 && !withData) throw new CellInUse(name, owned);
   const freed = map.bucketsOf(name).map((bucket) => [bucket, undefined] as const);
   await session.set(MAP, toBytes(map.with(freed).encode()), node.stat.version);
-}
-
-async function retrying<T>(codes: CoordinationErrorCode[], work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      const again = error instanceof CoordinationError && codes.includes(error.code);
-      if (!again || attempt === MAX_ATTEMPTS) throw error;
-    }
-  }
 }
 
 function sorted(record: CellRecord): [string, string][] {

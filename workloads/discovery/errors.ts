@@ -16,6 +16,11 @@ export class NoEnabledCell extends Error {
   }
 }
 
+/** A key or bucket is not where the request says, or shall go where it can't. */
+export class Misplaced extends Error {
+  override name = 'Misplaced';
+}
+
 /** A cell to which buckets map can't be forgotten. */
 export class CellInUse extends Error {
   override name = 'CellInUse';

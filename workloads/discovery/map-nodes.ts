@@ -1,10 +1,11 @@
 // How discovery's own coordination lies, below its chroot:
 //   /cells/<name>       the cell's record (CellRecord as JSON)
 //   /map                which cell each bucket belongs to (BucketMap as JSON)
-//   /exceptions/<key>   {"cell": name}: a key that is not where its bucket is; the key is percent-encoded
+//   /exceptions/<key>   {"cell": name}: a key that is not where its bucket is; the key is percent-encoded. With
+//                       "moving": true its bucket was given to another cell, and the key is on its way there
 import { z } from 'zod';
 import { BucketMap } from '../common/cell-client/buckets.ts';
-import { type CellRecord, cellRecord } from '../common/cell-client/directory-messages.ts';
+import { CELL_NAME, type CellRecord, cellRecord } from '../common/cell-client/directory-messages.ts';
 import {
   CoordinationError,
   type CoordinationSession,
@@ -15,9 +16,13 @@ import type { MapState } from './state.ts';
 
 export const CELLS = '/cells';
 export const MAP = '/map';
-const EXCEPTIONS = '/exceptions';
+export const EXCEPTIONS = '/exceptions';
 
-const exceptionRecord = z.object({ cell: z.string() });
+export const exceptionRecord = z.object({
+  cell: z.string().regex(CELL_NAME),
+  moving: z.boolean().optional(),
+});
+export type ExceptionRecord = z.infer<typeof exceptionRecord>;
 const decoder = new TextDecoder();
 
 export function toBytes(value: unknown): Uint8Array {
@@ -54,8 +59,8 @@ export async function readMap(session: CoordinationSession, watcher: Watcher): P
     cells: cells.nodes.flatMap(([, node]) => decodeCell(node) ?? []),
     exceptions: new Map(
       exceptions.nodes.flatMap(([name, node]) => {
-        const record = exceptionRecord.safeParse(parse(node));
-        return record.success ? [[decodeURIComponent(name), record.data.cell] as const] : [];
+        const record = decodeException(node);
+        return record ? [[decodeURIComponent(name), record.cell] as const] : [];
       }),
     ),
   };
@@ -68,6 +73,10 @@ export async function readCells(session: CoordinationSession): Promise<CellRecor
 
 export function decodeBuckets(node: Znode): BucketMap {
   return BucketMap.decode(parse(node));
+}
+
+export function decodeException(node: Znode): ExceptionRecord | undefined {
+  return exceptionRecord.safeParse(parse(node)).data;
 }
 
 /** @returns undefined when this is no record: such a node is passed over */

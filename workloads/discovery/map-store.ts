@@ -7,7 +7,14 @@ import type { Logger } from '../common/log.ts';
 import { Assigner } from './assigner.ts';
 import { forgetCell, putCell } from './cell-records.ts';
 import { CoordinationAway } from './errors.ts';
-import { makeMapNodes, readMap } from './map-nodes.ts';
+import { makeMapNodes, readMap, type ExceptionRecord } from './map-nodes.ts';
+import {
+  changeBuckets,
+  deleteException,
+  putException,
+  readExceptions,
+  type BucketChange,
+} from './placements.ts';
 import type { DiscoveryState, MapState } from './state.ts';
 
 /** How long a change waits until this process sees it, too. */
@@ -61,6 +68,25 @@ export class MapStore {
     const { made, version } = await this.#change((session) => putCell(session, record));
     await this.#caughtUp(version);
     return made;
+  }
+
+  exceptions(): Promise<Map<string, ExceptionRecord>> {
+    return this.#change(readExceptions);
+  }
+
+  /** @throws Misplaced, CoordinationAway */
+  async putException(key: string, record: ExceptionRecord): Promise<void> {
+    await this.#caughtUp(await this.#change((session) => putException(session, key, record)));
+  }
+
+  /** @throws CoordinationAway */
+  async deleteException(key: string): Promise<void> {
+    await this.#caughtUp(await this.#change((session) => deleteException(session, key)));
+  }
+
+  /** @throws Misplaced, CoordinationAway */
+  async changeBuckets(changes: readonly BucketChange[]): Promise<void> {
+    await this.#caughtUp(await this.#change((session) => changeBuckets(session, changes)));
   }
 
   /** @returns false when there is no such cell @throws CellInUse, CoordinationAway */

@@ -4,6 +4,7 @@ import type { BlobStore } from '../../common/blobs/blob-store.ts';
 import { systemClock } from '../../common/clock.ts';
 import { listenHttp, type HttpListener } from '../../common/http/server.ts';
 import type { Logger } from '../../common/log.ts';
+import { isAtHome } from '../image/model.ts';
 import { imageFold } from '../image/fold.ts';
 import { MessageReader } from '../image/message-reader.ts';
 import { entryCodec } from '../log/entry.ts';
@@ -26,6 +27,8 @@ export type ApiServerOptions = {
   store: LogStore;
   blobs: BlobStore;
   gate: OwnershipGate;
+  /** The name of this server's cell: logs that were moved to another are not served. */
+  cell: string;
   platformToken: string;
   logger: Logger;
   registry: Registry;
@@ -48,7 +51,7 @@ export type ApiServer = {
 
 /** @throws the listener's error when the port is taken */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { store, blobs, gate, logger, registry, platformToken, cacheBytes } = options;
+  const { store, blobs, gate, cell, logger, registry, platformToken, cacheBytes } = options;
   const metrics = new ApiMetrics(registry);
   const messageBytes = Math.floor(cacheBytes * MESSAGES_SHARE);
   const logs: Logs = new UserLogs({
@@ -56,6 +59,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     codec: entryCodec,
     fold: imageFold,
     gate,
+    isServedHere: (image) => isAtHome(image, cell),
     clock: systemClock,
     cacheBytes: cacheBytes - messageBytes,
     logger,
@@ -64,6 +68,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     logs,
     store,
     gate,
+    cell,
     blobs,
     messages: new MessageReader({ store, blobs, codec: entryCodec, cacheBytes: messageBytes }),
     actions: new ActionReader(store, entryCodec),
@@ -75,7 +80,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     node: () => ({ ...options.node(), users: logs.stats().open }),
   };
   metrics.watchLogs(() => logs.stats());
-  const streams = new EventStreams({ logs, gate, metrics });
+  const streams = new EventStreams({ logs, gate, cell, metrics });
   const listener = await listenHttp({
     host: options.host,
     port: options.port,

@@ -1,7 +1,7 @@
 // Push of state changes over an event stream (RFC 8620 section 7.3).
 import type { Request, Response } from 'express';
 import { stateString } from '../image/ids.ts';
-import type { UserImage } from '../image/model.ts';
+import { isAtHome, type UserImage } from '../image/model.ts';
 import type { OwnershipGate } from '../log/user-log-types.ts';
 import type { ApiMetrics } from './metrics.ts';
 import type { Logs } from './services.ts';
@@ -58,19 +58,24 @@ export function parseEventSourceQuery(query: Request['query']): EventSourceOptio
 export class EventStreams {
   readonly #logs: Logs;
   readonly #gate: OwnershipGate;
+  readonly #cell: string;
   readonly #metrics: ApiMetrics;
   readonly #streams = new Map<string, Set<Stream>>();
   readonly #stopListening: () => void;
   readonly #ownerCheck: NodeJS.Timeout;
 
-  constructor(options: { logs: Logs; gate: OwnershipGate; metrics: ApiMetrics }) {
+  constructor(options: { logs: Logs; gate: OwnershipGate; cell: string; metrics: ApiMetrics }) {
+    this.#cell = options.cell;
     this.#logs = options.logs;
     this.#gate = options.gate;
     this.#metrics = options.metrics;
     this.#stopListening = this.#logs.onAppended((key, _seq, image) => {
       const streams = this.#streams.get(key);
       if (!streams || image.kind !== 'user') return;
-      for (const stream of streams) this.#push(stream, statesOf(image));
+      for (const stream of streams) {
+        if (isAtHome(image, this.#cell)) this.#push(stream, statesOf(image));
+        else this.#end(stream, 'moved');
+      }
     });
     this.#ownerCheck = setInterval(() => this.#endLost(), OWNER_CHECK_MS);
   }

@@ -11,7 +11,7 @@ import { parseEventSourceQuery, type EventStreams } from './event-source.ts';
 import { checkRequest, runRequest } from './jmap-request.ts';
 import { MAX_CONCURRENT_REQUESTS, MAX_CONCURRENT_UPLOADS, MAX_EVENT_STREAMS } from './limits.ts';
 import { authenticate, isService } from './principal.ts';
-import { deleteLog, postMove, postPrepare } from './moves.ts';
+import { deleteLog, postAdopt, postMove, postPrepare } from './moves.ts';
 import { readJson } from './read-body.ts';
 import type { Services } from './services.ts';
 import { sessionObject, sessionState } from './session.ts';
@@ -123,6 +123,10 @@ export function addRoutes(app: Express, services: Services, streams: EventStream
   app.post(
     '/logs/:key/move',
     serviceRoute('postMove', (request, response) => postMove(services, request, response)),
+  );
+  app.post(
+    '/logs/:key/adopt',
+    serviceRoute('postAdopt', (request, response) => postAdopt(services, request, response)),
   );
   app.post(
     '/logs/:key/prepare',

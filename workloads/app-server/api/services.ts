@@ -19,6 +19,8 @@ export type Services = {
   /** Beside `logs`, for logs as a whole: what is under way there is not seen. */
   store: LogStore;
   gate: OwnershipGate;
+  /** The name of this server's cell. */
+  cell: string;
   blobs: BlobStore;
   messages: MessageReader;
   actions: ActionReader;

@@ -13,6 +13,7 @@ import type { Services } from './services.ts';
 import { notFound } from './wrap.ts';
 
 const MAX_KEYS = 1_000;
+const MAX_BUCKET = 65_535;
 /** The longest key: `address:` and the longest address, with room to spare. */
 const MAX_KEY_LENGTH = 512;
 /** Entries and bodies of one answer; the last entry may take it above by its own size. */
@@ -25,6 +26,7 @@ const PARALLEL_READS = 16;
 
 const seq = z.coerce.number().int().min(1);
 const keysQuery = z.object({
+  bucket: z.coerce.number().int().min(0).max(MAX_BUCKET).optional(),
   after: z.string().max(MAX_KEY_LENGTH).optional(),
   limit: z.coerce.number().int().min(1).max(MAX_KEYS).default(MAX_KEYS),
 });
@@ -36,12 +38,11 @@ const entriesQuery = z.object({
   bodies: z.enum(['true', 'false']).default('true'),
 });
 
-/** GET /keys?after=&limit= → {keys}: of the whole cell's store, in its order, whoever owns them. */
+/** GET /keys?bucket=&after=&limit= → {keys}: of the whole cell's store, in its order, whoever owns them. */
 export async function getKeys(services: Services, request: Request, response: Response): Promise<void> {
   const query = keysQuery.safeParse(request.query);
   if (!query.success) return badRequest(response, query.error);
-  const { after, limit } = query.data;
-  response.json({ keys: await services.store.listKeys({ ...(after !== undefined && { after }), limit }) });
+  response.json({ keys: await services.store.listKeys(query.data) });
 }
 
 /**
@@ -101,11 +102,13 @@ export async function getEntries(services: Services, request: Request, response:
 }
 
 /** The hash is of the entry's bytes: no two entries are the same, so equal heads are of equal logs. */
-type Head = { seq: number; timeMs: number; sha256: string };
+type Head = { seq: number; timeMs: number; sha256: string; movedTo?: string };
 
 function headOf({ seq, entry }: LogRow): Head {
   const sha256 = createHash('sha256').update(entry).digest('hex');
-  return { seq, timeMs: entryCodec.decode(entry).timeMs, sha256 };
+  const { timeMs, actions } = entryCodec.decode(entry);
+  const last = actions.at(-1);
+  return { seq, timeMs, sha256, ...(last?.type === 'moved' && { movedTo: last.toCell }) };
 }
 
 /** The bodies that an entry names. */

@@ -16,10 +16,11 @@ import {
 /** Thread keys that are kept before those of threads that are gone are looked for. */
 export const MIN_SWEEP = 16_384;
 
-export const EMPTY_ADDRESS: AddressImage = { kind: 'address', userId: undefined };
+export const EMPTY_ADDRESS: AddressImage = { kind: 'address', home: undefined, userId: undefined };
 
 export const EMPTY_USER: UserImage = {
   kind: 'user',
+  home: undefined,
   user: undefined,
   credentials: undefined,
   mailboxes: new Map(),

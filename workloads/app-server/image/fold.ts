@@ -18,16 +18,18 @@ export const imageFold: Fold<Image, Action> = {
   size: imageSize,
   unload: unloadPages,
   snapshots: imageSnapshots,
-  apply: (image, action, at) =>
-    image.kind === 'address' ? applyToAddress(action) : applyToUser(image, action, ordinal(at)),
+  apply(image, action, at) {
+    if (action.type === 'moved') return { ...image, home: action.toCell };
+    return image.kind === 'address' ? applyToAddress(image, action) : applyToUser(image, action, ordinal(at));
+  },
 };
 
-function applyToAddress(action: Action): AddressImage {
+function applyToAddress(image: AddressImage, action: Exclude<Action, { type: 'moved' }>): AddressImage {
   if (action.type !== 'addressAssigned') throw new BadAction(`${action.type} in the log of an address`);
-  return { kind: 'address', userId: action.userId };
+  return { ...image, userId: action.userId };
 }
 
-function applyToUser(image: UserImage, action: Action, at: Ordinal): UserImage {
+function applyToUser(image: UserImage, action: Exclude<Action, { type: 'moved' }>, at: Ordinal): UserImage {
   switch (action.type) {
     case 'userCreated': {
       const { userId, addresses, displayName } = action;

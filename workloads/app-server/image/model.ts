@@ -53,7 +53,12 @@ export type UserProfile = {
   readonly displayName: string;
 };
 
-export type UserImage = {
+type Placed = {
+  /** The cell that the log was moved to last; undefined while it is where it began. No other serves it. */
+  readonly home: string | undefined;
+};
+
+export type UserImage = Placed & {
   readonly kind: 'user';
   /** Undefined while the log has no such user. */
   readonly user: UserProfile | undefined;
@@ -83,9 +88,14 @@ export type UserImage = {
 };
 
 /** The log of an address: whose it is. */
-export type AddressImage = { readonly kind: 'address'; readonly userId: string | undefined };
+export type AddressImage = Placed & { readonly kind: 'address'; readonly userId: string | undefined };
 
 export type Image = UserImage | AddressImage;
+
+/** Is the log served in this cell? */
+export function isAtHome(image: Image, cell: string): boolean {
+  return image.home === undefined || image.home === cell;
+}
 
 /** The image of a user who is there. */
 export type OpenUser = UserImage & { readonly user: UserProfile };

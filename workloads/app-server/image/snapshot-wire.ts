@@ -42,6 +42,7 @@ type WireUser = {
 export type WireSnapshot = {
   address?: { userId?: Opt<string> };
   user?: WireUser;
+  home?: Opt<string>;
   garbage?: Uint8Array[];
   pages?: Uint8Array[];
 };
@@ -65,11 +66,16 @@ export function toWire(image: UserImage, trees: WireTree[]): WireUser {
 }
 
 /** @param trees each makes the tree, once told how its records lie */
-export function fromWire(wire: WireUser, trees: readonly ((layout: Layout) => Tree)[]): UserImage {
+export function fromWire(
+  wire: WireUser,
+  home: string | undefined,
+  trees: readonly ((layout: Layout) => Tree)[],
+): UserImage {
   const layouts = treesOf(EMPTY_USER).map(({ layout }) => layout);
   const { profile, credentials } = wire;
   return {
     kind: 'user',
+    home,
     user: profile
       ? {
           userId: profile.userId ?? '',

@@ -27,7 +27,7 @@ export const imageSnapshots: Snapshots<Image> = {
   encode(image, before, garbage) {
     if (image.kind === 'address')
       return {
-        bytes: encodeWire({ address: { userId: image.userId } }),
+        bytes: encodeWire({ address: { userId: image.userId }, home: image.home }),
         pages: [],
         unused: [],
         markStored: () => {},
@@ -37,18 +37,21 @@ export const imageSnapshots: Snapshots<Image> = {
   decode(bytes) {
     const wire = decodeWire(bytes);
     const garbage = (wire.garbage ?? []).map((id) => Buffer.from(id).toString('hex'));
-    if (!wire.user) return { state: { kind: 'address', userId: wire.address?.userId ?? undefined }, garbage };
+    const home = wire.home ?? undefined;
+    if (!wire.user)
+      return { state: { kind: 'address', home, userId: wire.address?.userId ?? undefined }, garbage };
     const here = new Map((wire.pages ?? []).map((page) => [hashPage(page), page]));
     const trees = (wire.user.trees ?? []).map((tree) => (layout: Tree['layout']) => {
       const { root, height = 0, count = 0 } = tree;
       if (!root || root.length === 0) return new Tree(layout);
       return new Tree(layout, attach(Buffer.from(root).toString('hex'), count, here), height);
     });
-    return { state: fromWire(wire.user, trees), garbage };
+    return { state: fromWire(wire.user, home, trees), garbage };
   },
   digest(image) {
-    if (image.kind === 'address') return hashPage(encodeWire({ address: { userId: image.userId } }));
-    return hashPage(encodeWire({ user: toWire(image, treesOf(image).map(wireTree)) }));
+    if (image.kind === 'address')
+      return hashPage(encodeWire({ address: { userId: image.userId }, home: image.home }));
+    return hashPage(encodeWire({ user: toWire(image, treesOf(image).map(wireTree)), home: image.home }));
   },
   async check(image, look) {
     if (image.kind === 'address') return 0;
@@ -76,6 +79,7 @@ function encodeUser(
   const stored = new Set(pages.map(({ id }) => id));
   const wire: WireSnapshot = {
     user: toWire(image, trees.map(wireTree)),
+    home: image.home,
     pages: inside.map((ref) => storedForm(ref).bytes),
     garbage: [...garbage, ...unused].filter((id) => !stored.has(id)).map((id) => Buffer.from(id, 'hex')),
   };

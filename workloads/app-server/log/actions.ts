@@ -77,6 +77,9 @@ export type MessageDestroyed = { type: 'messageDestroyed'; emailId: string; thre
 /** In the log of an address. */
 type AddressAssigned = { type: 'addressAssigned'; userId: string };
 
+/** The log goes on in another cell; nobody of this one adds to it. */
+type Moved = { type: 'moved'; toCell: string };
+
 export type Action =
   | UserCreated
   | CredentialsSet
@@ -87,4 +90,5 @@ export type Action =
   | MessageKeywordsChanged
   | MessageMailboxesChanged
   | MessageDestroyed
-  | AddressAssigned;
+  | AddressAssigned
+  | Moved;

@@ -28,6 +28,7 @@ export type WireAction = {
   messageMailboxesChanged?: { emailId?: string; mailboxIds?: string[] };
   messageDestroyed?: { emailId?: string; threadId?: string };
   addressAssigned?: { userId?: string };
+  moved?: { toCell?: string };
 };
 
 export type WireEntry = {

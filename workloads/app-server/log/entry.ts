@@ -65,6 +65,8 @@ function encodeAction(action: Action): WireAction {
       return { messageDestroyed: action };
     case 'addressAssigned':
       return { addressAssigned: action };
+    case 'moved':
+      return { moved: action };
   }
 }
 
@@ -126,5 +128,6 @@ function decodeAction(wire: WireAction): Action {
     return { type: 'credentialsSet', salt: Uint8Array.from(salt), hash: Uint8Array.from(hash), n, r, p };
   }
   if (wire.addressAssigned) return { type: 'addressAssigned', userId: wire.addressAssigned.userId ?? '' };
+  if (wire.moved) return { type: 'moved', toCell: wire.moved.toCell ?? '' };
   throw new UnreadableEntry('an action that this version does not know');
 }

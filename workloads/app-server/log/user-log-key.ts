@@ -3,6 +3,7 @@ import { OutcomeUnknown, StoreUnavailable } from './log-store.ts';
 import { PageLost } from './page-missing.ts';
 import { lookAt } from './pages.ts';
 import { appendSettled } from './settle.ts';
+import { Misdirected } from './user-log-errors.ts';
 import { openImage, type Image, type LogParts } from './user-log-open.ts';
 import { saveImage } from './user-log-snapshot.ts';
 import type { Look, Transaction } from './user-log-types.ts';
@@ -17,6 +18,9 @@ const DUE_MEMORY_BYTES = 512 * 1024;
 const WORTH_SAVING_ENTRIES = 32;
 /** What an image keeps in memory while nobody uses it. */
 const IDLE_BYTES = 1024 * 1024;
+
+/** What a client is told to wait when a log was moved: so long it takes until the map says so. */
+const MOVED_MS = 25;
 
 type Settle = { resolve: (value: unknown) => void; reject: (error: unknown) => void };
 export type ReadFunction<S, T> = (state: S, seq: number, look: Look) => T | Promise<T>;
@@ -159,6 +163,7 @@ export class KeyLog<S, A> {
       // Released or not owned any more by now: the next step sees to it.
       return;
     }
+    if (!this.#isServed(this.#image.state)) return this.#rejectAll(this.#moved());
     const reads = this.#takeReads();
     this.#events.taken(reads.length);
     for (const request of reads) void this.#read(this.#image, request);
@@ -175,6 +180,15 @@ export class KeyLog<S, A> {
     }
   }
 
+  #isServed(state: S): boolean {
+    return this.#parts.isServedHere?.(state) !== false;
+  }
+
+  /** Without an owner: the map of cells will tell soon, if it does not yet. */
+  #moved(): Misdirected {
+    return new Misdirected(this.key, undefined, 0, MOVED_MS);
+  }
+
   #saveIfDue({ seq, saved, unsavedBytes }: Image<S>): void {
     const isDue = seq - (saved?.seq ?? 0) >= DUE_ENTRIES || unsavedBytes >= DUE_BYTES;
     if (isDue || this.#parts.distrusted.has(this.key)) void this.save(1);
@@ -189,6 +203,10 @@ export class KeyLog<S, A> {
 
   #refuse(error: unknown): void {
     this.#image = undefined;
+    this.#rejectAll(error);
+  }
+
+  #rejectAll(error: unknown): void {
     const refused = [...this.#takeReads(), ...this.#writes.splice(0)];
     this.#events.taken(refused.length);
     for (const request of refused) request.reject(error);
@@ -205,6 +223,7 @@ export class KeyLog<S, A> {
     this.#readers++;
     try {
       gate.assertOwner(this.key);
+      if (!this.#isServed(state)) throw this.#moved();
       const outcome = await settled(() => this.#look(() => request.fn(state, seq, this.#look)));
       gate.assertOwner(this.key);
       answer(request, this.#translated(outcome));

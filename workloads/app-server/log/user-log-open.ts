@@ -24,6 +24,8 @@ export type LogParts<S, A> = {
   distrusted: Set<string>;
   /** Names the next entry that this process writes. */
   nextWriter: () => Writer;
+  /** Is the log served here, or was it moved away? Undefined: it is. */
+  isServedHere?: ((state: S) => boolean) | undefined;
 };
 
 /** The state of a key as of an entry of its log. */
@@ -70,6 +72,8 @@ export async function openImage<S, A>(
     writer = (await replay.apply(rows)) ?? writer;
     if (rows.length > 0) continue;
     if (!writer || (writer.server === tenure.server && writer.session === tenure.session)) return image;
+    // It goes on elsewhere with the next number: nobody adds to it here, so nobody is to be fenced.
+    if (parts.isServedHere?.(image.state) === false) return image;
     gate.assertOwner(key);
     if (fences++ >= MAX_FENCES) throw gate.redirect(key);
     const fence = { timeMs: Math.max(image.timeMs, clock.wall()), writer: parts.nextWriter(), actions: [] };

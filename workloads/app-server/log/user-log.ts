@@ -5,9 +5,11 @@ import { inParallel } from '../../common/parallel.ts';
 import type { Logger } from '../../common/log.ts';
 import type { EntryCodec } from './entry-codec.ts';
 import { StoreUnavailable, type LogStore } from './log-store.ts';
+import { appendSettled } from './settle.ts';
 import { Overloaded } from './user-log-errors.ts';
 import { KeyLog, type ReadFunction, type ReadRequest, type WriteRequest } from './user-log-key.ts';
-import type { LogParts } from './user-log-open.ts';
+import { Replay, type LogParts } from './user-log-open.ts';
+import { saveImage } from './user-log-snapshot.ts';
 import { verifyImage, type OnReplay, type Verified } from './user-log-verify.ts';
 import type { Fold, OwnershipGate, Transaction } from './user-log-types.ts';
 
@@ -29,6 +31,8 @@ export type UserLogsOptions<S, A> = {
   fold: Fold<S, A>;
   gate: OwnershipGate;
   clock: Clock;
+  /** Is the log served here, or was it moved away? Undefined: all are. */
+  isServedHere?: ((state: S) => boolean) | undefined;
   /** How much memory the images may take by the fold's own count, those in use aside. */
   cacheBytes: number;
   logger?: Logger;
@@ -120,6 +124,47 @@ export class UserLogs<S, A> {
     return this.read(key, (state, seq, look) =>
       verifyImage(key, this.#parts, { state, seq }, look, onProgress),
     );
+  }
+
+  /**
+   * Adds an action to a log that is not served here, so that it is from then on.
+   * @param action undefined when it is served already
+   * @returns the newest entry; 0 when there is no log
+   * @throws Misdirected, when another one writes this log
+   */
+  async adopt(key: string, action: (state: S) => A | undefined): Promise<number> {
+    const { store, codec, gate, clock, nextWriter } = this.#parts;
+    gate.assertOwner(key);
+    const replay = new Replay(key, this.#parts);
+    for (let rows = await replay.read(); rows.length > 0; rows = await replay.read())
+      await replay.apply(rows);
+    const { state, seq, timeMs } = replay.image;
+    const added = seq === 0 ? undefined : action(state);
+    if (added === undefined) return seq;
+    const entry = codec.encode({
+      timeMs: Math.max(timeMs, clock.wall()),
+      writer: nextWriter(),
+      actions: [added],
+    });
+    const append = { key, seq: seq + 1, entry, bodies: [] };
+    const result = await appendSettled(store, clock, append, () => gate.assertOwner(key));
+    await this.release((open) => open === key);
+    if (result === 'conflict') throw gate.redirect(key);
+    return seq + 1;
+  }
+
+  /**
+   * Stores a snapshot of a log that is not served here (yet), without adding to the log: who opens it replays less.
+   * @returns the newest entry in it
+   */
+  async prepare(key: string): Promise<number> {
+    const replay = new Replay(key, this.#parts);
+    await replay.fromSnapshot();
+    for (let rows = await replay.read(); rows.length > 0; rows = await replay.read())
+      await replay.apply(rows);
+    const { seq, saved } = replay.image;
+    if (seq > (saved?.seq ?? 0)) await saveImage(key, this.#parts, replay.image);
+    return seq;
   }
 
   /** Makes the state of a key anew from its log, and a new snapshot. @returns the entry that it is of */

@@ -34,12 +34,16 @@ export interface Cells {
   requestCell(cell: string, options: RequestOptions & { idempotent: true }): Promise<CellResponse>;
   /** The names of all cells, whatever their state. */
   cellNames(): Promise<string[]>;
+  /** What the map says of each cell. */
+  cellRecords(): Promise<CellRecord[]>;
   /** Sees to it that a key's bucket belongs to a cell, so that a log can begin there. @throws Unavailable */
   assign(key: string): Promise<void>;
   /** Gives an address to a user. @returns false when another has it */
   claimAddress(address: string, userId: string): Promise<boolean>;
   /** Adds a cell to the map or changes it. */
   putCell(name: string, record: Omit<CellRecord, 'name'>): Promise<void>;
+  /** Asks and changes discovery itself: where buckets and keys are. */
+  readonly discovery: DiscoveryClient;
   /** The app servers of all cells. */
   nodes(): Promise<NodeInfo[]>;
   close(): Promise<void>;
@@ -54,16 +58,16 @@ export async function openCells(options: CellsOptions): Promise<Cells> {
 
 class DiscoveredCells implements Cells {
   readonly #token: string;
-  readonly #discovery: DiscoveryClient;
+  readonly discovery: DiscoveryClient;
   readonly #follower: DirectoryFollower;
   readonly #sender: Sender;
   readonly #addresses = new LRUCache<string, string>({ max: MAX_ADDRESSES, ttl: ADDRESS_TTL_MS });
 
   constructor(options: CellsOptions) {
     this.#token = options.token;
-    this.#discovery = new DiscoveryClient(options.discoveryUrl, options.token);
+    this.discovery = new DiscoveryClient(options.discoveryUrl, options.token);
     this.#follower = new DirectoryFollower(options);
-    this.#sender = new Sender(this.#follower, options.token, (key) => this.#discovery.isUnassigned(key));
+    this.#sender = new Sender(this.#follower, options.token, (key) => this.discovery.isUnassigned(key));
   }
 
   isReady(): boolean {
@@ -73,7 +77,7 @@ class DiscoveredCells implements Cells {
   async where(key: string): Promise<Where> {
     await this.#follower.ready(DEADLINE_MS);
     if (this.#isUnassigned(key)) {
-      if (await this.#discovery.isUnassigned(key)) throw new Unassigned(key);
+      if (await this.discovery.isUnassigned(key)) throw new Unassigned(key);
       await this.#awaitAssignment(key);
     }
     const where = this.#follower.directory.where(key);
@@ -117,12 +121,16 @@ class DiscoveredCells implements Cells {
   }
 
   async cellNames(): Promise<string[]> {
+    return (await this.cellRecords()).map(({ name }) => name);
+  }
+
+  async cellRecords(): Promise<CellRecord[]> {
     await this.#follower.ready(DEADLINE_MS);
-    return this.#follower.directory.cells().map((cell) => cell.name);
+    return this.#follower.directory.cells();
   }
 
   putCell(name: string, record: Omit<CellRecord, 'name'>): Promise<void> {
-    return this.#discovery.putCell(name, record);
+    return this.discovery.putCell(name, record);
   }
 
   async nodes(): Promise<NodeInfo[]> {
@@ -138,14 +146,22 @@ class DiscoveredCells implements Cells {
   async assign(key: string): Promise<void> {
     await this.#follower.ready(DEADLINE_MS);
     if (!this.#isUnassigned(key)) return;
-    await this.#discovery.assign(key);
+    await this.discovery.assign(key);
     await this.#awaitAssignment(key);
   }
 
   readonly #sendAssigned = async (key: string, options: RequestOptions) => {
     await this.assign(key);
-    return this.#sender.send(key, options);
+    const response = await this.#sender.send(key, options);
+    if (options.method === 'PUT') await this.#confirm(key, response.cell);
+    return response;
   };
+
+  /** The bucket may have gone to another cell while a log was begun in this one: then the map must say where it is. */
+  async #confirm(key: string, cell: string): Promise<void> {
+    const placed = await this.discovery.cellOf(key);
+    if (placed !== undefined && placed !== cell) await this.discovery.putException(key, cell, true);
+  }
 
   #isUnassigned(key: string): boolean {
     const where = this.#follower.directory.where(key);

@@ -5,7 +5,7 @@ import { encodedBuckets } from './buckets.ts';
 /** How often at least something is said: a client that hears nothing for three of them connects again. */
 export const PING_MS = 2_000;
 
-const CELL_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+export const CELL_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 export const cellRecord = z.object({
   /** A DNS label (RFC 1123), so that it can name things in Kubernetes. */

@@ -48,9 +48,18 @@ export class Directory {
   }
 
   where(key: string): Where | Nowhere {
+    const cell = this.cellOf(key);
+    return cell === undefined ? { problem: 'unassigned' } : this.whereIn(cell, key);
+  }
+
+  /** The cell that has the key; undefined when nobody has. */
+  cellOf(key: string): string | undefined {
+    return this.exceptions.get(key) ?? this.buckets.cellOf(hashKey(key).bucket);
+  }
+
+  /** Who would serve the key if it were in that cell. */
+  whereIn(cell: string, key: string): Where | Nowhere {
     const { bucket, position } = hashKey(key);
-    const cell = this.exceptions.get(key) ?? this.buckets.cellOf(bucket);
-    if (cell === undefined) return { problem: 'unassigned' };
     const entry = this.#cells.get(cell);
     if (!entry) return { problem: 'no-node', cell };
     const { view, ring } = entry;

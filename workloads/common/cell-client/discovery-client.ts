@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
 import { z } from 'zod';
 import { bearer } from '../http/platform-token.ts';
+import { BucketMap } from './buckets.ts';
 import type { CellRecord } from './directory-messages.ts';
 import { Unavailable, UnexpectedAnswer } from './errors.ts';
 import { wasNotSent } from './verdict.ts';
@@ -13,6 +14,12 @@ const QUESTION_DEADLINE_MS = 3_000;
 const RETRY_MS = 200;
 
 const problem = z.object({ detail: z.string() });
+const exceptionList = z.object({
+  exceptions: z.array(z.object({ key: z.string(), cell: z.string(), moving: z.boolean().default(false) })),
+});
+type ExceptionList = z.infer<typeof exceptionList>['exceptions'];
+const whereAnswers = z.object({ answers: z.array(z.object({ cell: z.string().optional() })) });
+export type BucketChange = { bucket: number; from: string; to: string };
 
 export class DiscoveryClient {
   readonly #url: string;
@@ -33,21 +40,57 @@ export class DiscoveryClient {
     await this.#ask('POST', '/v1/assign', [200], { key });
   }
 
+  /** Which cell each bucket belongs to. @throws Unavailable */
+  async map(): Promise<BucketMap> {
+    const { text } = await this.#ask('GET', '/v1/map', [200]);
+    return BucketMap.decode(JSON.parse(text));
+  }
+
+  /** The exceptions as they are stored now. @throws Unavailable */
+  async exceptions(): Promise<ExceptionList> {
+    const { text } = await this.#ask('GET', '/v1/exceptions', [200]);
+    return exceptionList.parse(JSON.parse(text)).exceptions;
+  }
+
+  /** Says that a key is in a cell, whatever its bucket says. @param moving it is on its way to the cell of its bucket @throws Unavailable, UnexpectedAnswer */
+  async putException(key: string, cell: string, moving: boolean): Promise<void> {
+    const path = `/v1/exceptions/${encodeURIComponent(key)}`;
+    await this.#ask('PUT', path, [200], { cell, ...(moving && { moving }) });
+  }
+
+  /** The key is in the cell of its bucket. @throws Unavailable */
+  async deleteException(key: string): Promise<void> {
+    await this.#ask('DELETE', `/v1/exceptions/${encodeURIComponent(key)}`, [204]);
+  }
+
+  /** Gives buckets to other cells, all or none. @throws Unavailable, UnexpectedAnswer */
+  async changeBuckets(changes: readonly BucketChange[]): Promise<void> {
+    await this.#ask('POST', '/v1/buckets', [200], { changes });
+  }
+
+  /** The cell that has a key, by discovery itself. @returns undefined for none @throws Unavailable */
+  async cellOf(key: string): Promise<string | undefined> {
+    const path = '/v1/where';
+    const { text } = await this.#ask('POST', path, [200], { keys: [key] }, QUESTION_DEADLINE_MS);
+    return whereAnswers.parse(JSON.parse(text)).answers[0]?.cell;
+  }
+
   /** @throws Unavailable when discovery does not answer */
   async isUnassigned(key: string): Promise<boolean> {
     // 503: assigned, and not served at the moment.
     const path = `/v1/where?key=${encodeURIComponent(key)}`;
-    return (await this.#ask('GET', path, [200, 404, 503], undefined, QUESTION_DEADLINE_MS)) === 404;
+    const { status } = await this.#ask('GET', path, [200, 404, 503], undefined, QUESTION_DEADLINE_MS);
+    return status === 404;
   }
 
-  /** Every request here may be repeated: it says what shall be, not what shall change. @returns the status */
+  /** Every request here may be repeated: it says what shall be, not what shall change. @returns the status and the body */
   async #ask(
-    method: 'GET' | 'PUT' | 'POST',
+    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
     path: string,
     expected: number[],
     body?: unknown,
     deadlineMs = DEADLINE_MS,
-  ): Promise<number> {
+  ): Promise<{ status: number; text: string }> {
     const deadline = performance.now() + deadlineMs;
     for (;;) {
       const leftMs = deadline - performance.now();
@@ -63,7 +106,7 @@ export class DiscoveryClient {
           signal: AbortSignal.timeout(Math.max(1, Math.ceil(leftMs))),
         });
         const text = await response.body.text();
-        if (expected.includes(response.statusCode)) return response.statusCode;
+        if (expected.includes(response.statusCode)) return { status: response.statusCode, text };
         if (response.statusCode !== 503)
           throw new UnexpectedAnswer(`${method} ${path}`, response.statusCode, detailOf(text));
         why = detailOf(text);

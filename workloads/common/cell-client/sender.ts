@@ -30,6 +30,8 @@ export type RequestOptions = {
   headers?: Record<string, string>;
   /** Bytes, or a function that makes the body anew for each attempt. */
   body?: string | Uint8Array | (() => string | Uint8Array | Readable) | undefined;
+  /** The owner in this cell is meant, wherever the key is: for moves. */
+  cell?: string | undefined;
   /** May it be repeated when it is not known whether it took effect? */
   idempotent: boolean;
   /** Until the headers of the answer; the body may take longer. */
@@ -48,8 +50,8 @@ export type CellResponse = {
   json(): Promise<unknown>;
 };
 
-/** Also says how many times the request was sent. */
-export type SentResponse = CellResponse & { attempts: number };
+/** Also says how many times the request was sent, and which cell answered. */
+export type SentResponse = CellResponse & { attempts: number; cell: string };
 
 export type Target = Pick<Where, 'cell' | 'node' | 'url'>;
 /** What a node answered, or why the request must be made again. */
@@ -63,6 +65,8 @@ export type Policy = {
   what: string;
   /** May it be repeated when it is not known whether it took effect? */
   idempotent: boolean;
+  /** The owner in this cell is meant, wherever the key is. */
+  cell?: string | undefined;
   /** Does it change nothing? Then its failure is never in doubt. */
   readOnly?: boolean;
   /** Until the answer. */
@@ -96,8 +100,13 @@ export class Sender {
    * @throws Unassigned, CellDisabled at once; Unavailable, OutcomeUnknown; the signal's reason
    */
   async send(key: string, options: RequestOptions): Promise<SentResponse> {
-    const { response, attempts } = await this.withOwner(key, policyOf(options), this.#request(options));
-    return toResponse(response, attempts);
+    const request = this.#request(options);
+    let cell = '';
+    const { response, attempts } = await this.withOwner(key, policyOf(options), (target, ending) => {
+      cell = target.cell;
+      return request(target, ending);
+    });
+    return toResponse(response, attempts, cell);
   }
 
   /**
@@ -119,7 +128,7 @@ export class Sender {
     let mayBeDone = false;
     let why = 'nobody serves it';
     for (let attempts = 0; ;) {
-      const target = await this.#target(key, hint);
+      const target = await this.#target(key, hint, policy.cell);
       hint = undefined;
       if (target) {
         attempts++;
@@ -165,7 +174,7 @@ export class Sender {
         const result = await this.#attempt(target, policyOf(options), leftMs(), this.#request(options));
         if ('response' in result) {
           this.#turn++;
-          return toResponse(result.response, attempts);
+          return toResponse(result.response, attempts, cell);
         }
         why = `${target.node}: ${result.why}`;
       }
@@ -190,8 +199,9 @@ export class Sender {
   }
 
   /** @returns undefined while nobody serves the key @throws Unassigned, CellDisabled */
-  async #target(key: string, hint: Hint | undefined): Promise<Target | undefined> {
-    const where = this.#follower.directory.where(key);
+  async #target(key: string, hint: Hint | undefined, cell: string | undefined): Promise<Target | undefined> {
+    const { directory } = this.#follower;
+    const where = cell === undefined ? directory.where(key) : directory.whereIn(cell, key);
     if ('problem' in where) {
       if (where.problem === 'unassigned' && (await this.#isUnassigned(key))) throw new Unassigned(key);
       if (where.problem === 'cell-disabled') throw new CellDisabled(where.cell, where.state);
@@ -287,9 +297,9 @@ export class Sender {
   }
 }
 
-function policyOf({ method, path, idempotent, deadlineMs, signal }: RequestOptions): Policy {
+function policyOf({ method, path, cell, idempotent, deadlineMs, signal }: RequestOptions): Policy {
   const readOnly = method === 'GET' || method === 'HEAD';
-  return { what: `${method} ${path}`, idempotent, readOnly, deadlineMs, signal };
+  return { what: `${method} ${path}`, cell, idempotent, readOnly, deadlineMs, signal };
 }
 
 async function readRefusal(
@@ -316,7 +326,7 @@ function hintOf(verdict: Verdict, target: Target): Hint | undefined {
   return { owner: { cell: target.cell, node: name, url }, ringVersion };
 }
 
-function toResponse(response: Dispatcher.ResponseData, attempts: number): SentResponse {
+function toResponse(response: Dispatcher.ResponseData, attempts: number, cell: string): SentResponse {
   const { statusCode, headers, body } = response;
-  return { status: statusCode, headers, body, attempts, json: () => body.json() };
+  return { status: statusCode, headers, body, attempts, cell, json: () => body.json() };
 }

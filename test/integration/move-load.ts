@@ -1,0 +1,84 @@
+// Mail and JMAP requests that never stop while tests move users about; what fails, and what got lost, is told at the end.
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import nodemailer from 'nodemailer';
+import { openJmap, type JmapClient } from '../support/jmap.ts';
+import type { PlatformUnderTest } from '../support/platform.ts';
+
+const PAUSE_MS = 15;
+
+export class MoveLoad {
+  readonly user: string;
+  readonly client: JmapClient;
+  readonly acknowledged: string[] = [];
+  readonly failures: string[] = [];
+  reads = 0;
+  /** Of a request, from its beginning to its end. */
+  longestReadMs = 0;
+  readonly #smtpPort: number;
+  readonly #ending = new AbortController();
+  #running: Promise<unknown> = Promise.resolve();
+
+  private constructor(platform: PlatformUnderTest, user: string, client: JmapClient) {
+    this.user = user;
+    this.client = client;
+    this.#smtpPort = platform.smtpPort;
+  }
+
+  static async start(platform: PlatformUnderTest, user: string): Promise<MoveLoad> {
+    const client = await openJmap(platform.webUrl, user, 'demo');
+    const load = new MoveLoad(platform, user, client);
+    load.#running = Promise.all([load.#deliver(), load.#read()]);
+    return load;
+  }
+
+  async #deliver(): Promise<void> {
+    const transport = nodemailer.createTransport({
+      host: '127.0.0.1',
+      port: this.#smtpPort,
+      secure: false,
+      pool: true,
+      maxConnections: 2,
+    });
+    for (let n = 0; !this.#ending.signal.aborted; n++) {
+      const subject = `under way ${n} for ${this.user}`;
+      try {
+        await transport.sendMail({ from: 'you@example.org', to: this.user, subject, text: 'Hello' });
+        this.acknowledged.push(subject);
+      } catch (error) {
+        this.failures.push(`${subject}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+      await delay(PAUSE_MS);
+    }
+    transport.close();
+  }
+
+  async #read(): Promise<void> {
+    const { accountId } = this.client;
+    while (!this.#ending.signal.aborted) {
+      const began = performance.now();
+      try {
+        const [response] = await this.client.call([
+          'Email/query',
+          { accountId, sort: [{ property: 'receivedAt', isAscending: false }], limit: 5 },
+          '0',
+        ]);
+        if (response?.[0] === 'error') this.failures.push(`a query: ${JSON.stringify(response[1])}`);
+        this.reads++;
+      } catch (error) {
+        this.failures.push(`a read: ${error instanceof Error ? error.message : String(error)}`);
+      }
+      this.longestReadMs = Math.max(this.longestReadMs, performance.now() - began);
+      await delay(PAUSE_MS);
+    }
+  }
+
+  /** Ends the load, and asserts that nothing failed and that every acknowledged mail is there once. */
+  async assertGood(): Promise<void> {
+    this.#ending.abort();
+    await this.#running;
+    assert.deepEqual(this.failures, []);
+    const found = (await this.client.subjects()).filter((subject) => subject.startsWith('under way'));
+    assert.deepEqual(found.toSorted(), this.acknowledged.toSorted());
+  }
+}

@@ -1,0 +1,77 @@
+// Moves one log to another cell while it is used. Every step can be made again: whoever repeats a move that broke off goes on
+// where it ended.
+import type { Cells } from '../cell-client/cells.ts';
+import { hashKey } from '../hash.ts';
+import { LogCopier } from './copy-log.ts';
+
+/** So few entries are copied in some milliseconds. */
+const SHORT_TAIL = 16;
+/** A log that grows faster than it is copied is frozen all the same, after so many rounds. */
+const MAX_ROUNDS = 10;
+
+export type Moved = {
+  key: string;
+  from: string;
+  to: string;
+  entries: number;
+  /** From the last moment in which the old cell could answer to the first in which the new one can. */
+  frozenMs: number;
+};
+
+/** Told how many more entries are copied, and now and then how many there are. */
+export type OnCopied = (more: number, of: number) => void;
+
+/**
+ * Moves a key, whatever its bucket says, and puts that on the map.
+ * @returns undefined when it is there already
+ * @throws MoveConflict; Unassigned, Unavailable, UnexpectedAnswer
+ */
+export async function moveKey(
+  cells: Cells,
+  key: string,
+  to: string,
+  onCopied: OnCopied = () => {},
+): Promise<Moved | undefined> {
+  const { discovery } = cells;
+  const from = await discovery.cellOf(key);
+  if (from === undefined) throw new Error(`${key} is in no cell.`);
+  if (from === to) return undefined;
+  return await moveLog(
+    cells,
+    { key, from, to },
+    async () => {
+      const ofBucket = (await discovery.map()).cellOf(hashKey(key).bucket);
+      if (ofBucket === to) await discovery.deleteException(key);
+      else await discovery.putException(key, to, false);
+    },
+    onCopied,
+  );
+}
+
+/**
+ * Copies a log, ends it in its old cell, copies the rest, and lets `settle` put that on the map.
+ * @returns undefined when there is no such log
+ * @throws MoveConflict; Unavailable, UnexpectedAnswer
+ */
+export async function moveLog(
+  cells: Cells,
+  { key, from, to }: { key: string; from: string; to: string },
+  settle: () => Promise<void>,
+  onCopied: OnCopied = () => {},
+): Promise<Moved | undefined> {
+  const log = new LogCopier(cells, key, from, to);
+  let head = await log.sourceHead();
+  if (head === 0) return undefined;
+  let copied = await log.copied();
+  onCopied(copied, head);
+  for (let round = 0; round < MAX_ROUNDS && head - copied > SHORT_TAIL; round++) {
+    copied = await log.copy(copied + 1, head, (more) => onCopied(more, head));
+    head = await log.sourceHead();
+  }
+  await log.prepare();
+  const began = performance.now();
+  const last = await log.freeze();
+  await log.copy(copied + 1, last, (more) => onCopied(more, last));
+  await settle();
+  return { key, from, to, entries: last, frozenMs: performance.now() - began };
+}

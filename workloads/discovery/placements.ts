@@ -1,0 +1,91 @@
+// Changing where keys are: exceptions of single keys, and buckets as a whole.
+import { CoordinationError, type CoordinationSession } from '../common/coordination/coordination.ts';
+import { Misplaced } from './errors.ts';
+import {
+  CELLS,
+  decodeBuckets,
+  decodeException,
+  EXCEPTIONS,
+  MAP,
+  toBytes,
+  type ExceptionRecord,
+} from './map-nodes.ts';
+import { retrying } from './retrying.ts';
+
+export type BucketChange = { bucket: number; from: string; to: string };
+
+/** All exceptions as they are stored now, by key. */
+export async function readExceptions(session: CoordinationSession): Promise<Map<string, ExceptionRecord>> {
+  const listed = await session.children(EXCEPTIONS);
+  const found = new Map<string, ExceptionRecord>();
+  await Promise.all(
+    (listed?.names ?? []).map(async (name) => {
+      const node = await session.get(`${EXCEPTIONS}/${name}`);
+      const record = node && decodeException(node);
+      if (record) found.set(decodeURIComponent(name), record);
+    }),
+  );
+  return found;
+}
+
+/** @returns a transaction number at which the exception is there @throws Misplaced when there is no such cell */
+export async function putException(
+  session: CoordinationSession,
+  key: string,
+  record: ExceptionRecord,
+): Promise<number> {
+  const path = pathOf(key);
+  if (!(await session.get(`${CELLS}/${record.cell}`)))
+    throw new Misplaced(`There is no cell ${record.cell}.`);
+  return retrying(['node-exists', 'no-node', 'bad-version'], async () => {
+    const node = await session.get(path);
+    if (!node) {
+      await session.create(path, toBytes(record));
+      return (await session.get(path))?.stat.mzxid ?? 0;
+    }
+    const before = decodeException(node);
+    if (before?.cell === record.cell && before.moving === record.moving) return node.stat.mzxid;
+    return (await session.set(path, toBytes(record), node.stat.version)).mzxid;
+  });
+}
+
+/** Does nothing when there is none. @returns a transaction number at which it is gone */
+export async function deleteException(session: CoordinationSession, key: string): Promise<number> {
+  try {
+    await session.delete(pathOf(key));
+  } catch (error) {
+    if (!(error instanceof CoordinationError && error.code === 'no-node')) throw error;
+  }
+  return (await session.children(EXCEPTIONS))?.stat.pzxid ?? 0;
+}
+
+/**
+ * Gives buckets to other cells, all or none.
+ * @returns a transaction number at which they have them
+ * @throws Misplaced when one belongs to neither of the two cells named for it, or a cell is not there
+ */
+export async function changeBuckets(
+  session: CoordinationSession,
+  changes: readonly BucketChange[],
+): Promise<number> {
+  return retrying(['bad-version'], async () => {
+    const node = await session.get(MAP);
+    if (!node) throw new Misplaced('There is no map yet.');
+    const map = decodeBuckets(node);
+    for (const { bucket, from, to } of changes) {
+      const cell = map.cellOf(bucket);
+      if (cell !== from && cell !== to)
+        throw new Misplaced(`Bucket ${bucket} belongs to ${cell ?? 'no cell'}, not to ${from}.`);
+    }
+    // Read after the map: a cell that is being forgotten is disabled before the map is touched.
+    for (const cell of new Set(changes.map(({ to }) => to)))
+      if (!(await session.get(`${CELLS}/${cell}`))) throw new Misplaced(`There is no cell ${cell}.`);
+    const moved = changes.map(({ bucket, to }) => [bucket, to] as const);
+    const stat = await session.set(MAP, toBytes(map.with(moved).encode()), node.stat.version);
+    return stat.mzxid;
+  });
+}
+
+function pathOf(key: string): string {
+  return `${EXCEPTIONS}/${encodeURIComponent(key)}`;
+}
