@@ -116,14 +116,32 @@ async function writeMailboxes(
     // Empty mailboxes are seen, too.
     await appendFile(file, '', { mode: 0o600 });
   }
+  const uidValidity = Math.floor(Date.now() / 1000);
+  const bases = keywordsOf(contents);
   for (const [id, { keywords, mailboxIds }] of contents.emails) {
     const message = kept.get(id);
     if (!message) continue;
     const { sender, receivedAtMs } = message;
-    const bytes = mboxMessage({ sender, receivedAtMs, keywords, bytes: await bytesOf(message) });
+    const bytes = await bytesOf(message);
     for (const mailbox of mailboxIds) {
       const file = files.get(mailbox);
-      if (file !== undefined) await appendFile(file, bytes);
+      if (file === undefined) continue;
+      const first = bases.get(mailbox);
+      bases.delete(mailbox);
+      const base = first && { uidValidity, keywords: first };
+      await appendFile(file, mboxMessage({ sender, receivedAtMs, keywords, base, bytes }));
     }
   }
+}
+
+/** The keywords of each mailbox's messages. */
+function keywordsOf(contents: Contents): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>();
+  for (const { keywords, mailboxIds } of contents.emails.values())
+    for (const mailbox of mailboxIds) {
+      const all = found.get(mailbox) ?? new Set();
+      found.set(mailbox, all);
+      for (const keyword of keywords) all.add(keyword);
+    }
+  return found;
 }

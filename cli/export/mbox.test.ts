@@ -35,6 +35,22 @@ test('keywords become Status, X-Status and X-Keywords; what the sender wrote the
   );
 });
 
+test('the first message of a file tells which keywords there are, and no message where another ends', () => {
+  const bytes = Buffer.from('Subject: x\r\nContent-Length: 3\r\nX-IMAPbase: 1 2\r\nX-UID: 7\r\n\r\ntext\r\n');
+  const base = { uidValidity: 1_790_000_000, keywords: new Set(['work', '$seen', '$forwarded']) };
+  const text = mboxMessage({
+    sender: 'a@b',
+    receivedAtMs: RECEIVED_MS,
+    keywords: ['work'],
+    base,
+    bytes,
+  }).toString();
+  assert.match(
+    text,
+    /^From a@b [^\n]+\nX-IMAPbase: 1790000000 0000000000 work \$forwarded\nStatus: O\nX-Keywords: work\nSubject: x\n\ntext\n\n$/,
+  );
+});
+
 test('any bytes come through, and a message without headers or body, too', () => {
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)).toString('latin1');
   assert.ok(made(`Subject: x\r\n\r\n${bytes}`).includes(bytes));

@@ -79,7 +79,7 @@ test('an export has the mailboxes as mbox files that mail programs read', async 
   const [plain = '', attached = ''] = messages;
   assert.match(
     plain,
-    /^From you@example\.org \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\nStatus: RO\nX-Status: F\nX-Keywords: work\n/,
+    /^From you@example\.org \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\nX-IMAPbase: \d+ 0{10} work\nStatus: RO\nX-Status: F\nX-Keywords: work\n/,
   );
   assert.match(plain, /\n>From the start\n>>From quoted\nFrom: no\n/);
   assert.match(attached, /^Subject: attached$/m);
