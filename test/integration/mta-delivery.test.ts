@@ -324,6 +324,24 @@ test('with the blob store away large mail is asked for again, small mail is take
   }
 });
 
+test('a message that takes too long to parse is asked for again, and holds up nobody', async () => {
+  const hasty = await start({ ...environment, CELLPOST_PARSE_TIMEOUT_MS: '500' });
+  try {
+    const subject = `hasty ${randomUUID()}`;
+    // Quoted-printable is counted byte by byte.
+    const long = `Subject: ${subject}\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n${'= =20 \t=\r\n'.repeat(2_500_000)}`;
+    const [refusal, answer] = await Promise.all([
+      deliver(long, ['alice@cellpost.test'], hasty.ports.smtp),
+      deliver(`Subject: ${subject}\r\n\r\nx\r\n`, ['alice@cellpost.test'], hasty.ports.smtp),
+    ]);
+    assert.match(refusal, /^451/);
+    assert.match(answer, /^250/);
+    assert.equal((await find('alice', subject)).length, 1);
+  } finally {
+    await hasty.close();
+  }
+});
+
 test('an owner killed in the middle loses nothing that was acknowledged, and doubles nothing', async () => {
   type Node = { node: string; pid: number; state: string };
   const owner = await platform.cellctl<{ node: string }>('where', 'alice@cellpost.test');

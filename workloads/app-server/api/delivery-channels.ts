@@ -18,6 +18,8 @@ import type { Services } from './services.ts';
 /** Deliveries of one channel under way, and their bytes; beyond these nothing more is read from it. */
 const MAX_IN_FLIGHT = 1_024;
 const MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
+/** Answers that the peer has not read; beyond these nothing more is read from it, either. */
+const MAX_UNSENT_BYTES = 1024 * 1024;
 /** More are refused: each service has one or two. */
 const MAX_CHANNELS = 1_000;
 /** A channel without any traffic is a peer that is gone. Clients end theirs sooner. */
@@ -93,6 +95,7 @@ class Channel {
     socket.setNoDelay(true);
     socket.setTimeout(IDLE_TIMEOUT_MS, () => socket.destroy());
     socket.on('data', (chunk: Buffer) => this.take(chunk));
+    socket.on('drain', () => this.#resume());
     // The peer asks for no more; it may still wait for answers.
     socket.on('end', () => this.#endWhenDone(true));
   }
@@ -123,13 +126,21 @@ class Channel {
       this.#inFlight--;
       this.#inFlightBytes -= bytes;
       this.#answer(header.number, outcome);
-      if (this.#socket.isPaused() && !this.#isFull()) this.#socket.resume();
+      this.#resume();
       this.#endWhenDone(this.#closing);
     });
   }
 
   #isFull(): boolean {
-    return this.#inFlight >= MAX_IN_FLIGHT || this.#inFlightBytes >= MAX_IN_FLIGHT_BYTES;
+    return (
+      this.#inFlight >= MAX_IN_FLIGHT ||
+      this.#inFlightBytes >= MAX_IN_FLIGHT_BYTES ||
+      this.#writer.waitingBytes >= MAX_UNSENT_BYTES
+    );
+  }
+
+  #resume(): void {
+    if (this.#socket.isPaused() && !this.#isFull()) this.#socket.resume();
   }
 
   #answer(number: number, outcome: DeliveryOutcome): void {

@@ -1,5 +1,5 @@
 // The deliveries that a mailbox remembers: digest of the delivery key -> email. After so many the oldest go.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Ordinal } from './ids.ts';
 import type { UserImage } from './model.ts';
 import { together } from './pages/page.ts';
@@ -10,7 +10,7 @@ import { DELIVERIES, DIGEST_BYTES, OLD_DELIVERIES, readOrdinal, writeOrdinal } f
 const MIN_REMEMBERED = 4096;
 
 function digest(deliveryKey: string): Uint8Array {
-  return createHash('sha256').update(deliveryKey).digest().subarray(0, DIGEST_BYTES);
+  return hash('sha256', deliveryKey, 'buffer').subarray(0, DIGEST_BYTES);
 }
 
 /** @returns the email that a delivery made, if it is remembered @throws PageMissing */
