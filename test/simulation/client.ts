@@ -1,5 +1,6 @@
 // A client: delivers and reads, follows redirects, repeats what was not answered, and delivers some things again much later.
 import type { Answer, ClientRequest, SimNode } from './node.ts';
+import type { Network } from './network.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
@@ -23,6 +24,7 @@ export type ClientOptions = {
   name: string;
   keys: readonly string[];
   nodes: readonly SimNode[];
+  network: Network;
 };
 
 export class SimClient {
@@ -51,7 +53,7 @@ export class SimClient {
 
   /** Repeats a request until it is answered. */
   send(request: ClientRequest, done: () => void): void {
-    const { world, nodes } = this.#options;
+    const { world, nodes, network } = this.#options;
     const random = this.#random;
     const known = this.#owners.get(request.key);
     const node = nodes.find((one) => one.name === known) ?? random.pick(nodes);
@@ -76,9 +78,10 @@ export class SimClient {
     );
     const what = request.kind === 'deliver' ? request.deliveryKey : 'read';
     const label = `${this.#options.name} ${what} ${request.key}`;
-    node.clientLinks.up.send(label, () =>
+    const { up, down } = network.between(this.#options.name, node.name);
+    up.send(label, () =>
       node.handle(request, (answer) =>
-        node.clientLinks.down.send(`${answer.ok ? 'ok' : answer.error} for ${label}`, () => settle(answer)),
+        down.send(`${answer.ok ? 'ok' : answer.error} for ${label}`, () => settle(answer)),
       ),
     );
   }
@@ -108,6 +111,9 @@ export class SimClient {
     }
     if (this.#earlier.length > 0 && random.chance(0.2))
       return { kind: 'deliver', ...random.pick(this.#earlier) };
+    // The same message to another recipient.
+    if (this.#earlier.length > 0 && random.chance(0.15))
+      return { kind: 'deliver', key, deliveryKey: random.pick(this.#earlier).deliveryKey };
     const delivery = { key, deliveryKey: `${this.#options.name}-${++this.#deliveries}` };
     this.#earlier.push(delivery);
     if (this.#earlier.length > REMEMBERED) this.#earlier.shift();

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatScript, parseScript } from './faults.ts';
-import { simulate } from './simulation.ts';
+import { parsePlan } from './plan.ts';
+import { scriptOf } from './report.ts';
+import { shrink } from './shrink.ts';
+import { runPlan, simulate } from './simulation.ts';
 
 for (const seed of [7, 1234]) {
   test(`seed ${seed} gives the same events at the same times each time`, async () => {
@@ -12,17 +14,28 @@ for (const seed of [7, 1234]) {
   });
 }
 
-test('the script that a run prints replays it', async () => {
+test('the script that a run prints replays it, event by event', async () => {
   const first = await simulate({ seed: 11 });
-  const script = parseScript(formatScript(first.script));
-  const again = await simulate({ seed: 11, script });
-  // Healing comes before faults that were never begun; their absence is not seen by anything else.
-  assert.equal(again.acknowledged, first.acknowledged);
-  assert.equal(again.reads, first.reads);
-  assert.deepEqual(again.errors, first.errors);
+  const again = await runPlan(parsePlan(scriptOf(first)));
+  assert.equal(again.hash, first.hash);
 });
 
 test('another seed is another run', async () => {
   const [one, other] = [await simulate({ seed: 1 }), await simulate({ seed: 2 })];
   assert.notEqual(one.hash, other.hash);
+});
+
+test('a run that fails is made smaller, and its script fails in the same way', async () => {
+  const failed = await simulate({
+    seed: 1,
+    mutation: 'no lease',
+    kinds: ['cut coordination', 'lame', 'kill'],
+  });
+  assert.ok(failed.violation);
+  const smaller = await shrink(failed, { maxRuns: 60 });
+  assert.ok(smaller.plan.faults.length <= failed.plan.faults.length);
+  assert.ok(smaller.plan.faults.length <= 3, scriptOf(smaller));
+  const again = await runPlan(parsePlan(scriptOf(smaller)));
+  assert.equal(again.violation?.message, smaller.violation?.message);
+  assert.equal(again.hash, smaller.hash);
 });

@@ -1,72 +1,123 @@
-// What goes wrong and when: a script, made from the seed or read from a file. Each fault is undone after a while.
+// What goes wrong and when. Each fault happens to something that has a name, and is undone after a while.
+import { pairName } from './network.ts';
 import type { Random } from './random.ts';
 
-export const FAULTS = [
-  'kill',
-  'pause',
-  'leave',
-  'cut coordination',
-  'cut coordination one way',
-  'cut store',
-  'cut clients',
-  'slow coordination',
-  'slow store',
-  'lame',
-  'reset',
-  'coordination down',
-] as const;
+/** Each kind, and to what it happens: a server, a client, the way between the two, a key's data, the coordination. */
+const TARGETS = {
+  kill: 'server',
+  pause: 'server',
+  leave: 'server',
+  'cut coordination': 'server',
+  'cut coordination one way': 'server',
+  'cut store': 'server',
+  'cut clients': 'server',
+  'slow coordination': 'server',
+  'slow store': 'server',
+  'slow store answers': 'server',
+  lame: 'server',
+  reset: 'server',
+  'double requests': 'server',
+  'reorder requests': 'server',
+  'clock forward': 'server',
+  'clock back': 'server',
+  'cut client': 'client',
+  'cut pair': 'pair',
+  'coordination down': 'coordination',
+  'flip snapshot': 'key',
+  'shorten snapshot': 'key',
+  'lose snapshot': 'key',
+  'old snapshot': 'key',
+  'foreign snapshot': 'key',
+  'misnumber snapshot': 'key',
+  'newer snapshot': 'key',
+  'flip page': 'key',
+  'lose page': 'key',
+  regenerate: 'key',
+} as const;
 
-export type FaultKind = (typeof FAULTS)[number];
+export type FaultKind = keyof typeof TARGETS;
+/** What a store may do to an image's data; the log itself is the truth, and no store may change it. */
+export type DamageKind = {
+  [Kind in FaultKind]: (typeof TARGETS)[Kind] extends 'key' ? Kind : never;
+}[FaultKind];
+
+export const FAULTS = Object.keys(TARGETS) as FaultKind[];
 
 export type Fault = {
   atMs: number;
   kind: FaultKind;
-  node: string;
+  /** `n0`, `c0`, `c0~n0`, `user:u0`, `coordination` */
+  target: string;
   /** Until it is healed: the node starts again, the link works again. */
   forMs: number;
 };
 
-/** So long no fault lasts that a healed system would need another bound of time than that of the checks. */
+export type Names = { servers: readonly string[]; clients: readonly string[]; keys: readonly string[] };
+
+/** No fault lasts so long that a healed system would need another bound of time than that of the checks. */
 const LONGEST_MS = 6_000;
+
+/** What happens to servers moves keys about, without which little of the rest is ever seen. */
+const SERVER_WEIGHT = 3;
+const WEIGHTED = FAULTS.flatMap((kind) =>
+  TARGETS[kind] === 'server' ? Array.from({ length: SERVER_WEIGHT }, () => kind) : [kind],
+);
+
+export function isDamage(kind: FaultKind): kind is DamageKind {
+  return TARGETS[kind] === 'key';
+}
 
 /**
  * Every other script has a few kinds only: what goes wrong after many handovers is not seen in a cell that is mostly down.
  * @param kinds these instead
  */
-export function makeScript(
+export function makeFaults(
   random: Random,
-  nodes: readonly string[],
+  names: Names,
   untilMs: number,
   kinds?: readonly FaultKind[],
 ): Fault[] {
-  const script: Fault[] = [];
+  const faults: Fault[] = [];
   const drawn = random.chance(0.5)
-    ? FAULTS
-    : Array.from({ length: random.integer(1, 4) }, () => random.pick(FAULTS));
+    ? WEIGHTED
+    : Array.from({ length: random.integer(1, 4) }, () => random.pick(WEIGHTED));
   const calmMs = random.pick([400, 1_000, 2_000, 4_000]);
   for (let atMs = random.between(0, 2_000); atMs < untilMs; atMs += random.between(0, 2 * calmMs)) {
     const forMs = random.chance(0.5) ? random.between(1, 800) : random.between(800, LONGEST_MS);
-    script.push({
+    const kind = random.pick(kinds ?? drawn);
+    faults.push({
       atMs: Math.round(atMs),
-      kind: random.pick(kinds ?? drawn),
-      node: random.pick(nodes),
+      kind,
+      target: target(random, kind, names),
       forMs: Math.round(forMs),
     });
   }
-  return script;
+  return faults;
 }
 
-export function formatScript(script: readonly Fault[]): string {
-  return script.map(({ atMs, kind, node, forMs }) => `${atMs} ${node} ${kind} for ${forMs}`).join('\n');
+function target(random: Random, kind: FaultKind, { servers, clients, keys }: Names): string {
+  switch (TARGETS[kind]) {
+    case 'server':
+      return random.pick(servers);
+    case 'client':
+      return random.pick(clients);
+    case 'pair':
+      return pairName(random.pick(clients), random.pick(servers));
+    case 'key':
+      return random.pick(keys);
+    case 'coordination':
+      return 'coordination';
+  }
 }
 
-/** @throws on a line that is no fault */
-export function parseScript(text: string): Fault[] {
-  const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
-  return lines.map((line) => {
-    const match = /^(\d+) (\S+) (.+) for (\d+)$/.exec(line.trim());
-    const kind = FAULTS.find((one) => one === match?.[3]);
-    if (!match || !kind) throw new Error(`no fault: ${line}`);
-    return { atMs: Number(match[1]), node: match[2] ?? '', kind, forMs: Number(match[4]) };
-  });
+export function formatFault({ atMs, kind, target: name, forMs }: Fault): string {
+  return `${atMs} ${name} ${kind} for ${forMs}`;
+}
+
+/** @returns undefined for a line that is no fault */
+export function parseFault(line: string): Fault | undefined {
+  const match = /^(\d+) (\S+) (.+) for (\d+)$/.exec(line.trim());
+  const kind = FAULTS.find((one) => one === match?.[3]);
+  if (!match || !kind) return undefined;
+  return { atMs: Number(match[1]), target: match[2] ?? '', kind, forMs: Number(match[4]) };
 }

@@ -1,21 +1,14 @@
 // What the disk got and what was answered, checked against the invariants as it happens.
 import type { LogEntry } from '../../workloads/app-server/log/entry-codec.ts';
-import {
-  look,
-  mailboxCodec,
-  mailboxFold,
-  type Delivery,
-  type DeliverResult,
-  type Mailbox,
-  type ReadResult,
-} from './mailbox.ts';
+import { addToDigest, mailboxCodec, type Delivery, type DeliverResult, type ReadResult } from './mailbox.ts';
 import type { World } from './world.ts';
 
 type KeyHistory = {
   entries: { bytes: string; entry: LogEntry<Delivery> }[];
-  mailbox: Mailbox;
+  /** Delivery key to id of what is on disk. */
+  ids: Map<string, string>;
   /** What a reader of entry `seq` must see, by seq. */
-  views: ReadResult[];
+  views: { count: number; digest: number }[];
   /** The newest entry that somebody has been told of: who asks from now on must see it. */
   floor: number;
   /** Acknowledged deliveries: key to id. */
@@ -24,6 +17,8 @@ type KeyHistory = {
   attempts: Set<string>;
   refused: Set<string>;
 };
+
+const NOTHING = { count: 0, digest: 0 };
 
 /** What a request must see at least, taken when it begins. */
 export type Begun = { key: string; floor: number };
@@ -53,18 +48,23 @@ export class History {
     if (history.entries.length !== seq)
       this.#fail(`${key} got entry ${seq} after ${history.entries.length - 1}`);
     const before = history.entries[seq - 2]?.entry;
-    if (before && entry.timeMs < before.timeMs) this.#fail(`time goes back in entry ${seq} of ${key}`);
+    if (before && entry.timeMs < before.timeMs)
+      this.#fail(`time goes back in entry ${seq} of ${key} (invariant 3)`);
     if (entry.actions.length === 0) this.fences++;
     if (entry.actions.length > 1) this.shared++;
-    for (const [index, delivery] of entry.actions.entries()) {
-      const { deliveryKey, attempt } = delivery;
+    let { count, digest } = history.views[seq - 1] ?? NOTHING;
+    for (const [index, { to, deliveryKey, attempt }] of entry.actions.entries()) {
       history.attempts.add(attempt);
-      if (history.refused.has(attempt)) this.#fail(`${attempt} was refused for certain and is written`);
-      if (history.mailbox.ids.has(deliveryKey))
+      if (history.refused.has(attempt))
+        this.#fail(`${attempt} was refused for certain and is written (invariant 1)`);
+      if (history.ids.has(deliveryKey))
         this.#fail(`${deliveryKey} was delivered to ${key} twice (invariant 5)`);
-      history.mailbox = mailboxFold.apply(history.mailbox, delivery, { seq, index, timeMs: entry.timeMs });
+      const id = `${seq}.${index}`;
+      history.ids.set(deliveryKey, id);
+      digest = addToDigest(digest, { to, deliveryKey, id, timeMs: entry.timeMs });
+      count++;
     }
-    history.views[seq] = look(history.mailbox, seq);
+    history.views[seq] = { count, digest };
   }
 
   begin(key: string): Begun {
@@ -76,7 +76,8 @@ export class History {
     const history = this.#of(key);
     this.acknowledged++;
     if (result.duplicate) this.duplicates++;
-    if (history.mailbox.ids.get(deliveryKey) !== result.id)
+    if (result.strangers > 0) this.#fail(`a write of ${key} saw another's messages (invariant 6)`);
+    if (history.ids.get(deliveryKey) !== result.id)
       this.#fail(`${deliveryKey} of ${key} is acknowledged as ${result.id} and not on disk (invariant 1)`);
     if (result.asOf < floor)
       this.#fail(`a write of ${key} saw entry ${result.asOf}, not ${floor} (invariant 4)`);
@@ -88,13 +89,15 @@ export class History {
   refuse(key: string, attempt: string): void {
     const history = this.#of(key);
     history.refused.add(attempt);
-    if (history.attempts.has(attempt)) this.#fail(`${attempt} is refused for certain and was written`);
+    if (history.attempts.has(attempt))
+      this.#fail(`${attempt} is refused for certain and was written (invariant 1)`);
   }
 
   /** A read is answered: invariants 3 and 4. */
   answer({ key, floor }: Begun, result: ReadResult): void {
     const history = this.#of(key);
     this.reads++;
+    if (result.strangers > 0) this.#fail(`a read of ${key} saw another's messages (invariant 6)`);
     if (result.seq < floor)
       this.#fail(`a read of ${key} saw entry ${result.seq}, not ${floor} (invariant 4)`);
     const due = history.views[result.seq];
@@ -111,8 +114,7 @@ export class History {
       if (JSON.stringify(onDisk) !== JSON.stringify(seen))
         this.#fail(`the log of ${key} was changed (invariant 2)`);
       for (const [deliveryKey, id] of history.acknowledged) {
-        if (history.mailbox.ids.get(deliveryKey) !== id)
-          this.#fail(`${deliveryKey} of ${key} is lost (invariant 1)`);
+        if (history.ids.get(deliveryKey) !== id) this.#fail(`${deliveryKey} of ${key} is lost (invariant 1)`);
       }
     }
   }
@@ -120,12 +122,10 @@ export class History {
   #of(key: string): KeyHistory {
     let history = this.#keys.get(key);
     if (!history) {
-      const mailbox = mailboxFold.empty(key);
-      const views = [look(mailbox, 0)];
       history = {
         entries: [],
-        mailbox,
-        views,
+        ids: new Map(),
+        views: [NOTHING],
         floor: 0,
         acknowledged: new Map(),
         attempts: new Set(),

@@ -3,9 +3,16 @@
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
+/** How much later than the message itself its double may come: after whoever it was for has been replaced. */
+const LATEST_DOUBLE_MS = 4_000;
+
 export class Link {
   /** Multiplies delays. */
   slow = 1;
+  /** How much longer a message by itself may take, so that others overtake it. */
+  jitterMs = 0;
+  /** How many messages by themselves come twice. */
+  doubles = 0;
   readonly #world: World;
   readonly #random: Random;
   readonly #name: string;
@@ -31,9 +38,9 @@ export class Link {
   /** A message that may overtake others. */
   send(label: string, arrive: () => void, extraMs = 0): void {
     if (this.#cut) return;
-    this.#world.after(this.#delay() + extraMs, `${this.#name} ${label}`, () => {
-      if (!this.#cut) arrive();
-    });
+    this.#deliver(label, arrive, extraMs);
+    if (this.doubles === 0 || !this.#random.chance(this.doubles)) return;
+    this.#deliver(`${label} again`, arrive, extraMs + this.#random.between(0, LATEST_DOUBLE_MS));
   }
 
   /** A message on a connection: it does not overtake those before it. */
@@ -47,6 +54,13 @@ export class Link {
     this.#world.after(at - this.#world.now, `${this.#name} ${label}`, () => {
       if (this.#cut) this.#held.push({ label, arrive });
       else arrive();
+    });
+  }
+
+  #deliver(label: string, arrive: () => void, extraMs: number): void {
+    const jitterMs = this.jitterMs === 0 ? 0 : this.#random.between(0, this.jitterMs);
+    this.#world.after(this.#delay() + jitterMs + extraMs, `${this.#name} ${label}`, () => {
+      if (!this.#cut) arrive();
     });
   }
 

@@ -7,8 +7,35 @@ import type { CoordinationSession } from '../../workloads/common/coordination/co
 import type { EntryCodec } from '../../workloads/app-server/log/entry-codec.ts';
 import type { OwnershipGate } from '../../workloads/app-server/log/user-log-types.ts';
 
-/** The safeguard that is missing. 'no compare': the store takes a second entry of a number; 'no dedupe': of a delivery key. */
-export const MUTATIONS = ['no compare', 'no lease', 'no dedupe', 'no fence', 'no acks'] as const;
+/** The safeguard that is missing. */
+export const MUTATIONS = [
+  /** The store takes a second entry of a number. */
+  'no compare',
+  /** A server believes in its session for ever. */
+  'no lease',
+  /** A delivery key is not looked for. */
+  'no dedupe',
+  /** A new owner writes nothing before it serves. */
+  'no fence',
+  /** A newcomer waits for nobody. */
+  'no acks',
+  /** A server answers for whatever it is asked. */
+  'no gate check',
+  /** What was handed over stays in memory. */
+  'no release',
+  /** An append is acknowledged when it was sent. */
+  'no wait',
+  /** An append whose answer was lost is taken for not written. */
+  'no doubt',
+  /** A damaged snapshot has a valid seal. */
+  'no snapshot check',
+  /** A page is not compared with its name. */
+  'no page check',
+  /** What was read is remembered without whose it was. */
+  'no user in a key',
+  /** Entries have the time that the machine's clock shows. */
+  'no order of time',
+] as const;
 export type Mutation = (typeof MUTATIONS)[number];
 
 /** Time stands still for who measures the lease. */
@@ -39,5 +66,18 @@ export function withoutFence<A>(codec: EntryCodec<A>, gate: OwnershipGate): Entr
       const entry = codec.decode(bytes);
       return { ...entry, writer: { ...entry.writer, ...gate.tenure() } };
     },
+  };
+}
+
+/** The gate stands open. */
+export function withoutGate(gate: OwnershipGate): OwnershipGate {
+  return { assertOwner() {}, tenure: () => gate.tenure(), redirect: (key) => gate.redirect(key) };
+}
+
+/** An entry's time is that of the clock, whatever the one before it says. */
+export function withoutOrder<A>(codec: EntryCodec<A>, clock: Clock): EntryCodec<A> {
+  return {
+    encode: (entry) => codec.encode({ ...entry, timeMs: clock.wall() }),
+    decode: (bytes) => codec.decode(bytes),
   };
 }

@@ -3,14 +3,31 @@ import { delay } from '../../workloads/common/clock.ts';
 import { CoordinationError } from '../../workloads/common/coordination/coordination.ts';
 import { OutcomeUnknown } from '../../workloads/app-server/log/log-store.ts';
 import { UserLogs } from '../../workloads/app-server/log/user-log.ts';
+import type { Verified } from '../../workloads/app-server/log/user-log-verify.ts';
 import { Misdirected } from '../../workloads/app-server/log/user-log-errors.ts';
 import { Membership } from '../../workloads/app-server/ring/membership.ts';
 import { SimSession } from './coordination-session.ts';
 import type { SimCoordination } from './coordination-server.ts';
 import type { History } from './history.ts';
 import { Link } from './link.ts';
-import { deliver, look, mailboxCodec, mailboxFold, type Delivery, type Mailbox } from './mailbox.ts';
-import { withoutAcks, withoutFence, withoutLease, type Mutation } from './mutations.ts';
+import {
+  deliver,
+  look,
+  mailboxCodec,
+  mailboxFold,
+  MESSAGE_BYTES,
+  type Delivery,
+  type Mailbox,
+} from './mailbox.ts';
+import {
+  withoutAcks,
+  withoutFence,
+  withoutGate,
+  withoutLease,
+  withoutOrder,
+  type Mutation,
+} from './mutations.ts';
+import type { Links } from './network.ts';
 import { SimProcess } from './process.ts';
 import type { Random } from './random.ts';
 import { SimStore, type Disk } from './store.ts';
@@ -19,7 +36,10 @@ import type { World } from './world.ts';
 const SESSION_TIMEOUT_MS = 2_000;
 
 /** Small, so that images are evicted and opened again; or so large that old ones stay, if nobody drops them. */
-const CACHE_BYTES = [8_000, 1_000_000];
+const CACHE_BYTES = [40 * MESSAGE_BYTES, 10_000 * MESSAGE_BYTES];
+
+/** How long a planned leave may take for its snapshots. */
+const SAVE_MS = 3_000;
 
 export type Parts = {
   world: World;
@@ -45,9 +65,8 @@ type Running = {
 
 export class SimNode {
   readonly name: string;
-  readonly coordinationLinks: { up: Link; down: Link };
-  readonly storeLinks: { up: Link; down: Link };
-  readonly clientLinks: { up: Link; down: Link };
+  readonly coordinationLinks: Links;
+  readonly storeLinks: Links;
   readonly #parts: Parts;
   readonly #random: Random;
   #running: Running | undefined;
@@ -64,7 +83,10 @@ export class SimNode {
     });
     this.coordinationLinks = pair('coordination');
     this.storeLinks = pair('store');
-    this.clientLinks = pair('clients');
+  }
+
+  get #checksPages(): boolean {
+    return this.#parts.mutation !== 'no page check';
   }
 
   get process(): SimProcess | undefined {
@@ -123,13 +145,20 @@ export class SimNode {
         pid: this.#starts,
       },
       instance,
-      release: (predicate) => logs.release(predicate),
+      release: (predicate) => (mutation === 'no release' ? Promise.resolve() : logs.release(predicate)),
     });
+    const codec =
+      mutation === 'no fence'
+        ? withoutFence(mailboxCodec, membership)
+        : mutation === 'no order of time'
+          ? withoutOrder(mailboxCodec, clock)
+          : mailboxCodec;
+    const links = this.storeLinks;
     const logs = new UserLogs<Mailbox, Delivery>({
-      store: new SimStore(world, process, this.storeLinks, disk, random.fork('store')),
-      codec: mutation === 'no fence' ? withoutFence(mailboxCodec, membership) : mailboxCodec,
-      fold: mailboxFold,
-      gate: membership,
+      store: new SimStore({ world, process, links, disk, random: random.fork('store'), mutation }),
+      codec,
+      fold: mailboxFold(this.#checksPages),
+      gate: mutation === 'no gate check' ? withoutGate(membership) : membership,
       clock,
       cacheBytes: random.pick(CACHE_BYTES),
     });
@@ -146,9 +175,20 @@ export class SimNode {
   async leave(): Promise<void> {
     const running = this.#running;
     if (!running) return;
+    await running.logs.saveSnapshots(SAVE_MS);
     await running.membership.leave();
     await running.logs.close();
     if (this.#running === running) this.kill();
+  }
+
+  /** What an operator may do at any time: the image of a key is made anew from its log. */
+  async regenerate(key: string): Promise<void> {
+    await this.#running?.logs.regenerate(key);
+  }
+
+  /** Compares what is served and what is stored with the log. @throws as UserLogs.verify */
+  async verify(key: string): Promise<Verified | undefined> {
+    return await this.#running?.logs.verify(key, () => {});
   }
 
   resetConnections(): void {
@@ -173,9 +213,11 @@ export class SimNode {
     const { history, mutation } = this.#parts;
     const { key, deliveryKey } = request;
     const begun = history.begin(key);
-    const delivery = { deliveryKey, attempt: `attempt ${++this.#attempts} of ${this.name}` };
+    const delivery = { to: key, deliveryKey, attempt: `attempt ${++this.#attempts} of ${this.name}` };
     try {
-      const result = await logs.write(key, (tx) => deliver(tx, delivery, mutation !== 'no dedupe'));
+      const result = await logs.write(key, (tx) =>
+        deliver(tx, delivery, this.#checksPages, mutation !== 'no dedupe'),
+      );
       history.acknowledge(begun, deliveryKey, result);
     } catch (error) {
       if (!(error instanceof OutcomeUnknown)) history.refuse(key, delivery.attempt);
@@ -186,10 +228,12 @@ export class SimNode {
   async #read({ logs, process }: Running, { key, slowMs }: ClientRequest & { kind: 'read' }): Promise<void> {
     const { history, world } = this.#parts;
     const begun = history.begin(key);
-    const result = await logs.read(key, async (mailbox, seq) => {
-      const first = look(mailbox, seq);
-      if (slowMs > 0) await delay(process.clock, slowMs);
-      if (look(mailbox, seq).digest !== first.digest) world.fail(`${key} was changed under a reader`);
+    const result = await logs.read(key, async (mailbox, seq, loading) => {
+      const lookNow = () => loading(() => look(mailbox, seq, key, this.#checksPages));
+      const first = await lookNow();
+      if (slowMs === 0) return first;
+      await delay(process.clock, slowMs);
+      if ((await lookNow()).digest !== first.digest) world.fail(`${key} was changed under a reader`);
       return first;
     });
     history.answer(begun, result);

@@ -18,6 +18,8 @@ export class SimProcess {
   #alive = true;
   #paused = false;
   #held: (() => void)[] = [];
+  /** By how much somebody has set the time of day wrong. */
+  #wallErrorMs = 0;
 
   constructor(world: World, name: string, random: Random) {
     this.name = name;
@@ -27,7 +29,7 @@ export class SimProcess {
     const skew = random.between(-MAX_SKEW_MS, MAX_SKEW_MS);
     this.clock = {
       now: () => offset + world.now * rate,
-      wall: () => Math.round(START_OF_TIME + skew + world.now * rate),
+      wall: () => Math.round(START_OF_TIME + skew + this.#wallErrorMs + world.now * rate),
       after: (delayMs, callback) => {
         let cancelled = false;
         const timer = world.after(delayMs / rate, `${name} timer`, () =>
@@ -67,6 +69,11 @@ export class SimProcess {
   resume(): void {
     this.#paused = false;
     for (const work of this.#held.splice(0)) this.#world.after(0, `${this.name} held`, () => this.run(work));
+  }
+
+  /** The time of day jumps; the clock that leases and deadlines go by does not. */
+  jump(byMs: number): void {
+    this.#wallErrorMs += byMs;
   }
 
   kill(): void {

@@ -1,15 +1,25 @@
 // What a person needs to see of a failed run, and to run it again.
-import { formatScript } from './faults.ts';
+import { formatPlan } from './plan.ts';
 import type { RunResult } from './simulation.ts';
 
 const LAST_EVENTS = 60;
 
-export function describeFailure({ seed, violation, script, lines }: RunResult): string {
+/** The script of a run: `--replay FILE` takes it. */
+export function scriptOf({ plan, violation, hash }: RunResult): string {
   return [
-    `seed ${seed}: ${violation?.message}`,
-    `# faults; run again: node test/simulation/run.ts --from ${seed} --seeds 1 [--trace] [--script FILE]`,
-    formatScript(script),
+    `# ${violation?.message ?? 'nothing went wrong'}`,
+    `# events: ${hash}`,
+    '# replay: npm run simulate -- --replay FILE [--trace]',
+    formatPlan(plan),
+    '',
+  ].join('\n');
+}
+
+export function describeFailure(result: RunResult): string {
+  return [
+    `seed ${result.plan.seed}: ${result.violation?.message}`,
+    scriptOf(result),
     '# the last events',
-    ...lines.slice(-LAST_EVENTS),
+    ...result.lines.slice(-LAST_EVENTS).map((line) => `# ${line}`),
   ].join('\n');
 }

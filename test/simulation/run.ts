@@ -1,48 +1,110 @@
-// Runs simulations from the command line:
-//   node test/simulation/run.ts --seeds 100 --from 1        seeds 1 to 100; the first that fails is printed with its script
-//   node test/simulation/run.ts --from 17 --seeds 1 --trace every event of seed 17
-//   node test/simulation/run.ts --from 17 --seeds 1 --script FILE   with (a part of) a printed script of faults
-//   node test/simulation/run.ts --mutation "no fence" --harm  with one of the safeguards taken out, looking for its harm
-//   node test/simulation/run.ts --kinds "kill,leave"        with some kinds of faults only
-import { readFileSync } from 'node:fs';
+// Runs simulations from the command line (npm run simulate -- …):
+//   --seeds 100 [--from 1]        seeds 1 to 100
+//   --minutes 10 [--from 1]       as many seeds as ten minutes take
+//   --seed 17 [--trace]           one seed; with every event
+//   --replay FILE [--trace]       a run as a script says
+//   --mutation "no fence" --harm  with one of the safeguards taken out, looking for its harm
+//   --kinds "kill,leave"          with some kinds of faults only
+// The first run that fails is made smaller (--shrink 0: is not) and printed as a script, which --out FILE also writes.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { FAULTS, parseScript } from './faults.ts';
 import { MUTATIONS } from './mutations.ts';
-import { describeFailure } from './report.ts';
-import { simulate } from './simulation.ts';
+import { makePlan, parseKinds, parsePlan, type Plan } from './plan.ts';
+import { describeFailure, scriptOf } from './report.ts';
+import { shrink } from './shrink.ts';
+import { runPlan, type RunResult } from './simulation.ts';
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '10' },
+    seeds: { type: 'string' },
+    minutes: { type: 'string' },
     from: { type: 'string', default: '1' },
-    script: { type: 'string' },
+    seed: { type: 'string' },
+    replay: { type: 'string' },
+    out: { type: 'string' },
+    shrink: { type: 'string', default: '150' },
     mutation: { type: 'string' },
     trace: { type: 'boolean', default: false },
     kinds: { type: 'string' },
     harm: { type: 'boolean', default: false },
   },
 });
-const mutation = MUTATIONS.find((one) => one === values.mutation);
-if (values.mutation !== undefined && !mutation) throw new Error(`mutations: ${MUTATIONS.join(', ')}`);
-const script = values.script === undefined ? undefined : parseScript(readFileSync(values.script, 'utf8'));
-const kinds = values.kinds?.split(',').map((kind) => {
-  const known = FAULTS.find((one) => one === kind);
-  if (!known) throw new Error(`faults: ${FAULTS.join(', ')}`);
-  return known;
-});
-const from = Number(values.from);
-for (let seed = from; seed < from + Number(values.seeds); seed++) {
-  const startedAt = performance.now();
-  const result = await simulate({ seed, mutation, kinds, script, exclusive: !values.harm });
-  const { steps, virtualMs, reads, acknowledged, duplicates, fences, shared, hash, errors } = result;
-  if (values.trace) console.log(result.lines.join('\n'));
-  console.log(
-    `seed ${seed}: ${steps} steps, ${Math.round(virtualMs / 1000)} s, ${reads} reads, ${acknowledged} writes ` +
-      `(${duplicates} again), ${shared} shared entries, ${fences} fences, ${hash}, ` +
-      `${Math.round(performance.now() - startedAt)} ms, ${JSON.stringify(errors)}`,
+
+const DEFAULT_SEEDS = 10;
+const startedAt = performance.now();
+const seconds = () => (performance.now() - startedAt) / 1000;
+const totals = { runs: 0, steps: 0, virtualMs: 0, reads: 0, acknowledged: 0, duplicates: 0, fences: 0 };
+
+function plansToRun(): Iterable<Plan> {
+  if (values.replay !== undefined) return [parsePlan(readFileSync(values.replay, 'utf8'))];
+  const mutation = MUTATIONS.find((one) => one === values.mutation);
+  if (values.mutation !== undefined && !mutation) throw new Error(`mutations: ${MUTATIONS.join(', ')}`);
+  const kinds = values.kinds === undefined ? undefined : parseKinds(values.kinds);
+  const plan = (seed: number) => makePlan({ seed, mutation, kinds, exclusive: !values.harm });
+  return values.seed === undefined ? manyPlans(plan) : [plan(Number(values.seed))];
+}
+
+function* manyPlans(plan: (seed: number) => Plan): Generator<Plan, void, undefined> {
+  const from = Number(values.from);
+  const untilSeconds = values.minutes === undefined ? Infinity : Number(values.minutes) * 60;
+  const count = Number(values.seeds ?? (values.minutes === undefined ? DEFAULT_SEEDS : Infinity));
+  for (let seed = from; seed < from + count && seconds() < untilSeconds; seed++) yield plan(seed);
+}
+
+function count(result: RunResult): void {
+  totals.runs++;
+  for (const name of ['steps', 'virtualMs', 'reads', 'acknowledged', 'duplicates', 'fences'] as const)
+    totals[name] += result[name];
+}
+
+function describeRun({ plan, ...result }: RunResult, tookMs: number): string {
+  return (
+    `seed ${plan.seed}: ${result.steps} steps, ${Math.round(result.virtualMs / 1000)} s, ${result.reads} reads, ` +
+    `${result.acknowledged} writes (${result.duplicates} again), ${result.shared} shared entries, ` +
+    `${result.fences} fences, ${result.hash}, ${Math.round(tookMs)} ms, ${JSON.stringify(result.errors)}`
   );
-  if (!result.violation) continue;
-  console.log(describeFailure(result));
+}
+
+function summary(): string {
+  const rate = totals.runs / seconds();
+  return (
+    `${totals.runs} runs in ${seconds().toFixed(0)} s (${rate.toFixed(2)} a second): ${totals.steps} steps, ` +
+    `${(totals.virtualMs / 3_600_000).toFixed(1)} h, ${totals.reads} reads, ${totals.acknowledged} writes ` +
+    `(${totals.duplicates} again), ${totals.fences} fences`
+  );
+}
+
+async function report(failed: RunResult): Promise<void> {
+  const maxRuns = Number(values.shrink);
+  if (maxRuns > 0)
+    console.log(`seed ${failed.plan.seed}: ${failed.violation?.message}; looking for a smaller run`);
+  const smallest = await shrink(failed, {
+    maxRuns,
+    onProgress: (runs, faults) => showProgress(`${runs} runs, ${faults} faults left`),
+  });
+  showProgress('');
+  console.log(describeFailure(smallest));
+  if (values.out !== undefined) writeFileSync(values.out, scriptOf(smallest));
   process.exitCode = 1;
+}
+
+/** One line that is written over, where somebody looks on. */
+function showProgress(line: string): void {
+  if (process.stdout.isTTY) process.stdout.write(`\r\u001B[K${line}`);
+}
+
+for (const plan of plansToRun()) {
+  const from = performance.now();
+  const result = await runPlan(plan);
+  count(result);
+  if (values.trace) console.log(result.lines.join('\n'));
+  const line = describeRun(result, performance.now() - from);
+  // Thousands of lines tell a person nothing; a line now and then tells a log that it goes on.
+  if (totals.runs <= 20 || (!process.stdout.isTTY && totals.runs % 100 === 0)) console.log(line);
+  else showProgress(summary());
+  if (!result.violation) continue;
+  await report(result);
   break;
 }
+showProgress('');
+console.log(summary());
