@@ -40,7 +40,7 @@ export async function appendLog(
   let batch: Buffer[] = [];
   let size = 0;
   const flush = async (): Promise<void> => {
-    if (batch.length > 0) await postEntries(target.cells, key, Buffer.concat(batch));
+    if (batch.length > 0) await post(target.cells, key, 'entries', Buffer.concat(batch));
     batch = [];
     size = 0;
   };
@@ -58,10 +58,12 @@ export async function appendLog(
     options.onRow(row, actions);
   }
   await flush();
+  // It may say that it was moved to a cell of another platform, or to one that is not the one it came to here.
+  await post(target.cells, key, 'adopt', new Uint8Array());
 }
 
-async function postEntries(cells: Cells, key: string, body: Uint8Array): Promise<void> {
-  const path = `/logs/${encodeURIComponent(key)}/entries`;
+async function post(cells: Cells, key: string, what: 'entries' | 'adopt', body: Uint8Array): Promise<void> {
+  const path = `/logs/${encodeURIComponent(key)}/${what}`;
   const response = await cells.request(key, {
     method: 'POST',
     path,

@@ -201,12 +201,10 @@ async function killOnceOneIsThere(): Promise<void> {
 
 test('a lost platform comes back from its backup: the same users, ids, states and bytes', async () => {
   const original = await mailboxes(platform);
-  const addresses = backups.at(-1)?.keys;
   await platform[Symbol.asyncDispose]();
   platform = await startPlatform();
   await killOnceOneIsThere();
   const restored = await cellctlJson<Restored>(platform, ['restore', '--from', url]);
-  assert.ok(addresses);
   assert.equal(restored.users, USERS.length);
   assert.deepEqual(
     restored.skipped.map(({ why }) => why.replace(/ than .*/, '')).sort(),
@@ -220,6 +218,27 @@ test('a lost platform comes back from its backup: the same users, ids, states an
   const [dora = ''] = USERS;
   await send(platform, { to: dora, subject: 'goes on' });
   assert.equal((await (await signIn(platform, dora, PASSWORD)).subjects('inbox'))[0], 'goes on');
+});
+
+test('users who were moved between cells are backed up where they are, and restored wherever the map says', async () => {
+  for (const address of USERS) {
+    const { cell } = await cellctlJson<{ cell: string }>(platform, ['where', address]);
+    await cellctlJson(platform, ['user', 'move', address, cell === 'a' ? 'b' : 'a']);
+    await send(platform, { to: address, subject: 'after the move' });
+  }
+  const original = await mailboxes(platform);
+  const moved = await backup();
+  assert.ok(moved.added.keys >= USERS.length);
+  await cellctlJson(platform, ['backup', 'verify', '--from', url]);
+  await platform[Symbol.asyncDispose]();
+  platform = await startPlatform();
+  const restored = await cellctlJson<Restored>(platform, ['restore', '--from', url]);
+  assert.equal(restored.users, USERS.length);
+  assert.deepEqual(await mailboxes(platform), original);
+  for (const address of USERS) {
+    await send(platform, { to: address, subject: 'still there' });
+    assert.equal((await (await signIn(platform, address, PASSWORD)).subjects('inbox'))[0], 'still there');
+  }
 });
 
 test('a backup goes on upon another history: one that was restored from an older backup', async () => {
