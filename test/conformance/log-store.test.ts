@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { hashKey } from '../../workloads/common/hash.ts';
 import {
   EntryTooLarge,
   MAX_BODY_BYTES,
@@ -9,8 +10,11 @@ import {
   SequenceGap,
   StoreUnavailable,
   type LogStore,
+  type StoredPage,
+  type StoredSnapshot,
 } from '../../workloads/app-server/log/log-store.ts';
 import { appendUntilKilled } from './log-store-crash.ts';
+import { fillMailbox, openLogs } from './log-store-images.ts';
 import { STORES, type StoreUnderTest } from './log-stores.ts';
 
 const ALL = { limit: 1000, maxBytes: Number.MAX_SAFE_INTEGER };
@@ -21,10 +25,22 @@ const RACES = 20;
 /** An image may be this large in memory (data.md: 4 MiB idle), so a snapshot may be as well. */
 const LARGE_SNAPSHOT_BYTES = 4 * 1024 * 1024;
 const KEYS_TO_LIST = 57;
+/** What an image writes at once after a long replay, and more than one call of any store's client takes. */
+const MANY_PAGES = 300;
+/** So many that the image is stored in pages. */
+const MESSAGES = 2_000;
 
 const newKey = (): string => `user:${randomUUID()}`;
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (data: Uint8Array | undefined): string | undefined => data && new TextDecoder().decode(data);
+
+function newPage(sizeBytes: number): StoredPage {
+  return { id: randomBytes(16).toString('hex'), bytes: randomBytes(sizeBytes) };
+}
+
+function sameBytes(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
+  return one !== undefined && other !== undefined && Buffer.compare(one, other) === 0;
+}
 
 async function fill(store: LogStore, key: string, count: number): Promise<void> {
   for (let seq = 1; seq <= count; seq++)
@@ -287,6 +303,139 @@ for (const maker of STORES) {
       }
     });
 
+    it('keeps pages by their ids, each key its own, and gives them in the order asked for', async () => {
+      const [key, neighbour] = [newKey(), newKey()];
+      const pages = Array.from({ length: MANY_PAGES }, (_, index) => newPage(index * 37));
+      await store.putPages(key, pages);
+      const mixed = pages.toReversed();
+      const ids = ['00'.repeat(16), ...mixed.map(({ id }) => id)];
+      const found = await other.getPages(key, ids);
+      assert.equal(found.length, ids.length);
+      assert.equal(found[0], undefined);
+      mixed.forEach((page, index) => assert.ok(sameBytes(found[index + 1], page.bytes), `page ${index}`));
+      assert.ok((await other.getPages(neighbour, ids)).every((bytes) => bytes === undefined));
+      assert.deepEqual(await store.getPages(key, []), []);
+      await store.putPages(key, []);
+      assert.equal(await store.getSnapshot(key), undefined);
+      assert.deepEqual(await store.read(key, 1, ALL), []);
+    });
+
+    it('stores a page again, and mends one that was damaged', async () => {
+      const key = newKey();
+      const page = newPage(100);
+      await store.putPages(key, [{ id: page.id, bytes: bytes('damaged') }]);
+      await store.putPages(key, [page, page]);
+      assert.ok(sameBytes((await other.getPages(key, [page.id]))[0], page.bytes));
+    });
+
+    it('deletes the pages it is told to, and all of a key with its snapshot; the log stays', async () => {
+      const [key, neighbour] = [newKey(), newKey()];
+      const pages = Array.from({ length: 20 }, () => newPage(500));
+      const ids = pages.map(({ id }) => id);
+      for (const one of [key, neighbour]) {
+        await fill(store, one, 2);
+        await store.putPages(one, pages);
+        await store.putSnapshot(one, { seq: 2, format: 1, bytes: bytes('image') });
+      }
+      await store.deletePages(key, [...ids.slice(0, 5), '00'.repeat(16)]);
+      const left = await other.getPages(key, ids);
+      assert.deepEqual(
+        left.map((one) => one !== undefined),
+        ids.map((_, index) => index >= 5),
+      );
+      await store.dropSnapshot(key);
+      assert.ok((await other.getPages(key, ids)).every((one) => one === undefined));
+      assert.equal(await other.getSnapshot(key), undefined);
+      assert.equal((await other.readLast(key))?.seq, 2);
+      await store.dropSnapshot(key);
+      assert.ok((await other.getPages(neighbour, ids)).every((one) => one !== undefined));
+      assert.equal(text((await other.getSnapshot(neighbour))?.bytes), 'image');
+    });
+
+    it('deletes everything of a key and nothing else, and lets the key begin anew', async () => {
+      const key = newKey();
+      const neighbours = [`${key}1`, `${key}\u0000`, key.slice(0, -1)];
+      const page = newPage(200);
+      for (const one of [key, ...neighbours]) {
+        for (let seq = 1; seq <= 30; seq++)
+          await store.append(one, seq, bytes(`${seq}`), [bytes(`body ${seq}`)]);
+        await store.putPages(one, [page]);
+        await store.putSnapshot(one, { seq: 30, format: 1, bytes: bytes('image') });
+      }
+      await store.deleteKey(key);
+      assert.deepEqual(await other.read(key, 1, ALL), []);
+      assert.equal(await other.readLast(key), undefined);
+      assert.equal(await other.readBody(key, 7, 0), undefined);
+      assert.equal(await other.getSnapshot(key), undefined);
+      assert.deepEqual(await other.getPages(key, [page.id]), [undefined]);
+      assert.ok(!(await listAll(other, 1000)).includes(key));
+      await store.deleteKey(key);
+      for (const one of neighbours) {
+        assert.equal((await other.read(one, 1, ALL)).length, 30);
+        assert.equal(text(await other.readBody(one, 30, 0)), 'body 30');
+        assert.ok(sameBytes((await other.getPages(one, [page.id]))[0], page.bytes));
+        assert.equal(text((await other.getSnapshot(one))?.bytes), 'image');
+      }
+      assert.equal(await store.append(key, 1, bytes('anew')), 'appended');
+      assert.equal(text((await other.readLast(key))?.entry), 'anew');
+    });
+
+    it('lists the keys of a bucket, and no others', async () => {
+      const keys = Array.from({ length: KEYS_TO_LIST }, newKey);
+      await Promise.all(keys.map((key) => store.append(key, 1, bytes('x'))));
+      for (const key of keys.slice(0, 5)) {
+        const { bucket } = hashKey(key);
+        const listed = await other.listKeys({ bucket, limit: 1000 });
+        assert.ok(listed.includes(key));
+        assert.ok(listed.every((one) => hashKey(one).bucket === bucket));
+        assert.deepEqual(await other.listKeys({ bucket, after: listed.at(-1), limit: 10 }), []);
+        assert.equal((await other.listKeys({ bucket, limit: 1 })).length, 1);
+      }
+      for (const bucket of [0, 65_535]) await other.listKeys({ bucket, limit: 1000 });
+    });
+
+    it('opens an image as its log makes it, whatever became of its snapshot and pages', async () => {
+      const [key, another] = [newKey(), newKey()];
+      const writing = openLogs(store);
+      await fillMailbox(writing, key, MESSAGES);
+      await fillMailbox(writing, another, 10);
+      const digest = (await writing.verify(key, () => {})).digest;
+      const damages: ((good: StoredSnapshot, foreign: StoredSnapshot) => StoredSnapshot | undefined)[] = [
+        ({ format, ...good }) => ({ ...good, format: format + 1 }),
+        ({ format, seq }) => ({ seq, format: format + 1, bytes: bytes('what a later version writes') }),
+        ({ bytes: whole, ...good }) => ({ ...good, bytes: whole.subarray(0, whole.length / 2) }),
+        ({ bytes: whole, ...good }) => ({
+          ...good,
+          bytes: whole.map((byte, at) => (at === 99 ? byte ^ 4 : byte)),
+        }),
+        ({ seq, ...good }) => ({ ...good, seq: seq - 1 }),
+        ({ seq, ...good }) => ({ ...good, seq: seq + 1000 }),
+        (_good, foreign) => foreign,
+        () => undefined,
+      ];
+      for (const [index, damage] of damages.entries()) {
+        await writing.regenerate(key);
+        await writing.regenerate(another);
+        const [good, foreign] = [await store.getSnapshot(key), await store.getSnapshot(another)];
+        assert.ok(good && foreign);
+        const bad = damage(good, foreign);
+        if (bad) await store.putSnapshot(key, bad);
+        // All its pages are gone.
+        else {
+          await store.dropSnapshot(key);
+          await store.putSnapshot(key, good);
+        }
+        const reading = openLogs(other);
+        // A page that is gone is found out by who asks for it, and asks again.
+        const verified = await reading.verify(key, () => {});
+        if (!verified.matches) await reading.regenerate(key);
+        const again = await reading.verify(key, () => {});
+        assert.deepEqual([again.matches, again.digest], [true, digest], `damage ${index}`);
+        await reading.close();
+      }
+      await writing.close();
+    });
+
     it('finishes what is in flight when it is closed, then refuses everything', async () => {
       const closing = await under.open();
       const keys = Array.from({ length: 20 }, newKey);
@@ -308,6 +457,11 @@ for (const maker of STORES) {
         closing.putSnapshot(newKey(), { seq: 1, format: 1, bytes: bytes('x') }),
         StoreUnavailable,
       );
+      await assert.rejects(closing.putPages(newKey(), [newPage(1)]), StoreUnavailable);
+      await assert.rejects(closing.getPages(newKey(), [newPage(1).id]), StoreUnavailable);
+      await assert.rejects(closing.deletePages(newKey(), [newPage(1).id]), StoreUnavailable);
+      await assert.rejects(closing.dropSnapshot(newKey()), StoreUnavailable);
+      await assert.rejects(closing.deleteKey(newKey()), StoreUnavailable);
       for (const key of keys) assert.equal(text((await store.readLast(key))?.entry), key);
     });
 
