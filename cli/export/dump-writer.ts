@@ -22,6 +22,7 @@ export class DumpWriter {
   #waitingBytes = 0;
   #offset = 0;
   #rows = 0;
+  #lastRead: { offset: number; row: TransferRow } | undefined;
 
   /** @throws when there is such a file */
   static async create(path: string, header: Omit<DumpHeader, 'format'>): Promise<DumpWriter> {
@@ -50,12 +51,15 @@ export class DumpWriter {
     await this.#file.sync();
   }
 
-  /** @returns a row that was written */
+  /** @returns a row that was written; the same as before costs nothing, as an entry may hold many messages */
   async read({ offset, length }: RowPlace): Promise<TransferRow> {
+    if (this.#lastRead?.offset === offset) return this.#lastRead.row;
     if (offset + length > this.#offset - this.#waitingBytes) await this.#flush();
     const bytes = Buffer.alloc(length);
     await this.#file.read(bytes, 0, length, offset);
-    return decodeRow(decodeDumpFrame(bytes.subarray(LENGTH_BYTES)).row ?? new Uint8Array());
+    const row = decodeRow(decodeDumpFrame(bytes.subarray(LENGTH_BYTES)).row ?? new Uint8Array());
+    this.#lastRead = { offset, row };
+    return row;
   }
 
   async close(): Promise<void> {

@@ -2,8 +2,8 @@
 //   log.cellpost      every entry with its bodies: dump.proto
 //   blobs/            as a blob store in files has them
 //   mbox/<path>.mbox  what is in the mailboxes at the log's last entry; for any mail program
-import { appendFile, mkdir, readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { emailId, ordinal } from '../../workloads/app-server/image/ids.ts';
 import type { MessageAdded } from '../../workloads/app-server/log/actions.ts';
 import { Contents } from '../../workloads/app-server/logic/contents.ts';
@@ -15,8 +15,7 @@ import { blobsOf } from '../log/blob-references.ts';
 import { decodeEntry, readEntries, readHead, type LogSource } from '../log/log-client.ts';
 import type { Progress } from '../progress.ts';
 import { DumpWriter, type RowPlace } from './dump-writer.ts';
-import { mailboxPaths } from './mailbox-files.ts';
-import { mboxMessage } from './mbox.ts';
+import { writeMailboxes, type MailboxMessage } from './write-mailboxes.ts';
 
 export const LOG_FILE = 'log.cellpost';
 export const BLOB_FOLDER = 'blobs';
@@ -34,7 +33,7 @@ export type ExportResult = {
 };
 
 /** What is kept of each message until its turn comes: little, as there may be hundreds of thousands. */
-type Kept = Pick<MessageAdded, 'body' | 'receivedAtMs'> & { sender: string; row: RowPlace };
+type Kept = MailboxMessage & Pick<MessageAdded, 'body'> & { row: RowPlace };
 
 /** @throws when the folder is not empty, or there is no such user */
 export async function exportUser(
@@ -100,48 +99,4 @@ async function readAddresses(source: LogSource, key: string): Promise<string[]> 
   for await (const row of readEntries(source, key, { bodies: false }))
     for (const action of decodeEntry(row).actions) if (action.type === 'userCreated') return action.addresses;
   throw new Error(`The log ${key} is of no user.`);
-}
-
-async function writeMailboxes(
-  folder: string,
-  contents: Contents,
-  kept: ReadonlyMap<string, Kept>,
-  bytesOf: (message: Kept) => Promise<Uint8Array>,
-): Promise<void> {
-  const files = new Map<string, string>();
-  for (const [id, path] of mailboxPaths(contents)) {
-    const file = join(folder, `${path}.mbox`);
-    files.set(id, file);
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-    // Empty mailboxes are seen, too.
-    await appendFile(file, '', { mode: 0o600 });
-  }
-  const uidValidity = Math.floor(Date.now() / 1000);
-  const bases = keywordsOf(contents);
-  for (const [id, { keywords, mailboxIds }] of contents.emails) {
-    const message = kept.get(id);
-    if (!message) continue;
-    const { sender, receivedAtMs } = message;
-    const bytes = await bytesOf(message);
-    for (const mailbox of mailboxIds) {
-      const file = files.get(mailbox);
-      if (file === undefined) continue;
-      const first = bases.get(mailbox);
-      bases.delete(mailbox);
-      const base = first && { uidValidity, keywords: first };
-      await appendFile(file, mboxMessage({ sender, receivedAtMs, keywords, base, bytes }));
-    }
-  }
-}
-
-/** The keywords of each mailbox's messages. */
-function keywordsOf(contents: Contents): Map<string, Set<string>> {
-  const found = new Map<string, Set<string>>();
-  for (const { keywords, mailboxIds } of contents.emails.values())
-    for (const mailbox of mailboxIds) {
-      const all = found.get(mailbox) ?? new Set();
-      found.set(mailbox, all);
-      for (const keyword of keywords) all.add(keyword);
-    }
-  return found;
 }

@@ -18,6 +18,8 @@ import type { Services } from './services.ts';
 /** Of one transaction: far below what an entry holds, so that the user's own requests find room in between. */
 const BATCH_EMAILS = 200;
 const BATCH_ENTRY_BYTES = 256 * 1024;
+/** Messages of one entry: whoever reads one of them later reads and decodes the entry. */
+const BATCH_MESSAGES = 32;
 const BATCH_BODY_BYTES = 1024 * 1024;
 const READ_PAGE = { limit: 1_000, maxBytes: 1024 * 1024 };
 
@@ -88,7 +90,8 @@ export class RestoreRun {
     const { logs } = this.#services;
     const current = await logs.write(this.#key, (tx) => restoreMailboxes(tx, plan));
     this.#tell(plan.mailboxesToCreate.length + plan.mailboxesToChange.length);
-    for (const batch of batches(plan.emailsToAdd, () => 0)) await this.#addBack(batch, current);
+    for (const batch of batches(plan.emailsToAdd, () => BATCH_ENTRY_BYTES / BATCH_MESSAGES))
+      await this.#addBack(batch, current);
     for (const batch of batches(plan.emailsToChange, textBytes)) {
       await logs.write(this.#key, (tx) => changeBack(tx, batch, current));
       this.#tell(batch.length);
