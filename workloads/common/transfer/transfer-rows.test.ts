@@ -4,13 +4,17 @@ import fc from 'fast-check';
 import { BadFrame } from './frames.ts';
 import { encodeRow, readRows, type TransferRow } from './transfer-rows.ts';
 
-const row = fc.record({
-  seq: fc.integer({ min: 1, max: 2 ** 40 }),
-  entry: fc.uint8Array({ minLength: 1, maxLength: 2_000 }),
-  bodies: fc.array(fc.record({ index: fc.nat(1_000), bytes: fc.uint8Array({ maxLength: 3_000 }) }), {
-    maxLength: 4,
-  }),
-});
+const plain = { noNullPrototype: true };
+const row = fc.record(
+  {
+    seq: fc.integer({ min: 1, max: 2 ** 40 }),
+    entry: fc.uint8Array({ minLength: 1, maxLength: 2_000 }),
+    bodies: fc.array(fc.record({ index: fc.nat(1_000), bytes: fc.uint8Array({ maxLength: 3_000 }) }, plain), {
+      maxLength: 4,
+    }),
+  },
+  plain,
+);
 
 async function collect(chunks: Uint8Array[]): Promise<TransferRow[]> {
   const found: TransferRow[] = [];
