@@ -32,8 +32,16 @@ export type FromAppendProcess = { ready: true } | { result: Measured } | { error
 const { BENCH_STORE = '' } = process.env;
 const ENTRY_BYTES = 1_024;
 const USERS = 512;
+/** Of the table, in even parts. */
+const REGIONS = 4;
 const CACHE_BYTES = 256 * 1024 * 1024;
 const BUSY_MS = 5_000;
+
+/** Of its own in each process. */
+function userKeys(): string[] {
+  const run = randomBytes(6).toString('hex');
+  return Array.from({ length: USERS }, (_, i) => `user:u${run}${String(i).padStart(3, '0')}`);
+}
 
 type Measure = (work: AppendWork) => Promise<Measured>;
 
@@ -48,8 +56,7 @@ async function users(url: string): Promise<Measure> {
     clock: systemClock,
     cacheBytes: CACHE_BYTES,
   });
-  const run = randomBytes(6).toString('hex');
-  const keys = Array.from({ length: USERS }, (_, i) => `user:u${run}${String(i).padStart(3, '0')}`);
+  const keys = userKeys();
   const mailbox = { type: 'mailboxCreated', name: '', parentId: '', role: '', sortOrder: 0 } as const;
   const ids = await Promise.all(
     keys.map((key) =>
@@ -67,10 +74,11 @@ async function users(url: string): Promise<Measure> {
   const writer = { server: 'bench-0', session: 'session', number: 1_000_000 };
   const besides =
     entryCodec.encode({ timeMs: Date.now(), writer, actions: [rename('m1-1', 900)] }).length - 900;
+  const actions = ids.map((id) => rename(id, ENTRY_BYTES - besides));
   return async ({ inFlight, durationMs }) =>
     await load({ inFlight, durationMs }, async (worker) => {
-      const action = rename(ids[worker] ?? '', ENTRY_BYTES - besides);
-      await logs.write(keys[worker] ?? '', (tx) => tx.add(action));
+      const action = actions[worker];
+      if (action) await logs.write(keys[worker] ?? '', (tx) => tx.add(action));
     });
 }
 
@@ -79,11 +87,20 @@ function hbase(url: string): Measure {
   const [, hosts = '', table = ''] = /^hbase:\/\/(.+)\/(.+)$/.exec(url) ?? [];
   const client = new HbaseClient({ bootstrap: hosts.split(',') });
   const value = randomBytes(ENTRY_BYTES);
-  const run = randomBytes(6).toString('hex');
-  let next = 0;
+  const logs = userKeys().map((key) => ({ key, seq: 0 }));
+  // The log of each user grows, as in an app server; only that the users of a group are of one region.
+  const regionOf = (key: string, regions: number): number => ((hashKey(key).bytes[0] ?? 0) * regions) >> 8;
+  const ofRegions = (regions: number) =>
+    Array.from({ length: regions }, (_, i) => ({
+      logs: logs.filter(({ key }) => regionOf(key, REGIONS) === i),
+      next: 0,
+    }));
+  const places = new Map([1, REGIONS].map((regions) => [regions, ofRegions(regions)]));
   const newRow = (region: number, regions: number) => {
-    const row = Buffer.from(entryRow(`user:u${run}`, ++next));
-    row[0] = (((row[0] ?? 0) / regions) | 0) + Math.floor((256 / regions) * region);
+    const place = places.get(regions)?.[region];
+    const log = place?.logs[place.next++ % place.logs.length];
+    if (!log) throw new Error('No user is in that region.');
+    const row = entryRow(log.key, ++log.seq);
     return {
       put: { row, columns: [{ ...ENTRY, value }] },
       condition: { row, family: ENTRY.family, qualifier: ENTRY.qualifier, exists: false },
@@ -120,11 +137,7 @@ function sql(url: string): Measure {
   const db = openFile(url.replace('sqlite:', ''), BUSY_MS);
   const insert = db.prepare('INSERT INTO entries (hash, key, seq, entry) VALUES (?, ?, ?, ?)');
   const value = randomBytes(ENTRY_BYTES);
-  const run = randomBytes(6).toString('hex');
-  const keys = Array.from({ length: USERS }, (_, i) => `user:u${run}${i}`).map((key) => ({
-    key,
-    hash: hashKey(key).bytes,
-  }));
+  const keys = userKeys().map((key) => ({ key, hash: hashKey(key).bytes }));
   let seq = 0;
   return async ({ inFlight, durationMs }) => {
     const times: number[] = [];

@@ -1,6 +1,7 @@
 // Load on a table of HBase whose every acknowledgement is remembered: single writes and groups, each on the condition that
 // the row is new, and readers who look up what was acknowledged, while a test does to the servers what it likes.
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AppendGroups } from '../../workloads/app-server/log/hbase-store-groups.ts';
 import { HbaseClient } from '../../workloads/common/hbase/client.ts';
 import { HbaseUnavailable, mayHaveRun } from '../../workloads/common/hbase/errors.ts';
@@ -14,6 +15,8 @@ const READERS = 4;
 /** Longer than any crash here takes to be mended: nobody should see an error. */
 const PATIENCE_MS = 90_000;
 const WAIT_MS = 120_000;
+/** Between two calls of one of them: all rows are read at the end, and a recovery may take minutes. */
+const PACE_MS = 20;
 const SCAN = { limit: 500, maxBytes: 64 * 1024 };
 export const COLUMN = { family: 'e', qualifier: Buffer.from('e') };
 
@@ -92,6 +95,7 @@ export class HbaseLoad {
             this.#stopped = true;
           });
           this.#progress[i] = n + 1;
+          await sleep(PACE_MS);
         }
       }),
     );

@@ -3,12 +3,19 @@
 // a conditional write that was done already finds its own bytes.
 import type { HbaseClient } from '../../common/hbase/client.ts';
 import { HbaseUnavailable, mayHaveRun } from '../../common/hbase/errors.ts';
-import { regionOf } from '../../common/hbase/regions.ts';
+import { regionOf, type Region } from '../../common/hbase/regions.ts';
 import { putRow, putRows, type Condition, type Put } from '../../common/hbase/rows.ts';
 
 /** Measured: 64 rows take hardly longer than 16, more only wait for one another. */
 const MAX_GROUP_ROWS = 64;
 const MAX_GROUP_BYTES = 1024 * 1024;
+/**
+ * For one region server, which syncs its log once for all that came meanwhile. With fewer it waits for this process, with
+ * more all groups come and go together, and each of the two waits for the other. (Measured.)
+ */
+const MAX_GROUPS_UNDER_WAY = 2;
+/** A group that takes longer counts no more: its region may be on the move, and those of others are not to wait for it. */
+const SLOW_GROUP_MS = 100;
 /** A group that takes longer is in trouble; its members then have their own deadlines. */
 const GROUP_DEADLINE_MS = 2_000;
 
@@ -21,12 +28,16 @@ type Waiting = {
   resolve: (written: boolean) => void;
   reject: (error: unknown) => void;
 };
-type Group = { waiting: Waiting[]; running: boolean };
+/** What waits for a region. */
+type Group = { region: Region; waiting: Waiting[] };
+/** What a region server has to do: groups under way, and those that wait, the longest first. */
+type Server = { running: number; ready: Set<Group>; woken: boolean };
 
 export class AppendGroups {
   readonly #client: HbaseClient;
   readonly #table: string;
-  readonly #groups = new Map<string, Group>();
+  readonly #groups = new Map<Region, Group>();
+  readonly #servers = new Map<string, Server>();
 
   constructor(client: HbaseClient, table: string) {
     this.#client = client;
@@ -35,24 +46,46 @@ export class AppendGroups {
 
   /** As putRow. */
   async put(put: Put, condition: Condition, deadlineMs: number): Promise<boolean> {
-    const deadline = performance.now() + deadlineMs;
-    const name = await this.#regionName(put.row);
-    if (name === undefined)
-      return await putRow(this.#client, this.#table, put, condition, { deadlineMs: timeLeft(deadline) });
+    const region = this.#regionOf(put.row);
+    // The write itself looks for it, then.
+    if (!region) return await putRow(this.#client, this.#table, put, condition, { deadlineMs });
     return await new Promise((resolve, reject) => {
-      const group = this.#groups.get(name) ?? { waiting: [], running: false };
-      this.#groups.set(name, group);
       const bytes = put.columns.reduce((sum, { value }) => sum + value.length, 0);
+      const deadline = performance.now() + deadlineMs;
+      const group = this.#groups.get(region) ?? { region, waiting: [] };
+      this.#groups.set(region, group);
       group.waiting.push({ put, condition, deadline, bytes, resolve, reject });
-      if (!group.running) void this.#run(name, group);
+      const server = this.#servers.get(region.server) ?? { running: 0, ready: new Set(), woken: false };
+      this.#servers.set(region.server, server);
+      server.ready.add(group);
+      if (server.woken) return;
+      server.woken = true;
+      // Those who have just had their answers write again at once: in a moment all of them are here.
+      setImmediate(() => {
+        server.woken = false;
+        this.#start(server);
+      });
     });
   }
 
-  async #run(name: string, group: Group): Promise<void> {
-    group.running = true;
-    while (group.waiting.length > 0) await this.#commit(takeGroup(group));
-    group.running = false;
-    this.#groups.delete(name);
+  #start(server: Server): void {
+    for (const group of server.ready) {
+      if (server.running >= MAX_GROUPS_UNDER_WAY) return;
+      server.ready.delete(group);
+      const members = takeGroup(group);
+      if (group.waiting.length > 0) server.ready.add(group);
+      else this.#groups.delete(group.region);
+      server.running++;
+      const end = (): void => {
+        if (timer === undefined) return;
+        clearTimeout(timer);
+        timer = undefined;
+        server.running--;
+        this.#start(server);
+      };
+      let timer: NodeJS.Timeout | undefined = setTimeout(end, SLOW_GROUP_MS);
+      void this.#commit(members).then(end);
+    }
   }
 
   /** Resolves when all members have their answer. */
@@ -87,11 +120,12 @@ export class AppendGroups {
     }
   }
 
-  async #regionName(row: Uint8Array): Promise<string | undefined> {
+  /** undefined: not known now */
+  #regionOf(row: Uint8Array): Region | undefined {
     try {
-      return Buffer.from(regionOf(await this.#client.regions(this.#table), row).name).toString('latin1');
+      const regions = this.#client.knownRegions(this.#table);
+      return regions && regionOf(regions, row);
     } catch {
-      // The regions are not known now: the write itself waits for them.
       return undefined;
     }
   }

@@ -22,14 +22,23 @@ const MAX_BUCKET = 0xffff;
 
 /** What all rows of a key start with, and the row of its snapshot. */
 export function keyRow(key: string): Buffer {
-  const text = Buffer.from(key);
-  const length = Buffer.alloc(LENGTH_BYTES);
-  length.writeUInt16BE(text.length);
-  return Buffer.concat([hashKey(key).bytes, length, text]);
+  return rowWith(key, 0);
 }
 
 export function entryRow(key: string, seq: number): Buffer {
-  return Buffer.concat([keyRow(key), seqBytes(seq)]);
+  const row = rowWith(key, SEQ_BYTES);
+  row.writeBigUInt64BE(BigInt(seq), row.length - SEQ_BYTES);
+  return row;
+}
+
+/** The row of a key, and so many bytes more. */
+function rowWith(key: string, more: number): Buffer {
+  const length = Buffer.byteLength(key);
+  const row = Buffer.alloc(HASH_BYTES + LENGTH_BYTES + length + more);
+  row.set(hashKey(key).bytes);
+  row.writeUInt16BE(length, HASH_BYTES);
+  row.write(key, HASH_BYTES + LENGTH_BYTES);
+  return row;
 }
 
 /** After all rows of a key: no sequence is that large. */
@@ -92,10 +101,4 @@ export function readSnapshot(value: Uint8Array): StoredSnapshot | undefined {
     format: bytes.readUInt32BE(SEQ_BYTES),
     bytes: new Uint8Array(bytes.subarray(SEQ_BYTES + FORMAT_BYTES)),
   };
-}
-
-function seqBytes(seq: number): Buffer {
-  const bytes = Buffer.alloc(SEQ_BYTES);
-  bytes.writeBigUInt64BE(BigInt(seq));
-  return bytes;
 }

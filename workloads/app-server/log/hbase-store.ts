@@ -64,7 +64,9 @@ class HbaseStore implements LogStore {
   readonly #groups: AppendGroups;
   readonly #pages: PageRows;
   readonly #tails = new LRUCache<string, number>({ max: MAX_KNOWN_TAILS });
-  readonly #working = new Set<Promise<unknown>>();
+  /** Calls under way. */
+  #working = 0;
+  #whenIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(client: HbaseClient, table: string) {
@@ -83,18 +85,15 @@ class HbaseStore implements LogStore {
     return this.#track(async () => {
       checkAppend(seq, given, givenBodies);
       // The write may come later, or again: what the caller does to its buffers meanwhile is no part of it.
-      const entry = new Uint8Array(given);
-      const bodies = givenBodies.map((body) => new Uint8Array(body));
+      const entry = Buffer.from(given);
+      const bodies = givenBodies.map((body) => Buffer.from(body));
       const gap = !(await this.#reaches(key, seq - 1));
       // Without the entry before it nothing is written; what is there already is told all the same.
       if (gap) return await this.#compare(key, seq, entry, READ_DEADLINE_MS, 'gap');
-      const row = entryRow(key, seq);
       try {
-        const written = await this.#groups.put(
-          entryPut(key, seq, entry, bodies),
-          { row, ...ENTRY, exists: false },
-          APPEND_DEADLINE_MS,
-        );
+        const put = entryPut(key, seq, entry, bodies);
+        const absent = { row: put.row, family: ENTRY.family, qualifier: ENTRY.qualifier, exists: false };
+        const written = await this.#groups.put(put, absent, APPEND_DEADLINE_MS);
         if (!written) return await this.#compare(key, seq, entry, READ_DEADLINE_MS, 'none');
         this.#remember(key, seq);
         return 'appended';
@@ -241,7 +240,11 @@ class HbaseStore implements LogStore {
   }
 
   close(): Promise<void> {
-    return (this.#closing ??= Promise.allSettled(this.#working).then(() => this.#client.close()));
+    return (this.#closing ??= this.#idle().then(() => this.#client.close()));
+  }
+
+  async #idle(): Promise<void> {
+    if (this.#working > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
   }
 
   /** Is there an entry of this number? Entries are never removed, so a yes is remembered. */
@@ -285,14 +288,14 @@ class HbaseStore implements LogStore {
 
   async #track<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closing) throw new StoreUnavailable('the store is closed');
-    const running = work().catch((error: unknown) => {
-      throw storeError(error);
-    });
-    this.#working.add(running);
+    this.#working++;
     try {
-      return await running;
+      return await work();
+    } catch (error) {
+      throw storeError(error);
     } finally {
-      this.#working.delete(running);
+      this.#working--;
+      if (this.#working === 0) this.#whenIdle?.();
     }
   }
 }

@@ -28,7 +28,7 @@ export class HbaseClient {
   readonly #bootstrap: readonly string[];
   readonly #logger: Logger | undefined;
   readonly #connections: Connections;
-  readonly #regions = new Map<string, Promise<Region[]>>();
+  readonly #regions = new Map<string, Lookup>();
   #closed = false;
 
   constructor({ bootstrap, logger, user = 'cellpost' }: HbaseOptions) {
@@ -55,14 +55,17 @@ export class HbaseClient {
     let followed = false;
     let last: unknown;
     for (let tries = 0; !this.#closed && performance.now() < deadline; tries++) {
-      let regions: Promise<Region[]> | undefined;
+      let lookup: Lookup | undefined;
       let region: Region | undefined;
       let connection: Connection | undefined;
       try {
         const timeoutMs = Math.min(deadline - performance.now(), ATTEMPT_TIMEOUT_MS);
-        regions = this.#regionsOf(table);
-        region = find(await inTime(regions, timeoutMs), row);
-        connection = await inTime(this.#connections.get(region.server), timeoutMs);
+        lookup = this.#lookUp(table);
+        // Mostly both are there: then nothing is waited for and no timer is set.
+        region = find(lookup.regions ?? (await inTime(lookup.loading, timeoutMs)), row);
+        connection =
+          this.#connections.ready(region.server) ??
+          (await inTime(this.#connections.get(region.server), timeoutMs));
         return await attempt(
           connection,
           region,
@@ -83,7 +86,7 @@ export class HbaseClient {
           // Once: of a region that is no more, each of two servers may say that the other one has it.
           followed = true;
           region.server = movedTo;
-        } else if (cure === 'relocate' && this.#regions.get(table) === regions) this.#regions.delete(table);
+        } else if (cure === 'relocate' && this.#regions.get(table) === lookup) this.#regions.delete(table);
         const pause =
           Math.min(MAX_DELAY_MS, MIN_DELAY_MS * 2 ** Math.min(tries, 10)) * (0.75 + Math.random() / 2);
         await sleep(Math.max(0, Math.min(pause, deadline - performance.now())));
@@ -97,7 +100,12 @@ export class HbaseClient {
 
   /** The regions of a table as far as they are known now. @throws ConnectionLost, HbaseError, ServerException */
   async regions(table: string): Promise<Region[]> {
-    return await inTime(this.#regionsOf(table), ATTEMPT_TIMEOUT_MS);
+    return await inTime(this.#lookUp(table).loading, ATTEMPT_TIMEOUT_MS);
+  }
+
+  /** The same, when they are known at once. */
+  knownRegions(table: string): Region[] | undefined {
+    return this.#regions.get(table)?.regions;
   }
 
   async close(): Promise<void> {
@@ -105,19 +113,22 @@ export class HbaseClient {
     await this.#connections.close();
   }
 
-  #regionsOf(table: string): Promise<Region[]> {
+  #lookUp(table: string): Lookup {
     const known = this.#regions.get(table);
     if (known) return known;
-    const loading = loadRegions(this.#connections, this.#bootstrap, table, ATTEMPT_TIMEOUT_MS).catch(
-      (error: unknown) => {
-        if (this.#regions.get(table) === loading) this.#regions.delete(table);
-        throw error;
-      },
+    const loading = loadRegions(this.#connections, this.#bootstrap, table, ATTEMPT_TIMEOUT_MS);
+    const lookup: Lookup = { loading, regions: undefined };
+    this.#regions.set(table, lookup);
+    loading.then(
+      (regions) => (lookup.regions = regions),
+      () => this.#regions.get(table) === lookup && this.#regions.delete(table),
     );
-    this.#regions.set(table, loading);
-    return loading;
+    return lookup;
   }
 }
+
+/** The regions of a table, once they have been read. */
+type Lookup = { loading: Promise<Region[]>; regions: Region[] | undefined };
 
 /** A lost connection may mean that the server is gone, and its regions are elsewhere. */
 function cureOf(error: unknown): 'retry' | 'relocate' | 'fail' {

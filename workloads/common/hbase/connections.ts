@@ -5,11 +5,20 @@ import { ConnectionLost } from './errors.ts';
 export class Connections {
   readonly #user: string;
   readonly #open = new Map<string, Promise<Connection>>();
+  readonly #ready = new Map<string, Connection>();
   #closed = false;
 
   /** @param user whom the servers' logs name */
   constructor(user: string) {
     this.#user = user;
+  }
+
+  /** A connection for data that is open already. */
+  ready(address: string): Connection | undefined {
+    const connection = this.#ready.get(address);
+    if (connection?.isOpen) return connection;
+    this.#ready.delete(address);
+    return undefined;
   }
 
   /** @param address `host:port` @throws ConnectionLost */
@@ -29,6 +38,7 @@ export class Connections {
     try {
       const connection = await opening;
       if (this.#closed) connection.close();
+      else if (service === 'ClientService') this.#ready.set(address, connection);
       return connection;
     } catch (error) {
       if (this.#open.get(key) === opening) this.#open.delete(key);

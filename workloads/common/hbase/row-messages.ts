@@ -1,5 +1,6 @@
 // What calls about rows take and give, and their messages.
 import type { Cell } from './cells.ts';
+import { encode } from './wire.ts';
 
 export type Put = {
   row: Uint8Array;
@@ -22,8 +23,16 @@ export const cellsOf = (result: Result | null | undefined): Cell[] =>
     value,
   }));
 
+const families = new Map<string, Buffer>();
+/** Tables have few families, and their names are said in each call. */
+function familyBytes(family: string): Buffer {
+  const bytes = families.get(family) ?? Buffer.from(family);
+  families.set(family, bytes);
+  return bytes;
+}
+
 export const columnOf = ({ family, qualifier }: Where): object => ({
-  family: Buffer.from(family),
+  family: familyBytes(family),
   ...(qualifier && { qualifier: [qualifier] }),
 });
 
@@ -32,7 +41,7 @@ export function mutationOf({ row, columns }: Put): object {
     row,
     mutate_type: 2,
     column_value: columns.map(({ family, qualifier, value }) => ({
-      family: Buffer.from(family),
+      family: familyBytes(family),
       qualifier_value: [{ qualifier, value }],
     })),
   };
@@ -44,16 +53,18 @@ export function deletionOf(row: Uint8Array, columns: readonly Where[]): object {
     row,
     mutate_type: 3,
     column_value: columns.map(({ family, qualifier }) => ({
-      family: Buffer.from(family),
+      family: familyBytes(family),
       qualifier_value: [qualifier ? { qualifier, delete_type: 1 } : { delete_type: 2 }],
     })),
   };
 }
 
-const comparator = (serialized: number[]): object => ({
-  name: 'org.apache.hadoop.hbase.filter.BinaryComparator',
-  serialized_comparator: Buffer.from(serialized),
-});
+/** Said with each row of a group: encoded once. */
+const comparator = (serialized: number[]): Uint8Array =>
+  encode('Comparator', {
+    name: 'org.apache.hadoop.hbase.filter.BinaryComparator',
+    serialized_comparator: Buffer.from(serialized),
+  });
 /** "An empty value is equal to it" holds for a column that is not there. */
 const ABSENT = { compare_type: 2, comparator: comparator([0x0a, 0x02, 0x0a, 0x00]) };
 /** "A zero byte is less or equal". "An empty value is not equal" would hold for absent ones where rows are written together. */
@@ -61,7 +72,7 @@ const PRESENT = { compare_type: 1, comparator: comparator([0x0a, 0x03, 0x0a, 0x0
 
 export const conditionOf = ({ row, family, qualifier, exists }: Condition): object => ({
   row,
-  family: Buffer.from(family),
+  family: familyBytes(family),
   qualifier,
   ...(exists ? PRESENT : ABSENT),
 });

@@ -14,7 +14,7 @@ import {
   type Row,
   type Where,
 } from './row-messages.ts';
-import { decode, encode } from './wire.ts';
+import { decode } from './wire.ts';
 
 /** The default of one response: a bound on memory, not on what can be read. */
 const MAX_RESULT_BYTES = 2 * 1024 * 1024;
@@ -95,11 +95,11 @@ export async function putRows(
     table,
     first.row,
     async (connection, region, timeoutMs) => {
-      const request = encode('MutateRowsRequest', {
+      const request = {
         mutation_request: puts.map(mutationOf),
         region: specifier(region),
         condition: conditions.map(conditionOf),
-      });
+      };
       const answer = await connection.call({
         method: 'ExecService',
         timeoutMs,

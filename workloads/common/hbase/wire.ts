@@ -13,6 +13,7 @@ const root = protobuf.parse(readFileSync(new URL('hbase.proto', import.meta.url)
 }).root;
 
 export type MessageName =
+  | 'Comparator'
   | 'ConnectionHeader'
   | 'CoprocessorServiceRequest'
   | 'CoprocessorServiceResponse'
@@ -29,7 +30,6 @@ export type MessageName =
   | 'MultiResponse'
   | 'MutateRequest'
   | 'MutateResponse'
-  | 'MutateRowsRequest'
   | 'MutateRowsResponse'
   | 'ProcedureStarted'
   | 'RegionInfo'
@@ -76,17 +76,24 @@ export function requestFrame(
   call: { id: number; method: string; timeoutMs: number },
   parameter: { type: MessageName; message: object },
 ): Buffer {
-  const header = typeOf('RequestHeader')
-    .encodeDelimited({
+  // One buffer for all of it: groups of writes are large. The length is known last.
+  const writer = protobuf.Writer.create().fixed32(0);
+  typeOf('RequestHeader').encodeDelimited(
+    {
       call_id: call.id,
       method_name: call.method,
       request_param: true,
       timeout: Math.max(1, Math.round(call.timeoutMs)),
-    })
-    .finish();
-  const body = typeOf(parameter.type).encodeDelimited(parameter.message).finish();
-  return Buffer.concat([int32(header.length + body.length), header, body]);
+    },
+    writer,
+  );
+  const bytes = typeOf(parameter.type).encodeDelimited(parameter.message, writer).finish();
+  const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  frame.writeInt32BE(frame.length - LENGTH_BYTES, 0);
+  return frame;
 }
+
+const LENGTH_BYTES = 4;
 
 export type ResponseFrame = {
   id: number;
