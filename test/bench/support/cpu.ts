@@ -1,4 +1,4 @@
-// What processes use of the processor and of memory, as /proc tells (Linux).
+// What processes use of the processor, as /proc tells (Linux).
 import { readFileSync } from 'node:fs';
 import { arch, cpus, totalmem } from 'node:os';
 
@@ -25,16 +25,10 @@ export function watchCpu<N extends string>(pids: Record<N, readonly number[]>): 
 }
 
 /** The processor time of all threads of a process so far. */
-export function cpuMs(pid: number): number {
+function cpuMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[USER_TIME]) + Number(fields[SYSTEM_TIME])) * TICK_MS;
-}
-
-/** The memory of a process that is in RAM now. */
-export function residentBytes(pid: number): number {
-  const [, kib] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kib) * 1_024;
 }
 
 /** One line about where figures come from. */

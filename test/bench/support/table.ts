@@ -15,6 +15,6 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
   return [line(first), line(rule), ...others.map(line)].join('\n');
 }
 
-export function figure(value: number): string {
+function figure(value: number): string {
   return value.toLocaleString('en', { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 });
 }
