@@ -1,5 +1,5 @@
 // Discovery's HTTP API. All of it is for services; answers come from memory, changes go through the coordination.
-import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
+import express, { type Express, type RequestHandler, type Response } from 'express';
 import { z } from 'zod';
 import { cellRecord } from '../common/cell-client/directory-messages.ts';
 import type { CellView, Nowhere, Where } from '../common/cell-client/directory.ts';
@@ -8,22 +8,17 @@ import { ConfigError } from '../common/config/env.ts';
 import { hashKey } from '../common/hash.ts';
 import { isPlatform } from '../common/http/platform-token.ts';
 import { sendProblem } from '../common/http/server.ts';
-import { CellInUse, CoordinationAway, Misplaced, NoEnabledCell } from './errors.ts';
+import { changing, key, parse, RETRY_AFTER_S, unavailable } from './answers.ts';
 import type { MapStore } from './map-store.ts';
 import { addPlacementRoutes } from './placement-routes.ts';
 import type { RingClients } from './ring-clients.ts';
 import type { DiscoveryState } from './state.ts';
 import type { WatchStreams } from './watch-stream.ts';
 
-/** The longest key: `address:` and the longest address, with room to spare. */
-const MAX_KEY_LENGTH = 512;
 const MAX_KEYS = 1_000;
 /** A thousand of the longest keys in JSON fit. */
 const MAX_BODY = '1mb';
-/** When to ask again: a ring mostly changes within a session timeout; a disabled cell stays so for a while. */
-const RETRY_AFTER_S = { 'no-node': 1, 'cell-disabled': 30, unavailable: 2 } as const;
 
-export const key = z.string().min(1).max(MAX_KEY_LENGTH);
 const whereBody = z.object({ keys: z.array(key).max(MAX_KEYS) });
 const assignBody = z.object({ key });
 const cellBody = cellRecord.omit({ name: true });
@@ -71,8 +66,8 @@ export function addRoutes(app: Express, parts: ApiParts): void {
     const answers = asked.keys.map((one) => {
       const where = directory.where(one);
       if (!('problem' in where)) return where;
-      const { problem, ...rest } = where;
-      return { key: one, error: `urn:cellpost:error:${problem}`, ...rest };
+      const cell = 'cell' in where ? where.cell : undefined;
+      return { key: one, error: `urn:cellpost:error:${where.problem}`, cell };
     });
     response.json({ answers });
   });
@@ -140,27 +135,6 @@ export function addRoutes(app: Express, parts: ApiParts): void {
   );
 }
 
-/** Turns what a change can fail of into answers. */
-export function changing(work: (request: Request, response: Response) => Promise<void>): RequestHandler {
-  return async (request, response) => {
-    try {
-      await work(request, response);
-    } catch (error) {
-      if (error instanceof CellInUse)
-        sendProblem(response, 409, 'urn:cellpost:error:cell-in-use', error.message, {
-          buckets: error.buckets,
-        });
-      else if (error instanceof Misplaced)
-        sendProblem(response, 409, 'urn:cellpost:error:misplaced', error.message);
-      else if (error instanceof NoEnabledCell) {
-        response.set('Retry-After', String(RETRY_AFTER_S.unavailable));
-        sendProblem(response, 503, 'urn:cellpost:error:no-cell', error.message);
-      } else if (error instanceof CoordinationAway) unavailable(response, error.message);
-      else throw error;
-    }
-  };
-}
-
 function sendWhere(response: Response, asked: string, where: Where | Nowhere): void {
   if (!('problem' in where)) {
     response.json(where);
@@ -177,26 +151,6 @@ function sendWhere(response: Response, asked: string, where: Where | Nowhere): v
   sendProblem(response, 503, type, `Cell ${where.cell} ${why}.`, { cell: where.cell });
 }
 
-function unavailable(response: Response, detail: string): void {
-  response.set('Retry-After', String(RETRY_AFTER_S.unavailable));
-  sendProblem(response, 503, 'urn:cellpost:error:unavailable', detail);
-}
-
 function noCell(response: Response, name: string): void {
   sendProblem(response, 404, 'about:blank', `There is no cell ${JSON.stringify(name.slice(0, 100))}.`);
-}
-
-/** @returns undefined when the value is refused; that has been answered then */
-export function parse<T extends z.ZodType>(
-  schema: T,
-  value: unknown,
-  response: Response,
-): z.infer<T> | undefined {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(
-    (issue) => `${issue.path.join('.') || 'the body'}: ${issue.message}`,
-  );
-  sendProblem(response, 400, 'about:blank', problems.join('; '));
-  return undefined;
 }

@@ -3,7 +3,7 @@ import type { Express } from 'express';
 import { z } from 'zod';
 import { BUCKETS } from '../common/cell-client/buckets.ts';
 import { CELL_NAME } from '../common/cell-client/directory-messages.ts';
-import { changing, key, parse } from './api.ts';
+import { changing, key, parse } from './answers.ts';
 import { exceptionRecord } from './map-nodes.ts';
 import type { MapStore } from './map-store.ts';
 

@@ -137,6 +137,7 @@ async function ask(
   });
   if (response.status === 200 || alsoGood.includes(response.status)) return response;
   const detail = await text(response.body);
-  if (response.status === 409) throw new MoveConflict(`${key}: ${detail.slice(0, 200)}`);
+  if (response.status === 409)
+    throw new MoveConflict(`Cell ${cell} refused ${options.path}: ${detail.slice(0, 200)}`);
   throw new UnexpectedAnswer(`${options.method} ${options.path} of cell ${cell}`, response.status, detail);
 }

@@ -23,7 +23,9 @@ export async function pendingMoves(cells: Cells): Promise<BucketMove[]> {
   for (const { key, cell, moving } of exceptions) {
     const { bucket } = hashKey(key);
     const to = map.cellOf(bucket);
-    if (moving && to !== undefined) pending.set(`${bucket} ${cell}`, { bucket, from: cell, to });
+    // The same cell: broken off before the bucket was given away; the key is where it was, and the map says so.
+    if (moving && to !== undefined && to !== cell)
+      pending.set(`${bucket} ${cell}`, { bucket, from: cell, to });
   }
   return [...pending.values()];
 }
