@@ -13,8 +13,11 @@ import { userKey } from '../../workloads/common/keys.ts';
 import { ensureSchema } from '../../workloads/common/hbase/schema.ts';
 import { startHbase } from '../real/hbase.ts';
 import { postfixPrograms, startPostfix, type PostfixPrograms } from '../real/postfix.ts';
-import { childrenRunning, cpuSeconds, endedChildrenCpuSeconds, treeCpuSeconds } from './support/processes.ts';
+import { machine } from './support/cpu.ts';
+import { alternate, median } from './support/measure.ts';
+import { cpuSeconds, endedChildrenCpuSeconds, treeCpuSeconds } from './support/processes.ts';
 import { startServices, type Services } from './support/services.ts';
+import { table } from './support/table.ts';
 
 const CLIENTS = 20;
 const MESSAGE_BYTES = 4_096;
@@ -23,8 +26,11 @@ const REGIONS = 4;
 const MODES = { kept: ['-d'], each: [] } as const;
 
 type Mode = keyof typeof MODES;
+/** Microseconds of processor time that a message took, by process. */
 type Round = { perSecond: number; cpu: Map<string, number> };
-type Peer = { port: number; cpu(): Promise<Map<string, number>> };
+/** Seconds of processor time so far, by process. */
+type Cpu = [name: string, seconds: number][];
+type Peer = { port: number; cpu(): Promise<Cpu> };
 
 const { values } = parseArgs({
   options: {
@@ -55,24 +61,19 @@ async function send(programs: PostfixPrograms, mode: Mode, port: number): Promis
 }
 
 async function run(programs: PostfixPrograms, mode: Mode, peer: Peer): Promise<Round> {
-  const before = await peer.cpu();
-  const clientsBefore = await endedChildrenCpuSeconds(process.pid);
+  const used = async (): Promise<Cpu> => [
+    ...(await peer.cpu()),
+    ['smtp-source', await endedChildrenCpuSeconds(process.pid)],
+  ];
+  const before = new Map(await used());
   const began = performance.now();
   await send(programs, mode, peer.port);
-  const seconds = (performance.now() - began) / 1_000;
+  const tookMs = performance.now() - began;
   const messages = CLIENTS * perClient;
-  const perMessage = (cpu: number): number => (cpu * 1_000_000) / messages;
-  const after = await peer.cpu();
-  const cpu = new Map([...after].map(([name, used]) => [name, perMessage(used - (before.get(name) ?? 0))]));
-  cpu.set('smtp-source', perMessage((await endedChildrenCpuSeconds(process.pid)) - clientsBefore));
-  return { perSecond: messages / seconds, cpu };
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const [low = 0, high = 0] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[middle]];
-  return (low + high) / 2;
+  const cpu = new Map<string, number>();
+  for (const [name, seconds] of await used())
+    cpu.set(name, ((seconds - (before.get(name) ?? 0)) * 1_000_000) / messages);
+  return { perSecond: (messages / tookMs) * 1_000, cpu };
 }
 
 /** Emails of a user, by JMAP at its app server. */
@@ -93,39 +94,29 @@ async function countEmails({ cells }: Services, client: number): Promise<number>
   return answer.methodResponses[0][1].total;
 }
 
-function print(name: string, mode: Mode, results: readonly Round[]): void {
-  const speeds = results.map((round) => Math.round(round.perSecond));
-  console.log(
-    `${name.padEnd(9)} ${mode.padEnd(5)} ${Math.round(median(speeds))} msg/s (${speeds.join(', ')})`,
-  );
-  const names = [...(results[0]?.cpu.keys() ?? [])];
-  const used = names.map((one) => {
-    const microseconds = median(results.map((round) => round.cpu.get(one) ?? 0));
-    return `${one} ${Math.round(microseconds)}`;
-  });
-  console.log(`          CPU µs a message: ${used.join(', ')}`);
+function cpuOf(rounds: readonly Round[]): [name: string, microseconds: number][] {
+  return [...(rounds[0]?.cpu.keys() ?? [])].map((name) => [
+    name,
+    Math.round(median(rounds.map((round) => round.cpu.get(name) ?? 0))),
+  ]);
 }
 
-async function openLogs(resources: AsyncDisposableStack): Promise<{
-  logStore: (cell: string, folder: string) => string;
-  cpu: () => Promise<[string, number][]>;
-}> {
+type Logs = { logStore: (cell: string, folder: string) => string; cpu: () => Promise<Cpu> };
+
+async function openLogs(resources: AsyncDisposableStack): Promise<Logs> {
   if (values.store !== 'hbase')
     return { logStore: (cell, folder) => `sqlite:${folder}/${cell}.db`, cpu: async () => [] };
   const hbase = await startHbase();
   resources.defer(() => hbase.close());
-  for (const cell of ['a', 'b'])
-    await ensureSchema({
-      restUrl: hbase.restUrl,
-      master: hbase.master,
-      table: `cell-${cell}`,
-      regions: REGIONS,
-    });
+  for (const cell of ['a', 'b']) {
+    const table = `cell-${cell}`;
+    await ensureSchema({ restUrl: hbase.restUrl, master: hbase.master, table, regions: REGIONS });
+  }
   return {
     logStore: (cell) => `hbase://${hbase.master},${hbase.regionServer}/cell-${cell}`,
     cpu: async () => {
-      const javas = await Promise.all((await childrenRunning(process.pid, 'java')).map(cpuSeconds));
-      return [['HBase and ZooKeeper', javas.reduce((sum, one) => sum + one, 0)]];
+      const [master, regionServer] = [hbase.pid('master'), hbase.pid('regionServer')];
+      return [['HBase', (await cpuSeconds(master)) + (await cpuSeconds(regionServer))]];
     },
   };
 }
@@ -144,34 +135,38 @@ for (let client = 0; client < CLIENTS; client++) {
     password: 'password',
   });
 }
-const peers: Record<'Cellpost' | 'Postfix', Peer> = {
-  Cellpost: {
-    port: services.smtpPort,
-    async cpu() {
-      const own = [...services.pids].map(async ([name, pid]) => [name, await cpuSeconds(pid)] as const);
-      return new Map([...(await Promise.all(own)), ...(await logs.cpu())]);
-    },
-  },
-  Postfix: {
-    port: postfix.port,
-    cpu: async () => new Map([['postfix', await treeCpuSeconds(postfix.pid)]]),
+const cellpost: Peer = {
+  port: services.smtpPort,
+  async cpu() {
+    const own = Array.from(services.pids, async ([name, pid]): Promise<Cpu[0]> => [
+      name,
+      await cpuSeconds(pid),
+    ]);
+    return [...(await Promise.all(own)), ...(await logs.cpu())];
   },
 };
+const peer: Peer = {
+  port: postfix.port,
+  cpu: async () => [['postfix', await treeCpuSeconds(postfix.pid)]],
+};
 console.log(
-  `${CLIENTS} clients, ${CLIENTS * perClient} messages of ${MESSAGE_BYTES} bytes a round, logs in ${values.store}, medians of ${rounds} rounds`,
+  `${machine()}; logs in ${values.store}; ${CLIENTS} clients, ${CLIENTS * perClient} messages a round\n`,
 );
+const speeds: (string | number)[][] = [];
+const uses: (string | number)[][] = [];
 for (const mode of ['kept', 'each'] as const) {
-  const results: Record<keyof typeof peers, Round[]> = { Cellpost: [], Postfix: [] };
-  for (let round = 0; round <= rounds; round++) {
-    for (const name of ['Cellpost', 'Postfix'] as const) {
-      const result = await run(programs, mode, peers[name]);
-      if (round > 0) results[name].push(result);
-    }
-  }
-  for (const name of ['Cellpost', 'Postfix'] as const) print(name, mode, results[name]);
-  const speed = (name: keyof typeof peers): number => median(results[name].map((round) => round.perSecond));
-  console.log(`          ${mode}: ${(speed('Cellpost') / speed('Postfix')).toFixed(2)} times Postfix\n`);
+  const { Cellpost = [], Postfix = [] } = await alternate(rounds, {
+    Cellpost: () => run(programs, mode, cellpost),
+    Postfix: () => run(programs, mode, peer),
+  });
+  const ratios = Cellpost.map((round, i) => round.perSecond / (Postfix[i]?.perSecond ?? 0));
+  const speed = (results: readonly Round[]): number => median(results.map((round) => round.perSecond));
+  speeds.push([mode, speed(Cellpost), speed(Postfix), ratios.map((one) => one.toFixed(2)).join(', ')]);
+  for (const [name, microseconds] of cpuOf(Cellpost)) uses.push([mode, `Cellpost: ${name}`, microseconds]);
+  for (const [name, microseconds] of cpuOf(Postfix)) uses.push([mode, `Postfix: ${name}`, microseconds]);
 }
+console.log(table(['connections', 'Cellpost msg/s', 'Postfix msg/s', 'ratio, round by round'], speeds));
+console.log(`\n${table(['connections', 'process', 'CPU µs a message'], uses)}\n`);
 const sent = (rounds + 1) * 2 * perClient;
 let lost = 0;
 for (let client = 0; client < CLIENTS; client++) {

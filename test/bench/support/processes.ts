@@ -24,15 +24,6 @@ export async function endedChildrenCpuSeconds(pid: number): Promise<number> {
   return ended;
 }
 
-/** Children of a process that run this program. */
-export async function childrenRunning(pid: number, program: string): Promise<number[]> {
-  const children = await childrenOf(pid);
-  const names = await Promise.all(
-    children.map((one) => readFile(`/proc/${one}/comm`, 'utf8').catch(() => '')),
-  );
-  return children.filter((_, index) => names[index]?.trim() === program);
-}
-
 async function times(pid: number): Promise<{ own: number; ended: number }> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   // The name, in parentheses, may hold anything.
