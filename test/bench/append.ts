@@ -14,10 +14,10 @@ import { machine, watchCpu } from './support/cpu.ts';
 import { alternate, median, type Measured } from './support/measure.ts';
 import { table } from './support/table.ts';
 
-const ROUNDS = 3;
-const DURATION_MS = 1_000;
+const ROUNDS = 5;
+const DURATION_MS = 700;
 /** A JVM that has run for less is another program. */
-const WARM_UP_MS = 6_000;
+const WARM_UP_MS = 9_000;
 const TABLE = 'bench';
 /** The default of cells. */
 const REGIONS = 4;

@@ -10,8 +10,8 @@ import { putRow, putRows, type Condition, type Put } from '../../common/hbase/ro
 const MAX_GROUP_ROWS = 64;
 const MAX_GROUP_BYTES = 1024 * 1024;
 /**
- * For one region server, which syncs its log once for all that came meanwhile. With fewer it waits for this process, with
- * more all groups come and go together, and each of the two waits for the other. (Measured.)
+ * At one region server, which syncs its log once for all that came meanwhile: while it works on one group, this process
+ * answers the users of the other. With more, all groups come and go together, and each of the two waits for the other.
  */
 const MAX_GROUPS_UNDER_WAY = 2;
 /** A group that takes longer counts no more: its region may be on the move, and those of others are not to wait for it. */
