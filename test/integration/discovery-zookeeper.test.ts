@@ -121,6 +121,37 @@ describe('discovery over ZooKeeper', skip === undefined ? {} : { skip }, () => {
     await servedBy('a-0', 'a-3');
   });
 
+  test('a replica that starts while ZooKeeper is away takes the map from a peer, and follows ZooKeeper later', async () => {
+    await startStub('a-4');
+    await until(async () => (await nodes()).has('a-4'), { ...WAIT, what: 'a-4 to serve' });
+    await zookeeper.kill();
+    const replica = await start({
+      CELLPOST_COORDINATION: zookeeper.url('/discovery'),
+      CELLPOST_PLATFORM_TOKEN: TOKEN,
+      CELLPOST_LOG_LEVEL: 'silent',
+      CELLPOST_HTTP_PORT: '0',
+      CELLPOST_DISCOVERY_PEERS: `http://127.0.0.1:9,${discovery.url}`,
+    });
+    const where = async (url: string): Promise<unknown[]> => {
+      const response = await fetch(`${url}/v1/where`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ keys: USERS }),
+      });
+      const { answers } = (await response.json()) as { answers: { cell: string; node: string }[] };
+      return answers.map(({ cell, node }) => [cell, node]);
+    };
+    try {
+      await until(async () => (await fetch(`${replica.url}/readyz`)).ok, WAIT);
+      assert.deepEqual(await where(replica.url), await where(discovery.url));
+      await zookeeper.restart();
+      await startStub('a-5');
+      await until(async () => JSON.stringify(await where(replica.url)).includes('a-5'), WAIT);
+    } finally {
+      await replica.close();
+    }
+  });
+
   test('discovery that is started while ZooKeeper hangs comes to serve when it goes on', async () => {
     zookeeper.signal('SIGSTOP');
     const late = await start({

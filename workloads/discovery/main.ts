@@ -14,6 +14,7 @@ import { addRoutes } from './api.ts';
 import { Freshness } from './freshness.ts';
 import { MapStore } from './map-store.ts';
 import { createMetrics } from './metrics.ts';
+import { askPeers } from './peers.ts';
 import { RingClients } from './ring-clients.ts';
 import { SavedMap } from './saved-map.ts';
 import { DiscoveryState } from './state.ts';
@@ -27,6 +28,12 @@ const variables = z.object({
   CELLPOST_SESSION_TIMEOUT_MS: positiveInteger.default(4_000),
   /** A folder for the last map, so that a start finds one while the coordination is away. */
   CELLPOST_STATE_DIR: z.string().optional(),
+  /** URLs of other replicas, with commas: one that starts while the coordination is away asks them for the map. */
+  CELLPOST_DISCOVERY_PEERS: z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').filter((url) => url !== ''))
+    .pipe(z.array(z.url())),
 });
 
 /**
@@ -59,6 +66,16 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     state,
     onUpdate: () => rings.sync(state.directory.cells()),
   });
+  const stopAsking = askPeers({
+    urls: config.CELLPOST_DISCOVERY_PEERS,
+    token: config.CELLPOST_PLATFORM_TOKEN,
+    logger,
+    wanted: () => !state.known,
+    onSnapshot(snapshot) {
+      state.restore(snapshot);
+      rings.sync(state.directory.cells());
+    },
+  });
   const freshness = new Freshness(() => [
     ['map', map.current],
     ...state.directory.cells().map(({ name }) => [`cell ${name}`, rings.status(name).current] as const),
@@ -69,6 +86,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     subscribers: () => streams.count,
   });
   const end = async (): Promise<void> => {
+    stopAsking();
     streams.close();
     freshness.close();
     await Promise.all([map.close(), rings.close()]);

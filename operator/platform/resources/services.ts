@@ -57,6 +57,7 @@ export function discoveryResources(
     allow: [
       {
         from: [
+          { podSelector: { matchLabels: selectorOf(owner, 'discovery') } },
           { podSelector: { matchLabels: selectorOf(owner, 'mta-proxy') } },
           { podSelector: { matchLabels: selectorOf(owner, 'web') } },
           peer(context.operatorNamespace, context.operatorLabels),
@@ -64,7 +65,11 @@ export function discoveryResources(
         ports: [DISCOVERY_PORT],
       },
     ],
-    env: [{ name: 'CELLPOST_COORDINATION', value: coordination }],
+    env: [
+      { name: 'CELLPOST_COORDINATION', value: coordination },
+      // The Service: only replicas that have a map are behind it.
+      { name: 'CELLPOST_DISCOVERY_PEERS', value: context.discoveryUrl },
+    ],
   });
 }
 
