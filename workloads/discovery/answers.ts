@@ -5,7 +5,7 @@ import { sendProblem } from '../common/http/server.ts';
 import { CellInUse, CoordinationAway, Misplaced, NoEnabledCell } from './errors.ts';
 
 /** The longest key: `address:` and the longest address, with room to spare. */
-const MAX_KEY_LENGTH = 512;
+export const MAX_KEY_LENGTH = 512;
 /** When to ask again: a ring mostly changes within a session timeout; a disabled cell stays so for a while. */
 export const RETRY_AFTER_S = { 'no-node': 1, 'cell-disabled': 30, unavailable: 2 } as const;
 

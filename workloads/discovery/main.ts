@@ -19,6 +19,7 @@ import { RingClients } from './ring-clients.ts';
 import { SavedMap } from './saved-map.ts';
 import { DiscoveryState } from './state.ts';
 import { WatchStreams } from './watch-stream.ts';
+import { whereFastPath } from './where-fast-path.ts';
 
 const variables = z.object({
   ...commonVariables,
@@ -80,7 +81,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     ['map', map.current],
     ...state.directory.cells().map(({ name }) => [`cell ${name}`, rings.status(name).current] as const),
   ]);
-  const { registry, measure } = createMetrics({
+  const { registry, measure, count } = createMetrics({
     staleSeconds: () => freshness.staleSeconds(),
     buckets: () => state.directory.buckets.counts(),
     subscribers: () => streams.count,
@@ -99,6 +100,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
       logger,
       registry,
       ready: () => state.known || `no map yet: ${map.problem ?? 'it is being read'}`,
+      before: whereFastPath({ token: config.CELLPOST_PLATFORM_TOKEN, state, count }),
       routes: (app) =>
         addRoutes(app, { token: config.CELLPOST_PLATFORM_TOKEN, state, map, rings, streams, measure }),
     });

@@ -9,7 +9,14 @@ export type DiscoveryGauges = {
   subscribers: () => number;
 };
 
-export function createMetrics(gauges: DiscoveryGauges): { registry: Registry; measure: RequestHandler } {
+export type DiscoveryMetrics = {
+  registry: Registry;
+  measure: RequestHandler;
+  /** Counts a request that did not go through express. */
+  count: (route: string, status: number, seconds: number) => void;
+};
+
+export function createMetrics(gauges: DiscoveryGauges): DiscoveryMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const duration = new Histogram({
@@ -60,5 +67,9 @@ export function createMetrics(gauges: DiscoveryGauges): { registry: Registry; me
     });
     next();
   };
-  return { registry, measure };
+  return {
+    registry,
+    measure,
+    count: (route, status, seconds) => duration.observe({ route, status }, seconds),
+  };
 }

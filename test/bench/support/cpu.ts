@@ -31,6 +31,12 @@ function cpuMs(pid: number): number {
   return (Number(fields[USER_TIME]) + Number(fields[SYSTEM_TIME])) * TICK_MS;
 }
 
+/** The memory of a process that is in RAM now. */
+export function residentBytes(pid: number): number {
+  const [, kib] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kib) * 1_024;
+}
+
 /** One line about where figures come from. */
 export function machine(): string {
   const gib = (totalmem() / 2 ** 30).toFixed(0);

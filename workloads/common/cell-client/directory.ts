@@ -1,6 +1,6 @@
 // Who serves a key: map and rings in memory, and the one pure function over them. Discovery holds one and streams its
 // changes; every client holds another that follows.
-import { hashKey } from '../hash.ts';
+import { hashKey, type KeyHash } from '../hash.ts';
 import { Ring, type RingMember, type RingView } from '../ring/ring.ts';
 import { BucketMap } from './buckets.ts';
 import type { CellRecord, DirectoryMessage } from './directory-messages.ts';
@@ -48,18 +48,17 @@ export class Directory {
   }
 
   where(key: string): Where | Nowhere {
-    const cell = this.cellOf(key);
-    return cell === undefined ? { problem: 'unassigned' } : this.whereIn(cell, key);
-  }
-
-  /** The cell that has the key; undefined when nobody has. */
-  cellOf(key: string): string | undefined {
-    return this.exceptions.get(key) ?? this.buckets.cellOf(hashKey(key).bucket);
+    const hash = hashKey(key);
+    const cell = this.exceptions.get(key) ?? this.buckets.cellOf(hash.bucket);
+    return cell === undefined ? { problem: 'unassigned' } : this.#whereIn(cell, key, hash);
   }
 
   /** Who would serve the key if it were in that cell. */
   whereIn(cell: string, key: string): Where | Nowhere {
-    const { bucket, position } = hashKey(key);
+    return this.#whereIn(cell, key, hashKey(key));
+  }
+
+  #whereIn(cell: string, key: string, { bucket, position }: KeyHash): Where | Nowhere {
     const entry = this.#cells.get(cell);
     if (!entry) return { problem: 'no-node', cell };
     const { view, ring } = entry;
