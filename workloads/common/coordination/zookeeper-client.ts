@@ -20,6 +20,7 @@ export type NativeClient = EventEmitter & {
   readonly state: number;
   /** In hexadecimal. */
   readonly client_id: string;
+  readonly client_password: string;
   /** What the server granted, in milliseconds. */
   readonly timeout: number;
   init(config: {
@@ -28,6 +29,9 @@ export type NativeClient = EventEmitter & {
     debug_level: number;
     host_order_deterministic: boolean;
     response_counter_limit: number;
+    /** Of a session to go on with. */
+    client_id?: string;
+    client_password?: string;
   }): void;
   close(): void;
   a_create(path: string, data: Buffer, flags: number, done: Done<[path: string]>): number;

@@ -21,9 +21,10 @@ const NEVER = 2 ** 31 - 1;
 const LOG_NOTHING = 0;
 /**
  * When the very first attempt fails at once (a refused connection, an unknown host name), the client stops for good
- * without a word. Until the first connection there is no session to lose: so a new client is made that often.
+ * without a word. The same may happen when it connects again, as while servers elect a leader: they refuse it. So another
+ * client is made that often; it goes on with the session if there is one.
  */
-const FIRST_CONNECTION_MS = 2_000;
+const CONNECTION_MS = 2_000;
 const EPHEMERAL = 1;
 const ANY_VERSION = -1;
 
@@ -39,7 +40,8 @@ const CODES: Record<number, CoordinationErrorCode> = {
   [-110]: 'node-exists',
   [-111]: 'not-empty',
   [-112]: 'session-expired',
-  [-116]: 'closed',
+  /** The client was closed. When that is the end of the session, everybody has been told before. */
+  [-116]: 'connection-loss',
 };
 const EVENT_TYPES: Record<number, WatchEvent['type']> = {
   1: 'created',
@@ -56,6 +58,7 @@ export class ZooKeeperSession extends SessionBase {
   readonly #askedMs: number;
   #client: NativeClient;
   #sessionId = '';
+  #password = '';
   #grantedMs = 0;
   #retryTimer: NodeJS.Timeout | undefined;
   /**
@@ -64,8 +67,10 @@ export class ZooKeeperSession extends SessionBase {
    */
   readonly #onWatch = (type: number, _state: number, path: string): void => {
     const name = EVENT_TYPES[type];
-    if (name) this.fire({ type: name, path });
+    if (name) this.#tell(name, path);
   };
+  /** What those who watch have seen: `kind path` to the number of the last change. For a client that takes over. */
+  readonly #seen = new Map<string, number>();
 
   /** Starts to connect; see openCoordination for waiting until it has. @param servers `host:port,host:port` */
   constructor(make: NativeClientClass, servers: string, options: SessionOptions) {
@@ -116,7 +121,7 @@ export class ZooKeeperSession extends SessionBase {
   ): void {
     const done = (rc: number, message: string, stat: NativeStat | null, data: Buffer | null): void => {
       if (rc === OK && stat) {
-        if (watcher) this.watches.add('data', path, watcher);
+        if (watcher) this.#watch('data', path, watcher, stat.mzxid);
         settle.resolve({ data: data ? new Uint8Array(data) : new Uint8Array(), stat: toStat(stat) });
       } else if (rc !== NO_NODE) settle.reject(toError(path, rc, message));
       else if (watcher) this.#watchForCreation(path, watcher, settle);
@@ -147,7 +152,7 @@ export class ZooKeeperSession extends SessionBase {
   ): void {
     const done = (rc: number, message: string, names: string[] | null, stat: NativeStat | null): void => {
       if (rc === OK && stat) {
-        if (watcher) this.watches.add('children', path, watcher);
+        if (watcher) this.#watch('children', path, watcher, stat.pzxid);
         settle.resolve({ names: (names ?? []).sort(), stat: toStat(stat) });
       } else if (rc === NO_NODE) settle.resolve(undefined);
       else settle.reject(toError(path, rc, message));
@@ -188,21 +193,32 @@ export class ZooKeeperSession extends SessionBase {
     if (rc !== OK) settle.reject(toError(path, rc, 'refused by the client'));
   }
 
+  /** A client for a new session, or for the one that there is already. */
   #start(): NativeClient {
     const client = new this.#make();
+    const goesOn = this.#sessionId !== '';
     const isCurrent = (): boolean => this.#client === client;
+    let wasConnected = false;
     client.on('connect', () => {
       if (!isCurrent()) return;
       clearTimeout(this.#retryTimer);
       this.#sessionId = client.client_id;
+      this.#password = client.client_password;
       this.#grantedMs = client.timeout;
+      if (goesOn && !wasConnected) this.#watchAgain();
+      wasConnected = true;
       this.become('connected');
     });
     client.on('connecting', () => {
-      if (isCurrent() && this.state === 'connected') this.become('disconnected');
+      if (!isCurrent() || this.state !== 'connected') return;
+      // In time for a short session to live.
+      this.#replaceAfter(Math.min(CONNECTION_MS, this.#grantedMs / 2));
+      this.become('disconnected');
     });
     client.on('close', (_client: unknown, code: number) => {
-      if (isCurrent() && code === EXPIRED) this.become('expired');
+      if (!isCurrent() || code !== EXPIRED) return;
+      clearTimeout(this.#retryTimer);
+      this.become('expired');
     });
     client.init({
       connect: this.#servers,
@@ -210,12 +226,55 @@ export class ZooKeeperSession extends SessionBase {
       debug_level: LOG_NOTHING,
       host_order_deterministic: false,
       response_counter_limit: NEVER,
+      ...(goesOn ? { client_id: this.#sessionId, client_password: this.#password } : {}),
     });
-    this.#retryTimer = setTimeout(() => {
-      this.#client = this.#start();
-      client.close();
-    }, FIRST_CONNECTION_MS);
+    this.#replaceAfter(CONNECTION_MS);
     return client;
+  }
+
+  /** Makes another client unless this one connects in time. */
+  #replaceAfter(patienceMs: number): void {
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => {
+      const before = this.#client;
+      this.#client = this.#start();
+      before.close();
+    }, patienceMs);
+  }
+
+  #watch(kind: 'data' | 'children', path: string, watcher: Watcher, zxid: number): void {
+    const name = `${kind} ${path}`;
+    this.#seen.set(name, Math.min(zxid, this.#seen.get(name) ?? zxid));
+    this.watches.add(kind, path, watcher);
+  }
+
+  #tell(type: WatchEvent['type'], path: string): void {
+    if (type !== 'children') this.#seen.delete(`data ${path}`);
+    if (type === 'children' || type === 'deleted') this.#seen.delete(`children ${path}`);
+    this.fire({ type, path });
+  }
+
+  /** The server watches for a client, not for a session: another one asks for what changed, and to be told the rest. */
+  #watchAgain(): void {
+    const ask = (kind: 'data' | 'children', path: string) => (rc: number, stat: NativeStat | null) => {
+      const zxid = kind === 'data' ? stat?.mzxid : stat?.pzxid;
+      if (rc === NO_NODE) this.#tell('deleted', path);
+      else if (rc === OK && zxid !== this.#seen.get(`${kind} ${path}`))
+        this.#tell(kind === 'data' ? 'changed' : 'children', path);
+    };
+    for (const path of this.watches.paths('data')) {
+      const answered = ask('data', path);
+      this.#client.aw_exists(path, this.#onWatch, (rc, _message, stat) => answered(rc, stat));
+    }
+    for (const path of this.watches.paths('children')) {
+      const answered = ask('children', path);
+      this.#client.aw_get_children2(path, this.#onWatch, (rc, _message, _names, stat) => answered(rc, stat));
+    }
+    for (const path of this.watches.paths('exists')) {
+      this.#client.aw_exists(path, this.#onWatch, (rc) => {
+        if (rc === OK) this.#tell('created', path);
+      });
+    }
   }
 }
 
