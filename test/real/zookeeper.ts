@@ -1,14 +1,15 @@
-// A real ZooKeeper for tests, one server, from the jars that the images hold.
+// A real ZooKeeper for tests, one server or an ensemble, from the jars that the images hold.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { works } from '../../images/command.ts';
 import { hbaseJars } from '../../images/hbase/jars.ts';
 import { loadZooKeeper } from '../../workloads/common/coordination/zookeeper-client.ts';
+import { freePort } from '../support/free-port.ts';
 import { until } from '../support/wait.ts';
 import { endWithUs } from './outlive.ts';
 
@@ -58,25 +59,129 @@ export async function zooKeeperMissing(): Promise<string | undefined> {
 
 /** @throws when there is no Java, or the jars have to be fetched and there is no Maven */
 export async function startZooKeeper(): Promise<ZooKeeper> {
-  const jars = await hbaseJars();
-  const classPath = (await readdir(jars)).filter((jar) => JARS.some((pattern) => pattern.test(jar)));
   const folder = await mkdtemp(join(tmpdir(), 'cellpost-zookeeper-'));
-  const port = await freePort();
-  const config = join(folder, 'zoo.cfg');
-  await writeFile(
-    config,
-    [
+  const server = new Server(folder, await freePort());
+  await server.configure([]);
+  await server.start();
+  await until(() => server.isWell(), { timeoutMs: START_DEADLINE_MS, what: 'ZooKeeper to answer' });
+  return {
+    connect: server.connect,
+    minTimeoutMs: TICK_MS * 2,
+    url: (chroot) => `zookeeper://${server.connect}${chroot}`,
+    kill: () => server.kill(),
+    async restart() {
+      await server.start();
+      await until(() => server.isWell(), { timeoutMs: START_DEADLINE_MS, what: 'ZooKeeper to answer again' });
+    },
+    signal: (name) => server.signal(name),
+    async close() {
+      await server.kill();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export type Ensemble = {
+  /** Of all servers. */
+  url(chroot: string): string;
+  /** The number of the server that leads; waits for one. */
+  leader(): Promise<number>;
+  /** kill -9 */
+  kill(server: number): Promise<void>;
+  /** Starts it again on its data; resolves when it follows or leads. */
+  restart(server: number): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** Several servers, of which most must be there. @throws as startZooKeeper */
+export async function startEnsemble(size: number): Promise<Ensemble> {
+  const folder = await mkdtemp(join(tmpdir(), 'cellpost-ensemble-'));
+  const servers: Server[] = [];
+  const quorum: string[] = [];
+  for (let number = 1; number <= size; number++) {
+    const server = new Server(join(folder, String(number)), await freePort());
+    servers.push(server);
+    quorum.push(`server.${number}=127.0.0.1:${await freePort()}:${await freePort()}`);
+  }
+  const serves = (server: Server) =>
+    until(async () => (await server.mode()) !== undefined, {
+      timeoutMs: START_DEADLINE_MS,
+      what: 'a server of the ensemble to serve',
+    });
+  const close = async () => {
+    await Promise.all(servers.map((server) => server.kill()));
+    await rm(folder, { recursive: true, force: true });
+  };
+  const at = (index: number): Server => {
+    const server = servers[index];
+    if (!server) throw new Error(`there is no server ${index}`);
+    return server;
+  };
+  try {
+    await Promise.all(servers.map((server, index) => server.configure(quorum, index + 1)));
+    await Promise.all(servers.map((server) => server.start()));
+    await Promise.all(servers.map(serves));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    url: (chroot) => `zookeeper://${servers.map((server) => server.connect).join(',')}${chroot}`,
+    leader: () =>
+      until(
+        async () => {
+          const modes = await Promise.all(servers.map((server) => server.mode()));
+          const index = modes.indexOf('leader');
+          return index >= 0 && index;
+        },
+        { timeoutMs: START_DEADLINE_MS, what: 'a leader' },
+      ),
+    kill: (index) => at(index).kill(),
+    async restart(index) {
+      await at(index).start();
+      await serves(at(index));
+    },
+    close,
+  };
+}
+
+class Server {
+  readonly connect: string;
+  readonly #folder: string;
+  readonly #port: number;
+  #child: ChildProcess | undefined;
+  #complaint = '';
+
+  constructor(folder: string, port: number) {
+    this.#folder = folder;
+    this.#port = port;
+    this.connect = `127.0.0.1:${port}`;
+  }
+
+  /** @param quorum lines that name all servers; none for a server alone */
+  async configure(quorum: readonly string[], number?: number): Promise<void> {
+    const data = join(this.#folder, 'data');
+    await mkdir(data, { recursive: true });
+    if (number !== undefined) await writeFile(join(data, 'myid'), `${number}\n`);
+    const lines = [
       `tickTime=${TICK_MS}`,
-      `dataDir=${join(folder, 'data')}`,
+      'initLimit=20',
+      'syncLimit=10',
+      `dataDir=${data}`,
       'clientPortAddress=127.0.0.1',
-      `clientPort=${port}`,
+      `clientPort=${this.#port}`,
       'maxClientCnxns=0',
       'admin.enableServer=false',
-      '4lw.commands.whitelist=ruok',
+      '4lw.commands.whitelist=ruok,srvr',
+      ...quorum,
       '',
-    ].join('\n'),
-  );
-  const start = async (): Promise<ChildProcess> => {
+    ];
+    await writeFile(join(this.#folder, 'zoo.cfg'), lines.join('\n'));
+  }
+
+  async start(): Promise<void> {
+    const jars = await hbaseJars();
+    const classPath = (await readdir(jars)).filter((jar) => JARS.some((pattern) => pattern.test(jar)));
     const child = spawn(
       JAVA,
       [
@@ -86,67 +191,55 @@ export async function startZooKeeper(): Promise<ZooKeeper> {
         '-cp',
         classPath.map((jar) => join(jars, jar)).join(':'),
         'org.apache.zookeeper.server.quorum.QuorumPeerMain',
-        config,
+        join(this.#folder, 'zoo.cfg'),
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
-    let complaint = '';
     child.stderr?.on('data', (chunk) => {
-      complaint = (complaint + String(chunk)).slice(-4_000);
+      this.#complaint = (this.#complaint + String(chunk)).slice(-4_000);
     });
     await once(child, 'spawn');
-    endWithUs(child, folder);
-    await until(
-      () => {
-        if (child.exitCode !== null) throw new Error(`ZooKeeper ended with ${child.exitCode}: ${complaint}`);
-        return isWell(port);
-      },
-      { timeoutMs: START_DEADLINE_MS, what: 'ZooKeeper to answer' },
-    );
-    return child;
-  };
-  let child = await start();
-  const kill = async (): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
+    endWithUs(child, this.#folder);
+    this.#child = child;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child?.kill(name);
+  }
+
+  /** kill -9 */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
     child.kill('SIGKILL');
     await exited;
-  };
-  return {
-    connect: `127.0.0.1:${port}`,
-    minTimeoutMs: TICK_MS * 2,
-    url: (chroot) => `zookeeper://127.0.0.1:${port}${chroot}`,
-    kill,
-    async restart() {
-      child = await start();
-    },
-    signal: (name) => void child.kill(name),
-    async close() {
-      await kill();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-async function isWell(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  // A server that is about to serve may take the connection and never answer it.
-  socket.setTimeout(ANSWER_DEADLINE_MS, () => socket.destroy(new Error('no answer')));
-  try {
-    await once(socket, 'connect');
-    socket.end('ruok');
-    return (await text(socket)) === 'imok';
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
   }
-}
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
+  async isWell(): Promise<boolean> {
+    return (await this.#ask('ruok')) === 'imok';
+  }
+
+  /** @returns leader, follower, standalone; undefined while it serves nobody */
+  async mode(): Promise<string | undefined> {
+    return /^Mode: (\w+)$/m.exec((await this.#ask('srvr')) ?? '')?.[1];
+  }
+
+  /** One of the commands of four letters. */
+  async #ask(command: string): Promise<string | undefined> {
+    if (this.#child?.exitCode !== null && this.#child?.exitCode !== undefined)
+      throw new Error(`ZooKeeper ended with ${this.#child.exitCode}: ${this.#complaint}`);
+    const socket = connect(this.#port, '127.0.0.1');
+    // A server that is about to serve may take the connection and never answer it.
+    socket.setTimeout(ANSWER_DEADLINE_MS, () => socket.destroy(new Error('no answer')));
+    try {
+      await once(socket, 'connect');
+      socket.end(command);
+      return await text(socket);
+    } catch {
+      return undefined;
+    } finally {
+      socket.destroy();
+    }
+  }
 }
