@@ -21,7 +21,6 @@ type Server = {
   links: { up: Link; down: Link };
   /** What a release waits for. */
   underWay: Promise<void>;
-  beforeHandover: () => Promise<void>;
 };
 
 class Cell {
@@ -43,7 +42,6 @@ class Cell {
       process,
       links,
       underWay: Promise.resolve(),
-      beforeHandover: () => Promise.resolve(),
       membership: new Membership({
         clock: process.clock,
         openSession: (signal) => {
@@ -56,7 +54,6 @@ class Cell {
         identity: { name, url: `http://${name}`, tokens: 64, version: 'test', pid: 1 },
         instance: String(++this.#starts),
         release: () => server.underWay,
-        beforeHandover: () => server.beforeHandover(),
       }),
     };
     void server.membership.join();
@@ -236,7 +233,6 @@ test('who leaves finishes, hands over, and goes when the others have seen it', a
   let finish = () => {};
   const order: string[] = [];
   a.underWay = new Promise((resolve) => (finish = resolve));
-  a.beforeHandover = async () => void order.push('snapshots');
   const left = a.membership.leave().then(() => order.push('left'));
   const redirect = answer(a, key);
   assert.ok(redirect instanceof Misdirected);
@@ -247,13 +243,25 @@ test('who leaves finishes, hands over, and goes when the others have seen it', a
   assert.ok(answer(b, key) instanceof Misdirected);
   finish();
   await cell.until(() => answer(b, key) === 'yes');
-  assert.deepEqual(order, ['snapshots']);
-  await cell.until(() => order.length === 2, 200);
+  await cell.until(() => order.length === 1, 200);
   await left;
   assert.equal(a.membership.state, 'closed');
   assert.equal(cell.coordination.read(`${NODES}/a`), undefined);
   await a.membership.leave();
   await a.membership.close();
+});
+
+test('a wrong time of day changes nothing on the ring', async () => {
+  const cell = new Cell();
+  const [a, b] = [cell.start('a'), cell.start('b')];
+  await cell.serving(a, b);
+  const [keys, tenure] = [ownedBy(a), a.membership.tenure()];
+  for (const hours of [5, -10, 24]) {
+    a.process.jump(hours * 3_600_000);
+    await cell.wait(TIMEOUT_MS);
+    assert.deepEqual(ownedBy(a), keys);
+    assert.deepEqual(a.membership.tenure(), tenure);
+  }
 });
 
 test('a member whose node somebody removes joins anew', async () => {

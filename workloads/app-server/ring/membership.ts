@@ -23,8 +23,6 @@ export type MembershipOptions = {
   instance: string;
   /** Finishes what is under way for some keys and forgets them (`UserLogs.release`). */
   release: (predicate: (key: string) => boolean) => Promise<void>;
-  /** Runs on a planned leave when nothing is under way any more, before others take over. */
-  beforeHandover?: () => Promise<void>;
   logger?: Logger;
 };
 
@@ -152,7 +150,7 @@ export class Membership implements OwnershipGate {
     const ring = this.#current;
     if (ring?.serves) {
       try {
-        await ring.drain(this.#options.beforeHandover ?? (() => Promise.resolve()));
+        await ring.drain();
       } catch (error) {
         this.#options.logger?.warn({ err: error }, 'left without a handover');
       }

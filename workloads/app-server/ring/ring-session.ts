@@ -41,9 +41,6 @@ const SEEN_MS = 2_000;
  */
 const RELEASE_MS = 3_000;
 
-/** How long work before a handover may take: within what Kubernetes leaves a pod that it ends. */
-const BEFORE_HANDOVER_MS = 10_000;
-
 export type RingIdentity = Omit<RingMember, 'state' | 'session'>;
 
 export type RingSessionOptions = {
@@ -112,16 +109,12 @@ export class RingSession {
     this.#changes.note();
   }
 
-  /**
-   * Hands everything over to the others: from this call on the gate refuses all keys.
-   * @param beforeHandover runs when nothing is under way any more: snapshots
-   */
-  async drain(beforeHandover: () => Promise<void>): Promise<void> {
+  /** Hands everything over to the others: from this call on the gate refuses all keys. */
+  async drain(): Promise<void> {
     const { clock, identity } = this.#options;
     this.#state = 'draining';
     this.#ownership = new Ownership(this.#view, identity.name);
     await this.release(() => true);
-    await this.#atMost(BEFORE_HANDOVER_MS, beforeHandover());
     await this.#publish('draining');
     const giveUpAt = clock.now() + SEEN_MS;
     while (clock.now() < giveUpAt) {
