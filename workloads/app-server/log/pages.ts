@@ -5,8 +5,11 @@ import { PageMissing } from './page-missing.ts';
 import { readWithin } from './settle.ts';
 import type { Look } from './user-log-types.ts';
 
-/** @returns what looks at the states of one key; it throws what the look throws, PageLost, StoreUnavailable */
-export function lookAt(store: LogStore, clock: Clock, key: string): Look {
+/**
+ * @param onLoad told each time that pages came into memory
+ * @returns what looks at the states of one key; it throws what the look throws, PageLost, StoreUnavailable
+ */
+export function lookAt(store: LogStore, clock: Clock, key: string, onLoad = (): void => {}): Look {
   const read = (ids: readonly string[]) => readWithin(clock, store.getPages(key, ids), key);
   return async (look) => {
     for (;;) {
@@ -15,6 +18,7 @@ export function lookAt(store: LogStore, clock: Clock, key: string): Look {
       } catch (error) {
         if (!(error instanceof PageMissing)) throw error;
         await error.load(read);
+        onLoad();
       }
     }
   };

@@ -16,6 +16,8 @@ const DUE_BYTES = 1024 * 1024;
 const DUE_MEMORY_BYTES = 512 * 1024;
 /** With fewer entries since the last one, a log that is put away needs no snapshot: they are replayed in no time. */
 const WORTH_SAVING_ENTRIES = 32;
+/** An image's memory is added up again after so many entries: a few hundred bytes each. */
+const SIZED_AGAIN_ENTRIES = 16;
 /** What an image keeps in memory while nobody uses it. */
 const IDLE_BYTES = 1024 * 1024;
 
@@ -61,13 +63,15 @@ export class KeyLog<S, A> {
   #step: Promise<void> = Promise.resolve();
   #released = false;
   #saving: Promise<void> | undefined;
+  /** What the image took of memory when that was last added up; undefined after pages were loaded. */
+  #sized: { seq: number; bytes: number } | undefined;
   readonly #untilIdle: (() => void)[] = [];
 
   constructor(key: string, parts: LogParts<S, A>, events: KeyLogEvents<S>) {
     this.key = key;
     this.#parts = parts;
     this.#events = events;
-    this.#look = lookAt(parts.store, parts.clock, key);
+    this.#look = lookAt(parts.store, parts.clock, key, () => (this.#sized = undefined));
   }
 
   get waiting(): number {
@@ -122,6 +126,7 @@ export class KeyLog<S, A> {
     const { fold } = this.#parts;
     const image = this.#image;
     if (!image) return 0;
+    if (this.#sized && image.seq - this.#sized.seq < SIZED_AGAIN_ENTRIES) return this.#sized.bytes;
     let { bytes, unsavedBytes } = fold.size(image.state);
     if (unsavedBytes > DUE_MEMORY_BYTES) void this.save(1);
     if (bytes > IDLE_BYTES && fold.unload) {
@@ -129,6 +134,7 @@ export class KeyLog<S, A> {
       if (image.saved) fold.unload(image.saved.state, IDLE_BYTES);
       bytes = fold.size(image.state).bytes;
     }
+    this.#sized = { seq: image.seq, bytes };
     return bytes;
   }
 
@@ -159,6 +165,7 @@ export class KeyLog<S, A> {
     this.#parts.gate.assertOwner(this.key);
     if (!this.#image) {
       this.#image = await this.#open();
+      this.#sized = undefined;
       this.#saveIfDue(this.#image);
       // Released or not owned any more by now: the next step sees to it.
       return;
