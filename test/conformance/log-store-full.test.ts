@@ -8,6 +8,8 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const PROGRAM = fileURLToPath(new URL('log-store-full.ts', import.meta.url));
+/** Of util-linux: gives a process mounts of its own. */
+const UNSHARE = 'unshare';
 const DISK = '24m';
 const DEADLINE_MS = 120_000;
 
@@ -16,7 +18,7 @@ test('a full disk is told as such, loses nothing, and all goes on when there is 
   try {
     const script = `mount -t tmpfs -o size=${DISK} none "$0" && exec "$1" "$2" "$0"`;
     const args = ['-rm', 'sh', '-c', script, folder, process.execPath, PROGRAM];
-    const run = spawnSync('unshare', args, { encoding: 'utf8', timeout: DEADLINE_MS });
+    const run = spawnSync(UNSHARE, args, { encoding: 'utf8', timeout: DEADLINE_MS });
     if (
       (run.error && 'code' in run.error && run.error.code === 'ENOENT') ||
       /^(unshare|mount):/m.test(run.stderr)
