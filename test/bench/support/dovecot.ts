@@ -130,7 +130,7 @@ service stats {
 }
 
 /** As much of an IMAP client as it takes to send a command and wait for its end. */
-export class ImapConnection {
+class ImapConnection {
   readonly #socket: Socket;
   #text = '';
   #tag = 0;

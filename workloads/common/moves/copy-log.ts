@@ -16,7 +16,7 @@ type Asker = Pick<Cells, 'request'>;
 const seqAnswer = z.object({ seq: z.number().int() });
 
 /** The other cell has another log under this key: nothing can be moved there. */
-export class MoveConflict extends Error {
+class MoveConflict extends Error {
   override name = 'MoveConflict';
 }
 

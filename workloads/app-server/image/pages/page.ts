@@ -45,7 +45,7 @@ export class PageRef {
 }
 
 /** 128 bits of a SHA-256: equal ids are equal pages. */
-export const PAGE_ID_BYTES = 16;
+const PAGE_ID_BYTES = 16;
 const LEVEL_BYTES = 1;
 const KEY_LENGTH_BYTES = 1;
 const HEAD_BYTES = LEVEL_BYTES + KEY_LENGTH_BYTES;
