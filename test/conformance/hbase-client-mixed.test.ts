@@ -182,6 +182,8 @@ async function scan(reversed: boolean): Promise<void> {
   const [low = '', high = ''] = [someRow(), someRow()].sort();
   const { family } = pick(COLUMNS);
   const limit = 1 + roll(60);
+  // Sometimes in small parts. (Drawn once: how many there are, servers decide.)
+  const maxBytes = pick([100, 2_000_000]);
   const found: [string, [string, string][]][] = [];
   for (let from = Buffer.from(reversed ? high : low); ;) {
     const { rows, done } = await scanRows(client, TABLE, {
@@ -189,8 +191,7 @@ async function scan(reversed: boolean): Promise<void> {
       to: Buffer.from(reversed ? low : high),
       where: { family },
       limit: limit - found.length,
-      // Sometimes in small parts.
-      maxBytes: pick([100, 2_000_000]),
+      maxBytes,
       reversed,
     });
     for (const { row, cells } of rows) found.push([textOf(row) ?? '', readable(cells)]);
