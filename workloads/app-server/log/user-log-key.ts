@@ -252,7 +252,11 @@ export class KeyLog<S, A> {
     for (let first = this.#writes[0]; first && !draft.full; first = this.#writes[0]) {
       this.#writes.shift();
       this.#events.taken(1);
-      done.push({ request: first, outcome: this.#translated(await draft.run(first.fn, this.#look)) });
+      const outcome = draft.run(first.fn, this.#look);
+      done.push({
+        request: first,
+        outcome: this.#translated(outcome instanceof Promise ? await outcome : outcome),
+      });
     }
     try {
       // Answers of transactions that added nothing are reads, also those that refuse.

@@ -1,6 +1,7 @@
 // The next entry of a log while transactions are put into it.
 import type { EntryCodec, LogEntry, Writer } from './entry-codec.ts';
 import { EntryTooLarge, MAX_BODY_BYTES, MAX_ENTRY_BYTES } from './log-store.ts';
+import { PageMissing } from './page-missing.ts';
 import type { Fold, Look, Transaction } from './user-log-types.ts';
 
 /**
@@ -69,8 +70,19 @@ export class EntryDraft<S, A> {
     return this.#encoded ?? this.#of.codec.encode(this.#entry(this.#actions));
   }
 
-  /** Runs a transaction function, again when it missed pages. One that fails leaves nothing in the entry. */
-  async run<T>(fn: (tx: Transaction<S, A>) => T, look: Look): Promise<Outcome<T>> {
+  /**
+   * Runs a transaction function, again when it missed pages: only then there is something to wait for. One that fails
+   * leaves nothing in the entry.
+   */
+  run<T>(fn: (tx: Transaction<S, A>) => T, look: Look): Outcome<T> | Promise<Outcome<T>> {
+    try {
+      return { ok: true, value: this.#run(fn) };
+    } catch (error) {
+      return error instanceof PageMissing ? this.#runLater(fn, look) : { ok: false, error };
+    }
+  }
+
+  async #runLater<T>(fn: (tx: Transaction<S, A>) => T, look: Look): Promise<Outcome<T>> {
     try {
       return { ok: true, value: await look(() => this.#run(fn)) };
     } catch (error) {
