@@ -9,9 +9,13 @@ const PAUSE_MS = 15;
 /** Messages that one Email/get gives. */
 const PAGE = 400;
 
+let loads = 0;
+
 export class MoveLoad {
   readonly user: string;
   readonly client: JmapClient;
+  /** What its subjects begin with: no other load's do. */
+  readonly #name = `load ${++loads},`;
   readonly acknowledged: string[] = [];
   readonly failures: string[] = [];
   reads = 0;
@@ -43,7 +47,7 @@ export class MoveLoad {
       maxConnections: 2,
     });
     for (let n = 0; !this.#ending.signal.aborted; n++) {
-      const subject = `under way ${n} for ${this.user}`;
+      const subject = `${this.#name} mail ${n}`;
       try {
         await transport.sendMail({ from: 'you@example.org', to: this.user, subject, text: 'Hello' });
         this.acknowledged.push(subject);
@@ -97,7 +101,7 @@ export class MoveLoad {
   async assertGood(): Promise<void> {
     await this[Symbol.asyncDispose]();
     assert.deepEqual(this.failures, []);
-    const found = (await this.#subjects()).filter((subject) => subject.startsWith('under way'));
+    const found = (await this.#subjects()).filter((subject) => subject.startsWith(this.#name));
     const twice = found.filter((subject, index) => found.indexOf(subject) !== index);
     const lost = this.acknowledged.filter((subject) => !found.includes(subject));
     assert.deepEqual({ lost, twice }, { lost: [], twice: [] });
