@@ -138,6 +138,23 @@ test('a move that breaks off at any step is completed by the next, with mail com
   await load.assertGood();
 });
 
+test('a move that ended half-way can be taken back, and a mover that slept meanwhile changes nothing', async () => {
+  const { userId, cell: from } = await place(ALICE);
+  const key = userKey(userId);
+  const to = other(from);
+  await assert.rejects(
+    moveLog(cells, { key, from, to }, () => Promise.reject(new Error('broken off'))),
+    /broken off/,
+  );
+  assert.equal((await platform.cellctl<{ moved: boolean }>('user', 'move', ALICE, from)).moved, true);
+  assert.equal(await cells.discovery.cellOf(key), from);
+  await using load = await MoveLoad.start(platform, ALICE);
+  // What the one that slept would do now: it thinks that the user is where it was not for long.
+  await assert.rejects(cells.discovery.putException(key, to, false, to), /409/);
+  assert.equal(await cells.discovery.cellOf(key), from);
+  await load.assertGood();
+});
+
 test('app servers that are killed while a user moves lose nothing', async () => {
   await using load = await MoveLoad.start(platform, ALICE);
   const { userId } = await place(ALICE);

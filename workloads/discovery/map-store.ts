@@ -75,13 +75,13 @@ export class MapStore {
   }
 
   /** @throws Misplaced, CoordinationAway */
-  async putException(key: string, record: ExceptionRecord): Promise<void> {
-    await this.#caughtUp(await this.#change((session) => putException(session, key, record)));
+  async putException(key: string, record: ExceptionRecord, from: string | undefined): Promise<void> {
+    await this.#caughtUp(await this.#change((session) => putException(session, key, record, from)));
   }
 
-  /** @throws CoordinationAway */
-  async deleteException(key: string): Promise<void> {
-    await this.#caughtUp(await this.#change((session) => deleteException(session, key)));
+  /** @throws Misplaced, CoordinationAway */
+  async deleteException(key: string, from: string | undefined): Promise<void> {
+    await this.#caughtUp(await this.#change((session) => deleteException(session, key, from)));
   }
 
   /** @throws Misplaced, CoordinationAway */

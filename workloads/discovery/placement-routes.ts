@@ -10,6 +10,8 @@ import type { MapStore } from './map-store.ts';
 const MAX_CHANGES = 1_000;
 
 const cell = z.string().regex(CELL_NAME);
+/** Only if the key is in this cell. */
+const fromQuery = z.object({ from: cell.optional() });
 const bucketsBody = z.object({
   changes: z
     .array(
@@ -41,7 +43,9 @@ export function addPlacementRoutes(app: Express, map: MapStore): void {
       const name = parse(key, request.params.key, response);
       const record = name === undefined ? undefined : parse(exceptionRecord, request.body, response);
       if (name === undefined || !record) return;
-      await map.putException(name, record);
+      const query = parse(fromQuery, request.query, response);
+      if (!query) return;
+      await map.putException(name, record, query.from);
       response.json(record);
     }),
   );
@@ -50,7 +54,9 @@ export function addPlacementRoutes(app: Express, map: MapStore): void {
     changing(async (request, response) => {
       const name = parse(key, request.params.key, response);
       if (name === undefined) return;
-      await map.deleteException(name);
+      const query = parse(fromQuery, request.query, response);
+      if (!query) return;
+      await map.deleteException(name, query.from);
       response.status(204).end();
     }),
   );

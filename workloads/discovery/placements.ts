@@ -1,5 +1,6 @@
 // Changing where keys are: exceptions of single keys, and buckets as a whole.
-import { CoordinationError, type CoordinationSession } from '../common/coordination/coordination.ts';
+import type { CoordinationSession, Znode } from '../common/coordination/coordination.ts';
+import { hashKey } from '../common/hash.ts';
 import { Misplaced } from './errors.ts';
 import {
   CELLS,
@@ -28,17 +29,23 @@ export async function readExceptions(session: CoordinationSession): Promise<Map<
   return found;
 }
 
-/** @returns a transaction number at which the exception is there @throws Misplaced when there is no such cell */
+/**
+ * @param from where the key must be, if it is not where the exception says already; undefined: anywhere
+ * @returns a transaction number at which the exception is there
+ * @throws Misplaced when there is no such cell, or the key is in another
+ */
 export async function putException(
   session: CoordinationSession,
   key: string,
   record: ExceptionRecord,
+  from?: string,
 ): Promise<number> {
   const path = pathOf(key);
   if (!(await session.get(`${CELLS}/${record.cell}`)))
     throw new Misplaced(`There is no cell ${record.cell}.`);
   return retrying(['node-exists', 'no-node', 'bad-version'], async () => {
     const node = await session.get(path);
+    await assertPlace(session, key, node, from, record.cell);
     if (!node) {
       await session.create(path, toBytes(record));
       return (await session.get(path))?.stat.mzxid ?? 0;
@@ -49,14 +56,39 @@ export async function putException(
   });
 }
 
-/** Does nothing when there is none. @returns a transaction number at which it is gone */
-export async function deleteException(session: CoordinationSession, key: string): Promise<number> {
-  try {
-    await session.delete(pathOf(key));
-  } catch (error) {
-    if (!(error instanceof CoordinationError && error.code === 'no-node')) throw error;
-  }
+/**
+ * Does nothing when there is none.
+ * @param from where the key must be
+ * @returns a transaction number at which it is gone
+ * @throws Misplaced when the key is in another cell
+ */
+export async function deleteException(
+  session: CoordinationSession,
+  key: string,
+  from?: string,
+): Promise<number> {
+  await retrying(['no-node', 'bad-version'], async () => {
+    const node = await session.get(pathOf(key));
+    if (!node) return;
+    await assertPlace(session, key, node, from, undefined);
+    await session.delete(pathOf(key), node.stat.version);
+  });
   return (await session.children(EXCEPTIONS))?.stat.pzxid ?? 0;
+}
+
+/** @throws Misplaced */
+async function assertPlace(
+  session: CoordinationSession,
+  key: string,
+  exception: Znode | undefined,
+  from: string | undefined,
+  to: string | undefined,
+): Promise<void> {
+  if (from === undefined) return;
+  const map = await session.get(MAP);
+  const ofBucket = map && decodeBuckets(map).cellOf(hashKey(key).bucket);
+  const cell = (exception && decodeException(exception)?.cell) ?? ofBucket;
+  if (cell !== from && cell !== to) throw new Misplaced(`${key} is in ${cell ?? 'no cell'}, not in ${from}.`);
 }
 
 /**

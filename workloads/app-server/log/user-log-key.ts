@@ -249,7 +249,12 @@ export class KeyLog<S, A> {
     const writer = this.#parts.nextWriter();
     const draft = new EntryDraft({ codec, fold, state: image.state, seq, timeMs, writer });
     const done: { request: WriteRequest<S, A>; outcome: Outcome<unknown> }[] = [];
-    for (let first = this.#writes[0]; first && !draft.full; first = this.#writes[0]) {
+    for (
+      let first = this.#writes[0];
+      // What waits behind a move belongs to the new cell: the entry that says so ends with it.
+      first && !draft.full && this.#isServed(draft.state);
+      first = this.#writes[0]
+    ) {
       this.#writes.shift();
       this.#events.taken(1);
       const outcome = draft.run(first.fn, this.#look);

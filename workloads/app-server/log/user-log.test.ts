@@ -54,7 +54,13 @@ class SteeredStore extends MemoryStore {
 type Opened = { logs: UserLogs<Words, string>; store: SteeredStore; disk: MemoryLogs; clock: VirtualClock };
 
 function open(
-  options: { disk?: MemoryLogs; session?: string; gate?: OwnershipGate; cacheBytes?: number } = {},
+  options: {
+    disk?: MemoryLogs;
+    session?: string;
+    gate?: OwnershipGate;
+    cacheBytes?: number;
+    isServedHere?: (state: Words) => boolean;
+  } = {},
 ): Opened {
   const disk = options.disk ?? new MemoryLogs();
   const store = new SteeredStore(disk);
@@ -64,7 +70,15 @@ function open(
     store,
     disk,
     clock,
-    logs: new UserLogs({ store, codec, fold, gate, clock, cacheBytes: options.cacheBytes ?? 1e6 }),
+    logs: new UserLogs({
+      store,
+      codec,
+      fold,
+      gate,
+      clock,
+      isServedHere: options.isServedHere,
+      cacheBytes: options.cacheBytes ?? 1e6,
+    }),
   };
 }
 
@@ -508,6 +522,16 @@ test('listeners hear of an entry before its writer does, and may fail', async ()
   off();
   await add(logs, 'two');
   assert.deepEqual(heard, ['k 1 one', 'answered']);
+});
+
+test('an entry ends with the action that moves the log away, and what waits behind it is refused', async () => {
+  const { logs, disk } = open({ isServedHere: ({ words }) => !words.includes('moved') });
+  await add(logs, 'first');
+  const accepted = [add(logs, 'before'), add(logs, 'moved')];
+  await assert.rejects(add(logs, 'behind'), Misdirected);
+  await Promise.all(accepted);
+  const last = await new MemoryStore(disk).readLast('k');
+  assert.deepEqual(last && codec.decode(last.entry).actions, ['before', 'moved']);
 });
 
 test('closing finishes what waits and refuses what comes', async () => {

@@ -52,15 +52,20 @@ export class DiscoveryClient {
     return exceptionList.parse(JSON.parse(text)).exceptions;
   }
 
-  /** Says that a key is in a cell, whatever its bucket says. @param moving it is on its way to the cell of its bucket @throws Unavailable, UnexpectedAnswer */
-  async putException(key: string, cell: string, moving: boolean): Promise<void> {
-    const path = `/v1/exceptions/${encodeURIComponent(key)}`;
+  /**
+   * Says that a key is in a cell, whatever its bucket says.
+   * @param moving it is on its way to the cell of its bucket
+   * @param from only if it was in this cell (or is where it shall be)
+   * @throws Unavailable, UnexpectedAnswer
+   */
+  async putException(key: string, cell: string, moving: boolean, from?: string): Promise<void> {
+    const path = exceptionPath(key, from);
     await this.#ask('PUT', path, [200], { cell, ...(moving && { moving }) });
   }
 
-  /** The key is in the cell of its bucket. @throws Unavailable */
-  async deleteException(key: string): Promise<void> {
-    await this.#ask('DELETE', `/v1/exceptions/${encodeURIComponent(key)}`, [204]);
+  /** The key is in the cell of its bucket. @param from only if it was in this cell @throws Unavailable, UnexpectedAnswer */
+  async deleteException(key: string, from?: string): Promise<void> {
+    await this.#ask('DELETE', exceptionPath(key, from), [204]);
   }
 
   /** Gives buckets to other cells, all or none. @throws Unavailable, UnexpectedAnswer */
@@ -118,6 +123,10 @@ export class DiscoveryClient {
       await delay(RETRY_MS);
     }
   }
+}
+
+function exceptionPath(key: string, from: string | undefined): string {
+  return `/v1/exceptions/${encodeURIComponent(key)}${from === undefined ? '' : `?from=${from}`}`;
 }
 
 function detailOf(text: string): string {

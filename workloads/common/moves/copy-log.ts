@@ -20,6 +20,11 @@ class MoveConflict extends Error {
   override name = 'MoveConflict';
 }
 
+/** Where the log in this cell says that it goes on, if that is its end. @throws Unavailable, UnexpectedAnswer */
+export async function movedTo(cells: Asker, key: string, cell: string): Promise<string | undefined> {
+  return (await readHead(cells, key, cell))?.movedTo;
+}
+
 /** Has the cell a log of this key that was not moved away? @throws Unavailable, UnexpectedAnswer */
 export async function isServedIn(cells: Asker, key: string, cell: string): Promise<boolean> {
   const head = await readHead(cells, key, cell);

@@ -52,7 +52,7 @@ export async function moveBucket(
   );
   await inParallel(moving, PARALLEL_KEYS, async ({ key }) => {
     signal?.throwIfAborted();
-    const settle = (): Promise<void> => discovery.deleteException(key);
+    const settle = (): Promise<void> => discovery.deleteException(key, from);
     const moved = await moveLog(cells, { key, from, to }, settle);
     if (moved) onMoved(moved);
     else await settle();

@@ -2,7 +2,7 @@
 // where it ended.
 import type { Cells } from '../cell-client/cells.ts';
 import { hashKey } from '../hash.ts';
-import { LogCopier } from './copy-log.ts';
+import { LogCopier, movedTo } from './copy-log.ts';
 
 /** So few entries are copied in some milliseconds. */
 const SHORT_TAIL = 16;
@@ -22,7 +22,8 @@ export type Moved = {
 export type OnCopied = (more: number, of: number) => void;
 
 /**
- * Moves a key, whatever its bucket says, and puts that on the map.
+ * Moves a key, whatever its bucket says, and puts that on the map. A move to another cell that was broken off after the log
+ * had ended is completed first: nobody serves the key before.
  * @returns undefined when it is there already
  * @throws MoveConflict; Unassigned, Unavailable, UnexpectedAnswer
  */
@@ -32,20 +33,29 @@ export async function moveKey(
   to: string,
   onCopied: OnCopied = () => {},
 ): Promise<Moved | undefined> {
-  const { discovery } = cells;
-  const from = await discovery.cellOf(key);
+  const from = await cells.discovery.cellOf(key);
   if (from === undefined) throw new Error(`${key} is in no cell.`);
-  if (from === to) return undefined;
-  return await moveLog(
-    cells,
-    { key, from, to },
-    async () => {
-      const ofBucket = (await discovery.map()).cellOf(hashKey(key).bucket);
-      if (ofBucket === to) await discovery.deleteException(key);
-      else await discovery.putException(key, to, false);
-    },
-    onCopied,
-  );
+  const halfWay = await movedTo(cells, key, from);
+  if (halfWay !== undefined && halfWay !== from) {
+    const completed = await moveTo(cells, { key, from, to: halfWay }, onCopied);
+    return halfWay === to ? completed : await moveTo(cells, { key, from: halfWay, to }, onCopied);
+  }
+  return from === to ? undefined : await moveTo(cells, { key, from, to }, onCopied);
+}
+
+function moveTo(
+  cells: Cells,
+  move: { key: string; from: string; to: string },
+  onCopied: OnCopied,
+): Promise<Moved | undefined> {
+  const { discovery } = cells;
+  const { key, from, to } = move;
+  const settle = async (): Promise<void> => {
+    const ofBucket = (await discovery.map()).cellOf(hashKey(key).bucket);
+    if (ofBucket === to) await discovery.deleteException(key, from);
+    else await discovery.putException(key, to, false, from);
+  };
+  return moveLog(cells, move, settle, onCopied);
 }
 
 /**
