@@ -25,24 +25,24 @@ export type Leftovers = {
 };
 
 export async function leftovers(): Promise<Leftovers> {
-  const { state } = paths();
+  const { state, controlGroup } = paths();
   const folders: string[] = [];
   for (const folder of [...FOLDERS, state]) if (await exists(folder)) folders.push(folder);
   return {
     mounts: (await readFile('/proc/mounts', 'utf8')).split('\n').length,
-    controlGroups: await controlGroups(),
+    controlGroups: await controlGroups(controlGroup),
     networkDevices: (await readdir('/sys/class/net')).sort(),
     processes: await processesOf(state),
     folders,
   };
 }
 
-async function controlGroups(): Promise<string[]> {
+async function controlGroups(group: string): Promise<string[]> {
   const root = '/sys/fs/cgroup';
   const hierarchies = ['.', ...(await readdir(root))];
   const found: string[] = [];
   for (const name of hierarchies)
-    if (await exists(join(root, name, 'cellpost'))) found.push(join(root, name, 'cellpost'));
+    if (await exists(join(root, name, group))) found.push(join(root, name, group));
   return found;
 }
 

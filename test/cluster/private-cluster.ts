@@ -18,7 +18,13 @@ import { NODE } from './node/addresses.ts';
 import { makeCredentials } from './node/credentials.ts';
 import { requirePackages } from './node/packages.ts';
 import { paths, type Paths } from './node/paths.ts';
-import { runningProcesses, startProcesses, stopProcesses, type Processes } from './node/processes.ts';
+import {
+  anyRuns,
+  runningProcesses,
+  startProcesses,
+  stopProcesses,
+  type Processes,
+} from './node/processes.ts';
 import { writeSettings } from './node/settings.ts';
 import { toolsOf } from './tools.ts';
 
@@ -86,9 +92,13 @@ async function start(options: { images: boolean }): Promise<Cluster> {
 async function clean(): Promise<void> {
   const at = paths();
   await stopProcesses(at);
-  await until(removeGroups, { timeoutMs: CGROUP_TIMEOUT_MS, what: 'the end of control groups' });
+  await until(() => removeGroups(at.controlGroup), {
+    timeoutMs: CGROUP_TIMEOUT_MS,
+    what: 'the end of control groups',
+  });
   await rm(at.state, { recursive: true, force: true });
-  for (const folder of MOUNT_POINTS) await rmdir(folder).catch(() => undefined);
+  // A folder that goes takes what another cluster has mounted there with it.
+  if (!(await anyRuns())) for (const folder of MOUNT_POINTS) await rmdir(folder).catch(() => undefined);
 }
 
 async function clusterOf(at: Paths, { init }: Processes): Promise<Cluster> {
@@ -144,11 +154,11 @@ async function writeKubectl(at: Paths, kube: string): Promise<void> {
 }
 
 /** True when none of the node's control groups is left. */
-async function removeGroups(): Promise<boolean> {
+async function removeGroups(name: string): Promise<boolean> {
   const root = '/sys/fs/cgroup';
   const hierarchies = (await readdir(root, { withFileTypes: true })).filter((entry) => entry.isDirectory());
-  const groups = [root, ...hierarchies.map(({ name }) => join(root, name))].map((path) =>
-    join(path, 'cellpost'),
+  const groups = [root, ...hierarchies.map((hierarchy) => join(root, hierarchy.name))].map((path) =>
+    join(path, name),
   );
   const there: string[] = [];
   for (const group of groups) if (await exists(group)) there.push(group);

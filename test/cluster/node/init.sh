@@ -1,7 +1,7 @@
 #!/bin/bash
 # Process 1 of the node, inside its own network, mount, pid, ipc and uts namespaces: when it ends, everything of the node
 # ends. It makes the node's private view of the file system, its network, its control groups, and starts Kubernetes.
-# Environment: STATE the state folder (see paths.ts), KUBE and COREDNS programs, NODE, NODE_ADDRESS
+# Environment: STATE the state folder and CONTROL_GROUP (see paths.ts), KUBE and COREDNS programs, NODE, NODE_ADDRESS
 set -u
 export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 credentials=$STATE/credentials
@@ -31,14 +31,14 @@ sysctl -qw net.ipv4.ip_forward=1
 
 # A parent control group of the node: in each hierarchy of version 1, or in the one of version 2.
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
-  mkdir -p /sys/fs/cgroup/cellpost/node
-  for group in /sys/fs/cgroup /sys/fs/cgroup/cellpost /sys/fs/cgroup/cellpost/node; do
+  mkdir -p /sys/fs/cgroup/$CONTROL_GROUP/node
+  for group in /sys/fs/cgroup /sys/fs/cgroup/$CONTROL_GROUP /sys/fs/cgroup/$CONTROL_GROUP/node; do
     for controller in cpuset cpu io memory pids; do echo "+$controller" > "$group/cgroup.subtree_control" || true; done
   done
 else
   for hierarchy in /sys/fs/cgroup/*/; do
-    mkdir -p "$hierarchy/cellpost/node"
-    for group in cellpost cellpost/node; do
+    mkdir -p "$hierarchy/$CONTROL_GROUP/node"
+    for group in "$CONTROL_GROUP" "$CONTROL_GROUP/node"; do
       if [ -f "$hierarchy/$group/cpuset.cpus" ]; then
         cat "$hierarchy/cpuset.cpus" > "$hierarchy/$group/cpuset.cpus"
         cat "$hierarchy/cpuset.mems" > "$hierarchy/$group/cpuset.mems"

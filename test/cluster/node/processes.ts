@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { until } from '../../support/wait.ts';
 import { NODE, NODE_ADDRESS } from './addresses.ts';
-import type { Paths } from './paths.ts';
+import { allProcessFiles, type Paths } from './paths.ts';
 
 const INIT = fileURLToPath(new URL('init.sh', import.meta.url));
+/** How a node's process 1 is known, whichever checkout of the project started it. */
+const INIT_MARK = '/test/cluster/node/init.sh';
 const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 30_000;
 
@@ -39,6 +41,7 @@ export async function startProcesses(
   const parent = background('unshare', [...namespaces, 'bash', INIT], join(paths.state, 'log/init.log'), {
     PATH: process.env.PATH,
     STATE: paths.state,
+    CONTROL_GROUP: paths.controlGroup,
     KUBE: options.kube,
     COREDNS: options.coredns,
     NODE,
@@ -64,10 +67,20 @@ export async function startProcesses(
 
 /** The processes of a cluster that runs; undefined when none does. */
 export async function runningProcesses(paths: Paths): Promise<Processes | undefined> {
-  const text = await readFile(paths.processes, 'utf8').catch(() => undefined);
+  return await runningOf(paths.processes);
+}
+
+/** Whether any cluster of this cache runs, under whatever name. */
+export async function anyRuns(): Promise<boolean> {
+  const running = await Promise.all((await allProcessFiles()).map(runningOf));
+  return running.some((processes) => processes !== undefined);
+}
+
+async function runningOf(file: string): Promise<Processes | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const processes = JSON.parse(text) as Processes;
-  return (await isOurs(processes.init, INIT)) ? processes : undefined;
+  return (await isOurs(processes.init, INIT_MARK)) ? processes : undefined;
 }
 
 /** Ends all processes of the cluster and waits until they are gone. */
@@ -75,9 +88,9 @@ export async function stopProcesses(paths: Paths): Promise<void> {
   const text = await readFile(paths.processes, 'utf8').catch(() => undefined);
   if (text === undefined) return;
   const { init, parent, forwarder } = JSON.parse(text) as Processes;
-  if (await isOurs(init, INIT)) process.kill(init, 'SIGKILL');
+  if (await isOurs(init, INIT_MARK)) process.kill(init, 'SIGKILL');
   if (await isOurs(forwarder, paths.apiSocket)) process.kill(forwarder, 'SIGTERM');
-  await until(async () => !(await isOurs(init, INIT)) && !(await isOurs(parent, INIT)), {
+  await until(async () => !(await isOurs(init, INIT_MARK)) && !(await isOurs(parent, INIT_MARK)), {
     timeoutMs: STOP_TIMEOUT_MS,
     what: 'the end of the node',
   });

@@ -14,7 +14,7 @@ export async function writeSettings(paths: Paths, pauseImage: string): Promise<v
   const files: Record<string, string> = {
     'containerd.toml': containerd(pauseImage, network),
     'network/10-pods.conflist': podNetwork(),
-    'kubelet.yaml': kubelet(credentials),
+    'kubelet.yaml': kubelet(paths),
     'kube-proxy.yaml': kubeProxy(credentials),
     Corefile: coredns(credentials),
     'resolv.conf': `nameserver ${NODE_ADDRESS}
@@ -61,12 +61,12 @@ const podNetwork = (): string =>
     ],
   });
 
-const kubelet = (credentials: string): string => `apiVersion: kubelet.config.k8s.io/v1beta1
+const kubelet = ({ credentials, controlGroup }: Paths): string => `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
 failCgroupV1: false
 cgroupDriver: cgroupfs
-cgroupRoot: /cellpost/node
+cgroupRoot: /${controlGroup}/node
 oomScoreAdj: 0
 maxOpenFiles: 20000
 resolvConf: ""
