@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { ConfigError } from '../workloads/common/config/env.ts';
 import { backupCommand } from './commands/backup.ts';
 import { blobsSweepCommand } from './commands/blobs-sweep.ts';
+import { cellCommand } from './commands/cell.ts';
 import { nodesCommand } from './commands/nodes.ts';
 import { rebalanceCommand } from './commands/rebalance.ts';
 import { restoreCommand } from './commands/restore.ts';
@@ -22,6 +23,7 @@ const program = new Command('cellctl')
   .enablePositionalOptions();
 program.addCommand(nodesCommand());
 program.addCommand(whereCommand());
+program.addCommand(cellCommand());
 program.addCommand(
   new Command('user')
     .description('users of the platform')

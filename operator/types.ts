@@ -9,8 +9,10 @@ export type Resources = {
 export type Volume = { size: Quantity; className?: string };
 export type ZooKeeperSpec = { replicas: number; storage: Volume; resources: Resources };
 
+export type CellState = 'Enabled' | 'Draining' | 'Disabled' | 'Hibernated';
+
 export type CellSpec = {
-  state: 'Enabled' | 'Draining' | 'Disabled';
+  state: CellState;
   version?: string;
   dataCenter: string;
   platform: { name: string; namespace?: string };

@@ -24,16 +24,18 @@ function recordOf(cell: Cell, owner: Owner): CellRecord {
 }
 
 /**
- * Makes discovery's record of the cell so.
+ * Makes discovery's record of the cell so. Users of a cell that wakes are sent there when it serves, not before.
  * @param before what this cell's status says that it has published
+ * @param serves an app server of the cell serves
+ * @returns undefined while the cell wakes
  * @throws NameTaken when a cell of another namespace has the name; DiscoveryError
  */
 export async function publish(
   discovery: DiscoveryAdmin,
   cell: Cell,
   owner: Owner,
-  before: Published | undefined,
-): Promise<Published> {
+  { before, serves }: { before: Published | undefined; serves: boolean },
+): Promise<Published | undefined> {
   const record = recordOf(cell, owner);
   const live = await discovery.cell(owner.name);
   if (live && !before && live.coordination !== record.coordination) {
@@ -41,6 +43,8 @@ export async function publish(
       `Discovery has another cell of the name ${owner.name}; delete that one or rename this.`,
     );
   }
+  const wakes = live?.state === 'Hibernated' && (record.state === 'Enabled' || record.state === 'Draining');
+  if (wakes && !serves) return undefined;
   const same =
     live?.state === record.state &&
     live.dataCenter === record.dataCenter &&

@@ -11,7 +11,8 @@ import type { Cell, Platform } from '../types.ts';
 import { messageOf, type World } from '../world.ts';
 import { cellContext, platformOf, type CellContext } from './context.ts';
 import { CELL_FINALIZER, deleteCell, deletionRefused, type MapAccess } from './delete.ts';
-import { observeCell } from './observation.ts';
+import { hibernationSteps } from './hibernate.ts';
+import { hibernates, observeCell } from './observation.ts';
 import { cellStatus, type Deletion } from './status.ts';
 import { cellSteps, marksOf, type CellStepName, type CellWork, type Marks } from './steps.ts';
 import { tellOfChanges } from '../tell.ts';
@@ -45,7 +46,8 @@ async function bringUp(world: World, cell: Cell, deletion?: Deletion): Promise<R
   } else {
     context = cellContext(cell, platform.platform, world.settings);
     const work: CellWork = { world, cell, context, observed, marks, now, ...platform };
-    reports = await runSteps(cellSteps(work), messageOf);
+    const steps = hibernates(cell) ? hibernationSteps(work) : cellSteps(work);
+    reports = await runSteps(steps, messageOf);
   }
   const status = cellStatus({
     cell,

@@ -11,9 +11,10 @@ import {
   progressingCondition,
   troublesOf,
   type ConditionNow,
+  type RoleProgress,
 } from '../status.ts';
 import type { Cell, CellStatus } from '../types.ts';
-import type { CellObservation } from './observation.ts';
+import { hibernates, wantedPods, type CellObservation } from './observation.ts';
 import type { CellStepName, Marks } from './steps.ts';
 
 export type Deletion = { reason: string; message: string };
@@ -37,15 +38,7 @@ export function cellStatus(input: StatusInput): CellStatus {
   const ready = readyCondition(input);
   const open = input.deletion
     ? { nextAction: 'Delete the cell', blockedBy: input.deletion.message }
-    : openWork(input.reports, [
-        { title: 'Complete ZooKeeper', seen: observed.zookeeper, wanted: cell.spec.zookeeper.replicas },
-        { title: 'Complete HBase', seen: observed.hbase, wanted: 1 },
-        {
-          title: 'Complete the app servers',
-          seen: observed.appServers,
-          wanted: cell.spec.appServers.replicas,
-        },
-      ]);
+    : openWork(input.reports, rolesOf(input));
   const degraded = degradedCondition(troublesOf(input.reports, observed.podTroubles));
   const conditions: ConditionNow[] = [
     ready,
@@ -78,6 +71,17 @@ export function cellStatus(input: StatusInput): CellStatus {
   };
 }
 
+/** A cell that hibernates has no roles to complete: its steps are done when all pods are gone. */
+function rolesOf({ cell, observed }: StatusInput): RoleProgress[] {
+  if (hibernates(cell)) return [];
+  const wanted = wantedPods(cell);
+  return [
+    { title: 'Complete ZooKeeper', seen: observed.zookeeper, wanted: wanted.zookeeper },
+    { title: 'Complete HBase', seen: observed.hbase, wanted: wanted.hbase },
+    { title: 'Complete the app servers', seen: observed.appServers, wanted: wanted.appServers },
+  ];
+}
+
 /** Ready: users of this cell are served. */
 function readyCondition({ reports, marks, observed, cell }: StatusInput): ConditionNow {
   const closed = reports.find(({ name, outcome }) => name !== 'discovery' && outcome !== 'done');
@@ -87,6 +91,8 @@ function readyCondition({ reports, marks, observed, cell }: StatusInput): Condit
     reason,
     message,
   });
+  if (hibernates(cell))
+    return no('Hibernated', 'The cell hibernates: it runs no pods and keeps its volumes.');
   if (cell.spec.appServers.replicas === 0)
     return no('NoAppServers', 'The cell is asked to run no app servers.');
   if (closed) return no('NotServing', closed.message);

@@ -97,10 +97,15 @@ async function startAppServers({ world, context, cell, credentials, observed }: 
   return waitFor(`One of ${wanted} app servers must serve its tokens; none does.`);
 }
 
-async function publishCell(work: CellWork) {
-  const { world, cell, context, credentials, marks } = work;
+export async function publishCell(work: CellWork) {
+  const { world, cell, context, credentials, marks, observed } = work;
   const discovery = world.outside.discovery(discoveryUrl(work), credentials.platformToken ?? '');
-  marks.discovery = await publish(discovery, cell, context.owner, marks.discovery);
+  const published = await publish(discovery, cell, context.owner, {
+    before: marks.discovery,
+    serves: observed.appServers.ready > 0,
+  });
+  if (!published) return waitFor('An app server must serve before users are sent to the cell that wakes.');
+  marks.discovery = published;
   return DONE;
 }
 

@@ -2,12 +2,13 @@
 import { z } from 'zod';
 import { request } from 'undici';
 import { bearer } from '../../workloads/common/http/platform-token.ts';
+import type { CellState } from '../types.ts';
 
 /** Discovery answers from memory or from its own ZooKeeper; a longer silence is a failure. */
 const TIMEOUT_MS = 5_000;
 
 export type CellRecord = {
-  state: 'Enabled' | 'Draining' | 'Disabled';
+  state: CellState;
   dataCenter: string;
   /** Where the cell's ring is. */
   coordination: string;

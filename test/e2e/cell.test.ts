@@ -368,6 +368,69 @@ async function allReady(): Promise<void> {
   );
 }
 
+test('a cell hibernates without pods and wakes with its mail, and no user of another cell notices', async (t) => {
+  const [inA, inB] = [userOf('a'), userOf('b')];
+  await allReady();
+  await withPort('svc/cellpost-mta-proxy', 25, async (port) => {
+    await send(port, inB.address, 'before the winter');
+    const stop = new AbortController();
+    const taken: string[] = [];
+    const load = (async () => {
+      while (!stop.signal.aborted) {
+        const subject = `winter ${taken.length}`;
+        await send(port, inA.address, subject);
+        taken.push(subject);
+      }
+    })();
+    try {
+      const become = (state: string): Promise<string> =>
+        kubectl('patch', 'cell', 'b', '--type=merge', '-p', JSON.stringify({ spec: { state } }));
+      const claims = await kubectl('get', 'pvc', '-l', 'cellpost.dev/cell=b', '-o', 'name');
+      const replicas = (await getCell('b')).spec.appServers.replicas;
+      await become('Hibernated');
+      await until(
+        async () => (await kubectl('get', 'pods', '-l', 'cellpost.dev/cell=b', '-o', 'name')) === '',
+        { timeoutMs: BACK_DEADLINE_MS, what: 'all pods of cell b to end' },
+      );
+      const asleep = await until(
+        async () => {
+          const cell = await getCell('b');
+          return cell.status?.nextAction === '' ? cell : undefined;
+        },
+        { timeoutMs: MAIL_DEADLINE_MS, what: 'the operator to say so' },
+      );
+      assert.match(asleep.status?.phase ?? '', /^The cell hibernates/);
+      assert.equal(asleep.spec.appServers.replicas, replicas);
+      assert.equal(await kubectl('get', 'pvc', '-l', 'cellpost.dev/cell=b', '-o', 'name'), claims);
+      await assert.rejects(send(port, inB.address, 'too early'), /451 4\.3\.2/);
+      await become('Enabled');
+      await kubectl('wait', '--for=condition=Ready', 'cell/b', `--timeout=${BACK_DEADLINE_MS / 1000}s`);
+      // The sender's queue: what was answered with 451 is sent again.
+      await until(
+        () =>
+          send(port, inB.address, 'after the winter').then(
+            () => true,
+            () => false,
+          ),
+        { timeoutMs: MAIL_DEADLINE_MS, what: 'mail for cell b to be taken again' },
+      );
+    } finally {
+      stop.abort();
+    }
+    // The first mail of a user of cell a that was not acknowledged at once fails this.
+    await load;
+    t.diagnostic(`${taken.length} mails taken for cell a while cell b slept and woke`);
+    assert.ok(taken.length > 0);
+  });
+  await withPort('svc/cellpost-web', 80, async (port) => {
+    const jmap = await openJmap(`http://127.0.0.1:${port}`, inB.address, PASSWORD);
+    const subjects = await jmap.subjects('inbox');
+    for (const subject of ['before the winter', 'after the winter'])
+      assert.ok(subjects.includes(subject), subject);
+    assert.ok(!subjects.includes('too early'));
+  });
+});
+
 test('reconciling what has not changed makes no write to the Kubernetes API', async () => {
   await allReady();
   const lease = await json<{ spec: { holderIdentity: string } }>('get', 'lease', 'cellpost-operator');

@@ -387,6 +387,63 @@ test('a state is told to discovery whatever the app servers do', async () => {
   await removeAll('states');
 });
 
+/** A controller's word: the StatefulSet has no pods any more, as it was asked to. */
+async function markStopped(name: string): Promise<void> {
+  await waitFor(`statefulset ${name} to want no pods`, async () => {
+    const set = await json<{ spec: { replicas: number } }>('get', 'statefulset', name);
+    return set.spec.replicas === 0;
+  });
+  await markReady('statefulset', name);
+}
+
+const replicasOf = async (name: string): Promise<number> =>
+  (await json<{ spec: { replicas: number } }>('get', 'statefulset', name)).spec.replicas;
+
+const becomes = (name: string, state: string): Promise<string> =>
+  server.kubectl(['patch', 'cell', name, '--type=merge', '-p', JSON.stringify({ spec: { state } })]);
+
+test('a cell hibernates role by role, keeps its numbers, and takes its users back when it serves', async () => {
+  await bringUp('winter', { appServers: { replicas: 3 } });
+  await becomes('winter', 'Hibernated');
+  await waitFor('discovery to know', async () => discovery.cells.get('winter')?.state === 'Hibernated');
+  await waitFor('the app servers to be stopped', async () => (await replicasOf('winter-app')) === 0);
+  const stopping = await waitFor('a sentence', async () => {
+    const cell = await getCell('winter');
+    return cell.status?.nextAction === 'Stop app servers' && cell;
+  });
+  assert.match(stopping.status?.blockedBy ?? '', /^Pods of winter-app must end; \d+ are left\.$/);
+  assert.equal(await replicasOf('winter-hbase'), 1, 'HBase waits for the app servers to be gone');
+  await markStopped('winter-app');
+  await waitFor('HBase to be stopped', async () => (await replicasOf('winter-hbase')) === 0);
+  assert.equal(await replicasOf('winter-zk'), 3, 'ZooKeeper waits for HBase to be gone');
+  await operator.close();
+  operator = await startOperator('another');
+  await markStopped('winter-hbase');
+  await markStopped('winter-zk');
+  const asleep = await waitFor('the cell to sleep', async () => {
+    const cell = await getCell('winter');
+    return condition(cell, 'Progressing') === 'False' && cell;
+  });
+  assert.equal(asleep.status?.phase, 'The cell hibernates: it runs no pods and keeps its volumes.');
+  assert.equal(asleep.spec.appServers.replicas, 3);
+  assert.ok(asleep.status?.zookeeper?.formedAt, 'the ensemble exists');
+  await server.kubectl(['scale', 'cell', 'winter', '--replicas=4']);
+
+  await becomes('winter', 'Enabled');
+  await waitFor('ZooKeeper to be started', async () => (await replicasOf('winter-zk')) === 3);
+  assert.equal(await replicasOf('winter-hbase'), 0);
+  for (const role of ['zk', 'hbase']) {
+    await waitFor(`${role} to be started`, async () => (await replicasOf(`winter-${role}`)) > 0);
+    await markReady('statefulset', `winter-${role}`);
+  }
+  await waitFor('the new scale', async () => (await replicasOf('winter-app')) === 4);
+  assert.equal(discovery.cells.get('winter')?.state, 'Hibernated', 'nobody is sent to it before it serves');
+  await markReady('statefulset', 'winter-app');
+  await waitForCondition('winter', 'Ready', 'True');
+  assert.equal(discovery.cells.get('winter')?.state, 'Enabled');
+  await removeAll('winter');
+});
+
 test('a cell that holds users is not deleted, says why, stays healthy, and goes when an annotation says so', async () => {
   await bringUp('kept');
   await apply({

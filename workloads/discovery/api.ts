@@ -20,7 +20,8 @@ const MAX_KEYS = 1_000;
 const MAX_BODY = '1mb';
 
 const whereBody = z.object({ keys: z.array(key).max(MAX_KEYS) });
-const assignBody = z.object({ key });
+/** A bucket goes to the cell that has the key `near`, if that takes new users. */
+const assignBody = z.object({ key, near: key.optional() });
 const cellBody = cellRecord.omit({ name: true });
 const withDataQuery = z.object({ withData: z.enum(['true', 'false']).default('false') });
 
@@ -77,7 +78,11 @@ export function addRoutes(app: Express, parts: ApiParts): void {
       const asked = parse(assignBody, request.body, response);
       if (!asked) return;
       const placed = directory.where(asked.key);
-      if ('problem' in placed && placed.problem === 'unassigned') await map.assign(hashKey(asked.key).bucket);
+      if ('problem' in placed && placed.problem === 'unassigned')
+        await map.assign(
+          hashKey(asked.key).bucket,
+          asked.near === undefined ? undefined : directory.cellOf(asked.near),
+        );
       const where = directory.where(asked.key);
       if ('problem' in where && where.problem === 'unassigned')
         unavailable(response, 'The bucket was assigned, but this discovery has not seen it yet.');

@@ -12,7 +12,8 @@ const MAX_ATTEMPTS = 50;
 /** Somebody waits for each assignment: a coordination that is away is told soon. */
 const DEADLINE_MS = 3_000;
 
-type Waiting = { bucket: number; resolve: (version: number) => void; reject: (error: unknown) => void };
+type Wanted = { bucket: number; near?: string | undefined };
+type Waiting = Wanted & { resolve: (version: number) => void; reject: (error: unknown) => void };
 
 export class Assigner {
   readonly #session: () => CoordinationSession;
@@ -26,12 +27,13 @@ export class Assigner {
 
   /**
    * Sees to it that a bucket belongs to a cell; does nothing when it does.
+   * @param near the cell that it goes to if that is enabled
    * @returns the transaction number of a map in which it does
    * @throws NoEnabledCell, CoordinationAway
    */
-  assign(bucket: number): Promise<number> {
+  assign(bucket: number, near?: string): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ bucket, resolve, reject });
+      this.#waiting.push({ bucket, near, resolve, reject });
       if (!this.#running) void this.#run();
     });
   }
@@ -42,7 +44,7 @@ export class Assigner {
       const batch = this.#waiting;
       this.#waiting = [];
       try {
-        const version = await this.#assignAll(batch.map(({ bucket }) => bucket));
+        const version = await this.#assignAll(batch);
         for (const { resolve } of batch) resolve(version);
       } catch (error) {
         for (const { reject } of batch) reject(error);
@@ -51,7 +53,7 @@ export class Assigner {
     this.#running = false;
   }
 
-  async #assignAll(buckets: number[]): Promise<number> {
+  async #assignAll(wanted: Wanted[]): Promise<number> {
     let problem = 'too many others change the map';
     const deadline = performance.now() + DEADLINE_MS;
     for (let attempt = 0; attempt < MAX_ATTEMPTS && performance.now() < deadline; attempt++) {
@@ -61,7 +63,7 @@ export class Assigner {
         if (!node) throw new CoordinationAway('the map is missing');
         const map = decodeBuckets(node);
         // Read after the map: a cell that is being forgotten is disabled before the map is touched.
-        const changes = chooseCells(map, await readCells(session), buckets);
+        const changes = chooseCells(map, await readCells(session), wanted);
         if (changes.size === 0) return node.stat.mzxid;
         const stat = await session.set(MAP, toBytes(map.with(changes).encode()), node.stat.version);
         return stat.mzxid;
@@ -77,25 +79,26 @@ export class Assigner {
 }
 
 /**
- * Each unassigned bucket goes to the enabled cell with the fewest. A hash of bucket and name decides among equals: making
- * a user assigns two buckets in a row, and by name alone all addresses would go to one cell and all users to another.
+ * Each unassigned bucket goes to the cell that it shall be near, if that is enabled, else to the enabled cell with the
+ * fewest. A hash of bucket and name decides among equals.
  * @throws NoEnabledCell
  */
 export function chooseCells(
   map: BucketMap,
   cells: readonly CellRecord[],
-  buckets: readonly number[],
+  wanted: readonly Wanted[],
 ): Map<number, string> {
   const counts = map.counts();
   const enabled = cells
     .filter(({ state }) => state === 'Enabled')
     .map(({ name }) => ({ name, buckets: counts.get(name) ?? 0 }));
   const changes = new Map<number, string>();
-  for (const bucket of buckets) {
+  for (const { bucket, near } of wanted) {
     if (map.cellOf(bucket) !== undefined || changes.has(bucket)) continue;
-    const [chosen] = enabled.toSorted(
+    const [fewest] = enabled.toSorted(
       (a, b) => a.buckets - b.buckets || tieBreak(bucket, a.name) - tieBreak(bucket, b.name),
     );
+    const chosen = enabled.find(({ name }) => name === near) ?? fewest;
     if (!chosen) throw new NoEnabledCell();
     chosen.buckets++;
     changes.set(bucket, chosen.name);

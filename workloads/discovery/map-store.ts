@@ -58,9 +58,9 @@ export class MapStore {
     return this.current ? undefined : (this.#kept.problem ?? 'the map is being read');
   }
 
-  /** Sees to it that a bucket belongs to a cell. @throws NoEnabledCell, CoordinationAway */
-  async assign(bucket: number): Promise<void> {
-    await this.#caughtUp(await this.#assigner.assign(bucket));
+  /** Sees to it that a bucket belongs to a cell: to `near`, if that is enabled. @throws NoEnabledCell, CoordinationAway */
+  async assign(bucket: number, near?: string): Promise<void> {
+    await this.#caughtUp(await this.#assigner.assign(bucket, near));
   }
 
   /** @returns true when the cell is new @throws CoordinationAway */

@@ -34,8 +34,8 @@ export async function passOn(upstream: Upstream, response: Response): Promise<vo
   }
 }
 
-/** How soon a client may ask again. */
-const RETRY_AFTER_S = 1;
+/** How soon a client may ask again: a cell that somebody took out of service stays so for a while. */
+const RETRY_AFTER_S = { unavailable: 1, 'cell-disabled': 30, 'outcome-unknown': 1 } as const;
 
 /** @returns false when the error is none of those that a client should know of */
 export function sendError(response: Response, error: unknown): boolean {
@@ -48,7 +48,7 @@ export function sendError(response: Response, error: unknown): boolean {
   }
   const kind = kindOf(error);
   if (!kind) return false;
-  response.set('Retry-After', String(RETRY_AFTER_S));
+  response.set('Retry-After', String(RETRY_AFTER_S[kind]));
   sendProblem(response, 503, `urn:cellpost:error:${kind}`, DETAILS[kind]);
   return true;
 }

@@ -8,7 +8,8 @@ import { CellDisabled, Unassigned, Unavailable } from './errors.ts';
 import { DirectoryFollower } from './follower.ts';
 import { readNodes, type NodeInfo } from './nodes.ts';
 import { type Attempt, type CellResponse, type Policy, type RequestOptions, Sender } from './sender.ts';
-import { claimAddress, createUser, type NewUser, readAddress } from './users.ts';
+import { addressKey, userKey } from '../keys.ts';
+import { claimAddress, createUser, type NewUser, newUserId, readAddress } from './users.ts';
 
 /** How long an address is taken to be whose it was. Addresses hardly ever change hands. */
 const ADDRESS_TTL_MS = 60_000;
@@ -16,6 +17,8 @@ const MAX_ADDRESSES = 10_000;
 const DEADLINE_MS = 15_000;
 /** A bucket that was just assigned is on its way. */
 const ASSIGNMENT_DEADLINE_MS = 5_000;
+/** Of ids for a new user: among a hundred cells one in a hundred is of the right cell. */
+const MAX_DRAWS = 5_000;
 
 export interface Cells {
   /** True once the map is known; until then everything waits for it. */
@@ -36,8 +39,8 @@ export interface Cells {
   cellNames(): Promise<string[]>;
   /** What the map says of each cell. */
   cellRecords(): Promise<CellRecord[]>;
-  /** Sees to it that a key's bucket belongs to a cell, so that a log can begin there. @throws Unavailable */
-  assign(key: string): Promise<void>;
+  /** Sees to it that a key's bucket belongs to a cell, so that a log can begin there: to that of the key `near`, if it can. @throws Unavailable */
+  assign(key: string, near?: string): Promise<void>;
   /** Gives an address to a user. @returns false when another has it */
   claimAddress(address: string, userId: string): Promise<boolean>;
   /** Adds a cell to the map or changes it. */
@@ -109,7 +112,7 @@ class DiscoveredCells implements Cells {
   }
 
   async createUser(user: NewUser): Promise<string> {
-    return createUser(this.#sendAssigned, user);
+    return createUser(this.#sendAssigned, (address) => this.#userIdNear(address), user);
   }
 
   claimAddress(address: string, userId: string): Promise<boolean> {
@@ -143,10 +146,10 @@ class DiscoveredCells implements Cells {
     await this.#sender.close();
   }
 
-  async assign(key: string): Promise<void> {
+  async assign(key: string, near?: string): Promise<void> {
     await this.#follower.ready(DEADLINE_MS);
     if (!this.#isUnassigned(key)) return;
-    await this.discovery.assign(key);
+    await this.discovery.assign(key, near);
     await this.#awaitAssignment(key);
   }
 
@@ -161,6 +164,29 @@ class DiscoveredCells implements Cells {
   async #confirm(key: string, cell: string): Promise<void> {
     const placed = await this.discovery.cellOf(key);
     if (placed !== undefined && placed !== cell) await this.discovery.putException(key, cell, true);
+  }
+
+  /**
+   * An id for a new user that lies in the cell of their address, so that no other cell is needed to take their mail and to
+   * sign them in. While that cell takes no new users, the id is of one that does.
+   */
+  async #userIdNear(address: string): Promise<string> {
+    const near = addressKey(address);
+    await this.assign(near);
+    const { directory } = this.#follower;
+    const isOpen = (cell: string | undefined): boolean =>
+      cell !== undefined && directory.cell(cell)?.state === 'Enabled';
+    const home = directory.cellOf(near);
+    for (let draw = 0; draw < MAX_DRAWS; draw++) {
+      const userId = newUserId();
+      const cell = directory.cellOf(userKey(userId));
+      if (cell === undefined) {
+        await this.assign(userKey(userId), near);
+        return userId;
+      }
+      if (isOpen(home) ? cell === home : isOpen(cell)) return userId;
+    }
+    return newUserId();
   }
 
   #isUnassigned(key: string): boolean {

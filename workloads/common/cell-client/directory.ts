@@ -47,6 +47,11 @@ export class Directory {
     return this.#cells.get(name)?.view;
   }
 
+  /** The cell that a key belongs to; undefined when its bucket belongs to none. */
+  cellOf(key: string): string | undefined {
+    return this.exceptions.get(key) ?? this.buckets.cellOf(hashKey(key).bucket);
+  }
+
   where(key: string): Where | Nowhere {
     const hash = hashKey(key);
     const cell = this.exceptions.get(key) ?? this.buckets.cellOf(hash.bucket);

@@ -35,9 +35,9 @@ export class DiscoveryClient {
     await this.#ask('PUT', `/v1/cells/${encodeURIComponent(name)}`, [200, 201], record);
   }
 
-  /** Sees to it that a key's bucket belongs to a cell. @throws Unavailable when no cell takes new users */
-  async assign(key: string): Promise<void> {
-    await this.#ask('POST', '/v1/assign', [200], { key });
+  /** Sees to it that a key's bucket belongs to a cell: to that of the key `near`, if it can. @throws Unavailable when no cell takes new users */
+  async assign(key: string, near?: string): Promise<void> {
+    await this.#ask('POST', '/v1/assign', [200], { key, near });
   }
 
   /** Which cell each bucket belongs to. @throws Unavailable */

@@ -19,16 +19,21 @@ export type NewUser = {
 /** Sends to the owner of a key, which is given a cell when it has none. */
 type Send = (key: string, options: RequestOptions) => Promise<SentResponse>;
 
-function newUserId(): string {
+export function newUserId(): string {
   return `u${Array.from(randomBytes(RANDOM_CHARACTERS), (byte) => ALPHABET[byte % ALPHABET.length]).join('')}`;
 }
 
 /**
  * An address that was claimed by a creation which never came to its end is taken over with its user id.
+ * @param chooseId makes an id for a user who signs in by that address
  * @returns the user's id
  * @throws AddressTaken; what sending throws
  */
-export async function createUser(send: Send, user: NewUser): Promise<string> {
+export async function createUser(
+  send: Send,
+  chooseId: (login: string) => Promise<string>,
+  user: NewUser,
+): Promise<string> {
   const addresses = user.addresses.map((address) => {
     const normalized = normalizeAddress(address);
     if (!normalized) throw new TypeError(`${address} is no address.`);
@@ -36,7 +41,7 @@ export async function createUser(send: Send, user: NewUser): Promise<string> {
   });
   const [login] = addresses;
   if (login === undefined) throw new TypeError('A user needs an address.');
-  const made = newUserId();
+  const made = await chooseId(login);
   const userId = (await claimAddress(send, login, made)) ? made : await claimant(send, login);
   for (const address of addresses.slice(1)) {
     if (!(await claimAddress(send, address, userId))) throw new AddressTaken(address);
