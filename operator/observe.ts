@@ -84,7 +84,10 @@ function troubleOf({ status, metadata }: PodObject): string | undefined {
   if (unscheduled) return `no node takes it (${unscheduled.message ?? 'unschedulable'}).`;
   const containers = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
   const hopeless = containers.find((container) => HOPELESS.has(reasonOf(container)));
-  return hopeless && `container ${hopeless.name} is in ${reasonOf(hopeless)}.`;
+  if (!hopeless) return undefined;
+  // What our own scripts said at their end.
+  const said = hopeless.lastState?.terminated?.message?.trim();
+  return `container ${hopeless.name} is in ${reasonOf(hopeless)}${said ? `: ${said}` : '.'}`;
 }
 
 const reasonOf = (container: ContainerStatus): string => container.state?.waiting?.reason ?? '';

@@ -9,6 +9,16 @@ export type Resources = {
 export type Volume = { size: Quantity; className?: string };
 export type ZooKeeperSpec = { replicas: number; storage: Volume; resources: Resources };
 
+/** Servers of one role, each with a volume. */
+export type StoredRole = { replicas: number; volume: Volume; resources: Resources };
+export type HdfsSpec = {
+  /** Copies of each block. */
+  replication: number;
+  nameNodes: StoredRole;
+  journalNodes: StoredRole;
+  dataNodes: StoredRole;
+};
+
 export type CellState = 'Enabled' | 'Draining' | 'Disabled' | 'Hibernated';
 
 export type CellSpec = {
@@ -18,7 +28,11 @@ export type CellSpec = {
   platform: { name: string; namespace?: string };
   zookeeper: ZooKeeperSpec;
   hbase: {
-    storage: 'Local';
+    storage: 'Local' | 'HDFS';
+    /** There with storage HDFS, and only then. */
+    hdfs?: HdfsSpec;
+    masters: number;
+    regionServers: number;
     volume: Volume;
     regions: number;
     master: { resources: Resources };
@@ -39,6 +53,8 @@ export type Condition = {
 
 /** How the servers of one role fare. */
 export type RoleStatus = { replicas: number; ready: number; summary: string };
+/** Which HDFS is the cell's: written before a NameNode may format itself, and when it has. */
+export type FormatMark = { clusterId?: string; formattedAt?: string };
 type EnsembleStatus = RoleStatus & { formedAt?: string };
 
 /** What both kinds tell of themselves. */
@@ -54,6 +70,7 @@ export type CellStatus = CommonStatus & {
   version?: string;
   zookeeper?: EnsembleStatus;
   hbase?: RoleStatus & { schema?: string };
+  hdfs?: RoleStatus & FormatMark;
   appServers?: RoleStatus & { selector: string };
   discovery?: { name: string; record: string };
 };

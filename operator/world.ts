@@ -23,6 +23,7 @@ export type ContainerStatus = {
   name: string;
   ready: boolean;
   state?: { waiting?: { reason?: string; message?: string } };
+  lastState?: { terminated?: { message?: string } };
 };
 export type StatefulSetObject = KubeObject & {
   spec: { replicas?: number };

@@ -1,6 +1,6 @@
 // The end of a cell: asked for first, then everything in reverse order of its start, volumes included.
 import { DiscoveryError, type DiscoveryAdmin } from '../outside/discovery.ts';
-import type { Owner } from '../resources/owner.ts';
+import { HBASE_ROLES, HDFS_ROLES, type Owner, type Role } from '../resources/owner.ts';
 import { tearDown } from '../tear-down.ts';
 import { messageOf, type World } from '../world.ts';
 import type { Cell } from '../types.ts';
@@ -46,6 +46,14 @@ export async function deletionRefused(cell: Cell, map: MapAccess): Promise<Delet
 
 const HOW_TO_FORCE = `Move them away, or annotate the cell with ${DELETE_WITH_DATA}=true to delete their data, too.`;
 
+const REVERSE_ORDER: Role[] = [
+  'app-server',
+  'hbase',
+  ...HBASE_ROLES.toReversed(),
+  ...HDFS_ROLES.toReversed(),
+  'zookeeper',
+];
+
 /** Takes the cell off the map and its pods and volumes off the cluster. @returns what it waits for, or undefined */
 export async function deleteCell(
   world: World,
@@ -56,5 +64,5 @@ export async function deleteCell(
   if (cell.status?.discovery && typeof map === 'object') {
     await map.deleteCell(cell.metadata.name, withData(cell));
   }
-  return await tearDown(world, owner, ['app-server', 'hbase', 'zookeeper']);
+  return await tearDown(world, owner, REVERSE_ORDER);
 }

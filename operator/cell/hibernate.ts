@@ -9,11 +9,12 @@ import { DONE, waitFor, type Step, type StepResult } from '../runtime/steps.ts';
 import { ensureAll, type Caches } from '../world.ts';
 import { appServerResources, credentialsSecret } from './resources/app-servers.ts';
 import { cellEnsembleResources } from './resources/ensemble.ts';
-import { hbaseResources } from './resources/hbase.ts';
+import { storageResources, storageRoles } from './resources/storage.ts';
 import { publishCell, type CellStepName, type CellWork } from './steps.ts';
 
 export function hibernationSteps(work: CellWork): Step<CellStepName>[] {
   const { context, cell, credentials } = work;
+  const storage = storageRoles(cell.spec).toReversed();
   const stop = (role: Role, objects: KubeObject[]) => () => stopRole(work, role, objects);
   return [
     {
@@ -32,16 +33,16 @@ export function hibernationSteps(work: CellWork): Step<CellStepName>[] {
         ...appServerResources(context, cell.spec, credentials),
       ]),
     },
-    {
-      name: 'hbase',
-      title: 'Stop HBase',
-      needs: ['app-servers'],
-      run: stop('hbase', hbaseResources(context, cell.spec)),
-    },
+    ...storage.map(({ role, called }, index): Step<CellStepName> => ({
+      name: role,
+      title: `Stop ${called}`,
+      needs: [storage[index - 1]?.role ?? 'app-servers'],
+      run: stop(role, storageResources(context, cell.spec, role, cell.status?.hdfs ?? {})),
+    })),
     {
       name: 'zookeeper',
       title: 'Stop ZooKeeper',
-      needs: ['hbase'],
+      needs: [storage.at(-1)?.role ?? 'app-servers'],
       run: stop('zookeeper', cellEnsembleResources(context, cell.spec)),
     },
   ];

@@ -65,6 +65,13 @@ export function cellStatus(input: StatusInput): CellStatus {
     ...(version !== undefined && { version }),
     zookeeper: { ...countsOf(observed.zookeeper), ...(marks.formedAt && { formedAt: marks.formedAt }) },
     hbase: { ...countsOf(observed.hbase), ...(marks.schema && { schema: marks.schema }) },
+    ...(observed.hdfs && {
+      hdfs: {
+        ...countsOf(observed.hdfs),
+        ...(marks.clusterId && { clusterId: marks.clusterId }),
+        ...(marks.formattedAt && { formattedAt: marks.formattedAt }),
+      },
+    }),
     appServers: { ...countsOf(observed.appServers), selector },
     ...(marks.discovery && { discovery: marks.discovery }),
     conditions: mergeConditions(cell.status?.conditions, conditions, generation, now),
@@ -77,7 +84,10 @@ function rolesOf({ cell, observed }: StatusInput): RoleProgress[] {
   const wanted = wantedPods(cell);
   return [
     { title: 'Complete ZooKeeper', seen: observed.zookeeper, wanted: wanted.zookeeper },
-    { title: 'Complete HBase', seen: observed.hbase, wanted: wanted.hbase },
+    ...wanted.storage.flatMap(({ role, called, wanted: count }) => {
+      const seen = observed.storage[role];
+      return seen ? [{ title: `Complete ${called}`, seen, wanted: count }] : [];
+    }),
     { title: 'Complete the app servers', seen: observed.appServers, wanted: wanted.appServers },
   ];
 }

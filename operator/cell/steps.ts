@@ -1,24 +1,26 @@
 // The recipe of a cell: ZooKeeper, HBase, the schema, app servers, discovery.
 import { ensembleGate, type EnsembleMark } from '../ensemble.ts';
-import { roleName } from '../resources/owner.ts';
+import type { StorageRole } from '../resources/owner.ts';
 import { hashOf } from '../runtime/apply.ts';
 import { DONE, waitFor, type Step } from '../runtime/steps.ts';
-import type { Cell, CellStatus, Platform } from '../types.ts';
+import type { Cell, CellStatus, FormatMark, Platform } from '../types.ts';
 import { ensureAll, type World } from '../world.ts';
 import type { CellContext } from './context.ts';
 import type { CellObservation } from './observation.ts';
 import { publish, type Published } from './publish.ts';
 import { appServerResources, credentialsSecret } from './resources/app-servers.ts';
 import { cellEnsembleResources } from './resources/ensemble.ts';
-import { LOG_TABLE, hbaseResources, schemaServers } from './resources/hbase.ts';
+import { LOG_TABLE, schemaServers } from './resources/storage.ts';
+import { lastStorageRole, storageSteps } from './storage-steps.ts';
 
-export type CellStepName = 'zookeeper' | 'hbase' | 'schema' | 'app-servers' | 'discovery';
+export type CellStepName = 'zookeeper' | StorageRole | 'schema' | 'app-servers' | 'discovery';
 
 /** What the steps leave behind, for the status. */
-export type Marks = EnsembleMark & {
-  schema?: string;
-  discovery?: Published;
-};
+export type Marks = EnsembleMark &
+  FormatMark & {
+    schema?: string;
+    discovery?: Published;
+  };
 
 export type CellWork = {
   world: World;
@@ -37,6 +39,8 @@ export function marksOf(status: CellStatus | undefined): Marks {
   return {
     ...(status?.zookeeper?.formedAt && { formedAt: status.zookeeper.formedAt }),
     ...(status?.hbase?.schema && { schema: status.hbase.schema }),
+    ...(status?.hdfs?.clusterId && { clusterId: status.hdfs.clusterId }),
+    ...(status?.hdfs?.formattedAt && { formattedAt: status.hdfs.formattedAt }),
     ...(status?.discovery && { discovery: status.discovery }),
   };
 }
@@ -44,8 +48,13 @@ export function marksOf(status: CellStatus | undefined): Marks {
 export function cellSteps(work: CellWork): Step<CellStepName>[] {
   return [
     { name: 'zookeeper', title: 'Start ZooKeeper', needs: [], run: () => startZooKeeper(work) },
-    { name: 'hbase', title: 'Start HBase', needs: ['zookeeper'], run: () => startHbase(work) },
-    { name: 'schema', title: 'Make the log table', needs: ['hbase'], run: () => makeSchema(work) },
+    ...storageSteps(work),
+    {
+      name: 'schema',
+      title: 'Make the log table',
+      needs: [lastStorageRole(work)],
+      run: () => makeSchema(work),
+    },
     { name: 'app-servers', title: 'Start app servers', needs: ['schema'], run: () => startAppServers(work) },
     {
       name: 'discovery',
@@ -62,20 +71,11 @@ async function startZooKeeper({ world, context, cell, observed, marks, now }: Ce
   return ensembleGate(marks, observed.zookeeper.ready, cell.spec.zookeeper.replicas, now);
 }
 
-async function startHbase({ world, context, cell, observed }: CellWork) {
-  await ensureAll(world, hbaseResources(context, cell.spec));
-  return observed.hbase.ready >= 1
-    ? DONE
-    : waitFor(
-        `Pod ${roleName(context.owner, 'hbase')}-0 must have its master, region server and REST server ready.`,
-      );
-}
-
 async function makeSchema({ world, context, cell, marks }: CellWork) {
   const schema = hashOf([SCHEMA_VERSION, LOG_TABLE, cell.spec.hbase.regions]);
   if (marks.schema === schema) return DONE;
   await world.outside.ensureSchema({
-    ...schemaServers(context.owner),
+    ...schemaServers(context.owner, cell.spec),
     table: LOG_TABLE,
     regions: cell.spec.hbase.regions,
   });

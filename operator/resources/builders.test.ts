@@ -22,6 +22,8 @@ const spec: CellSpec = {
   zookeeper: { replicas: 3, storage: { size: '1Gi' }, resources: resources('192Mi') },
   hbase: {
     storage: 'Local',
+    masters: 2,
+    regionServers: 3,
     volume: { size: '10Gi', className: 'fast' },
     regions: 4,
     master: { resources: resources('448Mi') },

@@ -54,6 +54,10 @@ export function zookeeperJavaOptions(heap: number): string {
   ].join(' ');
 }
 
+export function hadoopJavaOptions(heap: number): string[] {
+  return [`-Xmx${heap}m`, '-XX:+UseSerialGC', ...COMMON_OPTIONS];
+}
+
 export function hbaseJavaOptions(heap: number, more: string[] = []): string[] {
   return [`-Xmx${heap}m`, '-XX:+UseSerialGC', ...more, ...COMMON_OPTIONS, ...HBASE_OPTIONS];
 }

@@ -6,7 +6,12 @@ export const COMPONENT = 'app.kubernetes.io/component';
 /** Caches hold what has this label. */
 export const MANAGED_SELECTOR = `${MANAGED_BY}=cellpost`;
 
-export type Role = 'zookeeper' | 'hbase' | 'app-server' | 'discovery' | 'mta-proxy' | 'web';
+/** HDFS and HBase on it, in the order of their start. */
+export const HDFS_ROLES = ['journal-node', 'name-node', 'data-node'] as const;
+export const HBASE_ROLES = ['hbase-master', 'region-server', 'hbase-rest'] as const;
+/** One pod with all of HBase (Local), or roles of their own over HDFS. */
+export type StorageRole = 'hbase' | (typeof HDFS_ROLES)[number] | (typeof HBASE_ROLES)[number];
+export type Role = StorageRole | 'zookeeper' | 'app-server' | 'discovery' | 'mta-proxy' | 'web';
 
 /** A cell or platform, as builders need it. */
 export type Owner = {
@@ -68,6 +73,12 @@ export function childMeta(owner: Owner, name: string, role?: Role): ObjectMeta {
 const SHORT: Record<Role, string> = {
   zookeeper: 'zk',
   hbase: 'hbase',
+  'journal-node': 'jn',
+  'name-node': 'nn',
+  'data-node': 'dn',
+  'hbase-master': 'hm',
+  'region-server': 'rs',
+  'hbase-rest': 'rest',
   'app-server': 'app',
   discovery: 'discovery',
   'mta-proxy': 'mta-proxy',

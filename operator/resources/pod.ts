@@ -18,6 +18,7 @@ const CONFIG_ANNOTATION = 'cellpost.dev/config';
 type PodOptions = {
   owner: Owner;
   role: Role;
+  initContainers?: V1Container[];
   containers: V1Container[];
   volumes: V1Volume[];
   terminationGracePeriodSeconds: number;
@@ -48,6 +49,7 @@ export function podTemplate(options: PodOptions): V1PodTemplateSpec {
           labelSelector: { matchLabels: selectorOf(owner, role) },
         },
       ],
+      ...(options.initContainers && { initContainers: options.initContainers }),
       containers: options.containers,
       volumes: options.volumes,
     },

@@ -7,6 +7,11 @@ export type ScriptName =
   | 'zookeeper-ready.sh'
   | 'hbase-master-ready.sh'
   | 'hbase-region-server-ready.sh'
+  | 'hdfs-name-node-format.sh'
+  | 'hdfs-name-node-ready.sh'
+  | 'hdfs-data-node-ready.sh'
+  | 'hbase-any-master-ready.sh'
+  | 'hbase-own-region-server-ready.sh'
   | 'log4j.properties';
 
 export function script(name: ScriptName): string {

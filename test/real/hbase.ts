@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hbaseJars } from '../../images/hbase/jars.ts';
-import { hbaseSettings, hbaseSiteXml } from '../../operator/cell/resources/hbase-site.ts';
+import { hbaseSettings, LOCAL_STORAGE, siteXml } from '../../operator/cell/resources/hbase-site.ts';
 import { hbaseJavaOptions } from '../../operator/resources/java.ts';
 import { script } from '../../operator/resources/scripts.ts';
 import { freePort } from '../support/free-port.ts';
@@ -74,7 +74,7 @@ export async function startHbase(options: HbaseOptions = {}): Promise<Hbase> {
     await mkdir(join(web, 'hbase-webapps', name), { recursive: true });
   await mkdir(conf);
   const settings = {
-    ...hbaseSettings({ zookeeperHosts: ['127.0.0.1'], znodeParent: '/hbase' }),
+    ...hbaseSettings({ zookeeperHosts: ['127.0.0.1'], znodeParent: '/hbase', storage: LOCAL_STORAGE }),
     'hbase.zookeeper.property.clientPort': zookeeper.connect.split(':')[1] ?? '',
     'hbase.rootdir': `file://${join(home, 'data')}`,
     'hbase.tmp.dir': join(home, 'tmp'),
@@ -90,7 +90,7 @@ export async function startHbase(options: HbaseOptions = {}): Promise<Hbase> {
     'hbase.regionserver.info.port': '-1',
     ...(options.sessionTimeoutMs && { 'zookeeper.session.timeout': String(options.sessionTimeoutMs) }),
   };
-  await writeFile(join(conf, 'hbase-site.xml'), hbaseSiteXml(settings));
+  await writeFile(join(conf, 'hbase-site.xml'), siteXml(settings));
   await writeFile(join(conf, 'log4j.properties'), script('log4j.properties').replace('INFO', 'WARN'));
   const javaOptions = hbaseJavaOptions(options.heapMib ?? HEAP_MIB).map((option) =>
     option

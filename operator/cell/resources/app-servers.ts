@@ -23,7 +23,7 @@ import { hashOf } from '../../runtime/apply.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { CellSpec } from '../../types.ts';
 import type { CellContext } from '../context.ts';
-import { logStoreUrl } from './hbase.ts';
+import { logStoreUrl } from './storage.ts';
 
 const ROLE = 'app-server';
 const PORT = 8081;
@@ -103,7 +103,7 @@ export function appServerResources(
               { name: 'CELLPOST_TOKENS', value: String(spec.appServers.tokens) },
               { name: 'CELLPOST_CACHE_BYTES', value: String(spec.appServers.cacheBytes) },
               { name: 'CELLPOST_COORDINATION', value: coordinationUrl(owner, spec) },
-              { name: 'CELLPOST_LOG_STORE', value: logStoreUrl(owner) },
+              { name: 'CELLPOST_LOG_STORE', value: logStoreUrl(owner, spec) },
               { name: 'CELLPOST_BLOB_STORE', value: context.blobStoreUrl },
             ],
           }),

@@ -1,9 +1,35 @@
-// hbase-site.xml of a cell's HBase with Local storage.
+// hbase-site.xml of a cell's HBase.
+
+/** Storage on the pod's own volume; RawLocalFileSystem can sync, the checksummed default can't. */
+export const LOCAL_STORAGE: Record<string, string> = {
+  'hbase.rootdir': 'file:///data/hbase',
+  'hbase.tmp.dir': '/tmp',
+  'fs.file.impl': 'org.apache.hadoop.fs.RawLocalFileSystem',
+  'hbase.wal.provider': 'filesystem',
+  'hbase.unsafe.stream.capability.enforce': 'false',
+};
+
+/** Storage in HDFS. A file whose writer is gone is taken over within seconds, not within its lease of a minute. */
+export function hdfsStorage(rootUrl: string): Record<string, string> {
+  return {
+    'hbase.rootdir': rootUrl,
+    'hbase.tmp.dir': '/tmp',
+    'hbase.wal.provider': 'asyncfs',
+    'hbase.lease.recovery.first.pause': '300',
+    'hbase.lease.recovery.pause': '300',
+    'hbase.lease.recovery.dfs.timeout': '3000',
+    'hbase.regionserver.hlog.blocksize': '33554432',
+    'hbase.regionserver.wal.max.splitters': '4',
+    // Regions that a restart gathered on one server spread again soon.
+    'hbase.balancer.period': '30000',
+  };
+}
 
 /** Every setting with its reason; single effects of the shorter times were not measured apart. */
 export function hbaseSettings(options: {
   zookeeperHosts: string[];
   znodeParent: string;
+  storage: Record<string, string>;
 }): Record<string, string> {
   return {
     'hbase.cluster.distributed': 'true',
@@ -11,12 +37,7 @@ export function hbaseSettings(options: {
     'hbase.zookeeper.property.clientPort': '2181',
     'zookeeper.znode.parent': options.znodeParent,
 
-    // Storage on the pod's own volume; RawLocalFileSystem can sync, the checksummed default can't.
-    'hbase.rootdir': 'file:///data/hbase',
-    'hbase.tmp.dir': '/tmp',
-    'fs.file.impl': 'org.apache.hadoop.fs.RawLocalFileSystem',
-    'hbase.wal.provider': 'filesystem',
-    'hbase.unsafe.stream.capability.enforce': 'false',
+    ...options.storage,
     // Durable before acknowledged: each group of appends is synced to the disk, not only to the system's cache.
     'hbase.wal.hsync': 'true',
     'hbase.procedure.store.region.wal.sync.failed.ioe': 'true',
@@ -46,7 +67,8 @@ export function hbaseSettings(options: {
   };
 }
 
-export function hbaseSiteXml(settings: Record<string, string>): string {
+/** A configuration file of Hadoop's kind. */
+export function siteXml(settings: Record<string, string>): string {
   const properties = Object.entries(settings).map(
     ([name, value]) =>
       `  <property><name>${escapeXml(name)}</name><value>${escapeXml(value)}</value></property>`,

@@ -94,24 +94,46 @@ export function regionBefore(regions: readonly Region[], row: Uint8Array): Regio
 export const holds = ({ startKey, endKey }: Region, row: Uint8Array): boolean =>
   Buffer.compare(startKey, row) <= 0 && (endKey.length === 0 || Buffer.compare(row, endKey) < 0);
 
-/** Asks one after another. */
+/** Where hbase:meta is. */
 async function metaServer(connections: Connections, bootstrap: readonly string[]): Promise<string> {
+  return await askFirst(connections, bootstrap, 'GetMetaRegionLocations', (message) => {
+    const { meta_locations } = decode<{ meta_locations: { server_name?: ServerName | null }[] }>(
+      'GetMetaRegionLocationsResponse',
+      message,
+    );
+    return meta_locations[0]?.server_name;
+  });
+}
+
+/** The master that rules, as `host:port`; the others are standbys. @throws ConnectionLost, HbaseError */
+export async function activeMaster(connections: Connections, masters: readonly string[]): Promise<string> {
+  return await askFirst(
+    connections,
+    masters,
+    'GetActiveMaster',
+    (message) => decode<{ server_name?: ServerName | null }>('GetActiveMasterResponse', message).server_name,
+  );
+}
+
+/** Asks one server after another. */
+async function askFirst(
+  connections: Connections,
+  servers: readonly string[],
+  method: 'GetMetaRegionLocations' | 'GetActiveMaster',
+  read: (message: Uint8Array) => ServerName | null | undefined,
+): Promise<string> {
   let last: unknown;
-  for (const address of bootstrap) {
+  for (const address of servers) {
     try {
       const connection = await connections.get(address, 'ClientMetaService');
       const answer = await connection.call({
-        method: 'GetMetaRegionLocations',
+        method,
         timeoutMs: BOOTSTRAP_TIMEOUT_MS,
-        parameter: { type: 'GetMetaRegionLocationsRequest', message: {} },
+        parameter: { type: `${method}Request`, message: {} },
       });
-      const { meta_locations } = decode<{ meta_locations: { server_name?: ServerName | null }[] }>(
-        'GetMetaRegionLocationsResponse',
-        answer.message,
-      );
-      const server = meta_locations[0]?.server_name;
+      const server = read(answer.message);
       if (server) return `${server.host_name}:${server.port}`;
-      last = new HbaseError(`${address} does not know where hbase:meta is.`);
+      last = new HbaseError(`${address} does not know the answer to ${method}.`);
     } catch (error) {
       last = error;
     }

@@ -3,7 +3,7 @@
 import connect, { type ClusterStatus } from 'hbase';
 import { Connections } from './connections.ts';
 import { HbaseError, ServerException } from './errors.ts';
-import { loadRegions } from './regions.ts';
+import { activeMaster, loadRegions } from './regions.ts';
 
 /** Entries, small bodies and snapshots: a replay reads no bodies. */
 export const FAMILIES = { entry: 'e', body: 'b', snapshot: 's' } as const;
@@ -22,7 +22,7 @@ const FAMILY_ATTRIBUTES: Record<string, string> = { VERSIONS: '1', BLOOMFILTER: 
 export type SchemaOptions = {
   /** `http://host:port` of HBase REST. */
   restUrl: string;
-  /** `host:port` of the master. */
+  /** `host:port` of masters, separated by commas: any that answers tells which one rules. */
   master: string;
   table: string;
   /** Into how many regions the key space is split when the table is made. */
@@ -38,7 +38,7 @@ export async function ensureSchema(options: SchemaOptions): Promise<{ changed: b
   const { restUrl, master, table, regions } = options;
   const rest = restClient(restUrl);
   const there = await promise<boolean>((callback) => rest.table(table).exists(callback));
-  if (!there) await createTable(master, table, regions);
+  if (!there) await createTable(master.split(','), table, regions);
   const schema = await promise<{ ColumnSchema?: { name: string }[] }>((callback) =>
     rest.table(table).schema(callback),
   );
@@ -64,10 +64,10 @@ export function splitKeys(regions: number): Uint8Array[] {
   });
 }
 
-async function createTable(master: string, table: string, regions: number): Promise<void> {
+async function createTable(masters: readonly string[], table: string, regions: number): Promise<void> {
   const connections = new Connections('cellpost');
   try {
-    const connection = await connections.get(master, 'MasterService');
+    const connection = await connections.get(await activeMaster(connections, masters), 'MasterService');
     await connection
       .call({
         method: 'CreateTable',
@@ -92,7 +92,7 @@ async function createTable(master: string, table: string, regions: number): Prom
         if (!(error instanceof ServerException && error.className.endsWith('TableExistsException')))
           throw error;
       });
-    await assigned(connections, master, table, regions);
+    await assigned(connections, masters, table, regions);
   } finally {
     await connections.close();
   }
@@ -101,13 +101,13 @@ async function createTable(master: string, table: string, regions: number): Prom
 /** Waits until each region has a server. */
 async function assigned(
   connections: Connections,
-  master: string,
+  masters: readonly string[],
   table: string,
   regions: number,
 ): Promise<void> {
   const deadline = performance.now() + CREATE_TIMEOUT_MS;
   for (;;) {
-    const found = await loadRegions(connections, [master], table, REST_TIMEOUT_MS).catch(() => []);
+    const found = await loadRegions(connections, masters, table, REST_TIMEOUT_MS).catch(() => []);
     if (found.length >= regions) return;
     if (performance.now() > deadline)
       throw new HbaseError(`Table ${table} was made, but not all regions are assigned.`);

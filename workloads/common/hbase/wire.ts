@@ -18,6 +18,8 @@ export type MessageName =
   | 'CoprocessorServiceRequest'
   | 'CoprocessorServiceResponse'
   | 'CreateTableRequest'
+  | 'GetActiveMasterRequest'
+  | 'GetActiveMasterResponse'
   | 'GetMetaRegionLocationsRequest'
   | 'GetMetaRegionLocationsResponse'
   | 'GetRequest'

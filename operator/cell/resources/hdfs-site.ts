@@ -1,0 +1,148 @@
+// core-site.xml and hdfs-site.xml: of the servers of a cell's HDFS, and of HBase as its client.
+import { podHost, type Owner } from '../../resources/owner.ts';
+import { zookeeperHosts } from '../../resources/zookeeper.ts';
+import type { CellSpec, HdfsSpec } from '../../types.ts';
+import { siteXml } from './hbase-site.ts';
+
+export const NAME_NODE_PORT = 8020;
+export const NAME_NODE_HTTP_PORT = 9870;
+export const FAILOVER_PORT = 8019;
+export const JOURNAL_PORT = 8485;
+export const JOURNAL_HTTP_PORT = 8480;
+export const DATA_NODE_PORT = 9866;
+export const DATA_NODE_IPC_PORT = 9867;
+export const DATA_NODE_HTTP_PORT = 9864;
+/** What clients call the file system; no name of DNS. */
+const NAME_SERVICE = 'cell';
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, ordinal) => ordinal);
+
+/** Two NameNodes share their edits by journals, and one takes over from the other. */
+export const isPair = (hdfs: HdfsSpec): boolean => hdfs.nameNodes.replicas > 1;
+
+/** Where HBase's files are. */
+export function fileSystemUrl(owner: Owner, hdfs: HdfsSpec): string {
+  return isPair(hdfs)
+    ? `hdfs://${NAME_SERVICE}`
+    : `hdfs://${podHost(owner, 'name-node', 0)}:${NAME_NODE_PORT}`;
+}
+
+export function journalHosts(owner: Owner, hdfs: HdfsSpec): string[] {
+  return isPair(hdfs) ? range(hdfs.journalNodes.replicas).map((n) => podHost(owner, 'journal-node', n)) : [];
+}
+
+/** The files that each server of HDFS and of HBase reads. */
+export function hadoopFiles(owner: Owner, spec: CellSpec, hdfs: HdfsSpec): Record<string, string> {
+  return {
+    'core-site.xml': siteXml(coreSettings(owner, spec, hdfs)),
+    'hdfs-site.xml': siteXml(hdfsSettings(owner, hdfs)),
+  };
+}
+
+/** A NameNode is told which one it is. */
+export function nameNodeFiles(owner: Owner, spec: CellSpec, hdfs: HdfsSpec): Record<string, string> {
+  const own: Record<string, string> = isPair(hdfs) ? { 'dfs.ha.namenode.id': '${env.POD_NAME}' } : {};
+  return {
+    ...hadoopFiles(owner, spec, hdfs),
+    'hdfs-site.xml': siteXml({ ...hdfsSettings(owner, hdfs), ...own }),
+  };
+}
+
+function coreSettings(owner: Owner, spec: CellSpec, hdfs: HdfsSpec): Record<string, string> {
+  return {
+    'fs.defaultFS': fileSystemUrl(owner, hdfs),
+    'hadoop.tmp.dir': '/tmp',
+    'hadoop.http.staticuser.user': 'cellpost',
+    ...(isPair(hdfs) && {
+      'ha.zookeeper.quorum': zookeeperHosts(owner, spec.zookeeper.replicas)
+        .map((host) => `${host}:2181`)
+        .join(','),
+      // As new as the volumes: an older record would speak of another file system.
+      'ha.zookeeper.parent-znode': `/hdfs-${owner.uid}`,
+      // A NameNode that is gone is missed within 4 s.
+      'ha.zookeeper.session-timeout.ms': '4000',
+      'ha.health-monitor.check-interval.ms': '500',
+      'ha.health-monitor.rpc-timeout.ms': '5000',
+      'ha.failover-controller.graceful-fence.rpc-timeout.ms': '3000',
+    }),
+    // A server that is gone is given up soon: another is there.
+    'ipc.client.connect.max.retries': '1',
+    'ipc.client.connect.retry.interval': '200',
+    'ipc.client.connect.timeout': '2000',
+    'ipc.client.connect.max.retries.on.timeouts': '1',
+  };
+}
+
+function hdfsSettings(owner: Owner, hdfs: HdfsSpec): Record<string, string> {
+  return {
+    ...(isPair(hdfs) ? pairSettings(owner, hdfs) : singleSettings(owner)),
+    'dfs.namenode.rpc-bind-host': '0.0.0.0',
+    'dfs.namenode.http-bind-host': '0.0.0.0',
+    'dfs.namenode.name.dir': 'file:///data/name',
+    'dfs.namenode.safemode.extension': '0',
+    'dfs.namenode.handler.count': '10',
+    // Pods have no reverse DNS when they register.
+    'dfs.namenode.datanode.registration.ip-hostname-check': 'false',
+    // NetworkPolicies say who may connect; all that do are one user.
+    'dfs.permissions.enabled': 'false',
+
+    'dfs.replication': String(hdfs.replication),
+    'dfs.blocksize': '33554432',
+    'dfs.datanode.data.dir': 'file:///data/blocks',
+    // The stable name of the pod: its address changes.
+    'dfs.datanode.hostname': '${env.POD_FQDN}',
+    'dfs.client.use.datanode.hostname': 'true',
+    'dfs.datanode.use.datanode.hostname': 'true',
+    // HBase drops its log of what a closed file holds: by then the file must be on the disks.
+    'dfs.datanode.synconclose': 'true',
+
+    // A DataNode that is gone is avoided after 5 s, and given up after 20 s: its blocks are copied anew.
+    'dfs.heartbeat.interval': '1',
+    'dfs.namenode.heartbeat.recheck-interval': '5000',
+    'dfs.namenode.stale.datanode.interval': '5000',
+    'dfs.namenode.avoid.read.stale.datanode': 'true',
+    'dfs.namenode.avoid.write.stale.datanode': 'true',
+    'dfs.client.socket-timeout': '5000',
+    'dfs.datanode.socket.write.timeout': '5000',
+    'dfs.client.retry.window.base': '300',
+    'dfs.client.datanode-restart.timeout': '10s',
+    // HBase starts a new log file on other DataNodes by itself.
+    'dfs.client.block.write.replace-datanode-on-failure.policy': 'NEVER',
+  };
+}
+
+function pairSettings(owner: Owner, hdfs: HdfsSpec): Record<string, string> {
+  const ids = range(hdfs.nameNodes.replicas).map((n) => ({
+    id: podHost(owner, 'name-node', n).split('.', 1)[0] ?? '',
+    host: podHost(owner, 'name-node', n),
+  }));
+  const journals = journalHosts(owner, hdfs).map((host) => `${host}:${JOURNAL_PORT}`);
+  return {
+    'dfs.nameservices': NAME_SERVICE,
+    [`dfs.ha.namenodes.${NAME_SERVICE}`]: ids.map(({ id }) => id).join(','),
+    ...Object.fromEntries(
+      ids.flatMap(({ id, host }) => [
+        [`dfs.namenode.rpc-address.${NAME_SERVICE}.${id}`, `${host}:${NAME_NODE_PORT}`],
+        [`dfs.namenode.http-address.${NAME_SERVICE}.${id}`, `${host}:${NAME_NODE_HTTP_PORT}`],
+      ]),
+    ),
+    'dfs.namenode.shared.edits.dir': `qjournal://${journals.join(';')}/${NAME_SERVICE}`,
+    'dfs.journalnode.edits.dir': '/data/edits',
+    'dfs.ha.automatic-failover.enabled': 'true',
+    // The journals fence: they take edits of the newest epoch only.
+    'dfs.ha.fencing.methods': 'shell(/bin/true)',
+    'dfs.ha.tail-edits.period': '5',
+    [`dfs.client.failover.proxy.provider.${NAME_SERVICE}`]:
+      'org.apache.hadoop.hdfs.server.namenode.ha.ConfiguredFailoverProxyProvider',
+    'dfs.client.failover.sleep.base.millis': '200',
+    'dfs.client.failover.sleep.max.millis': '2000',
+  };
+}
+
+function singleSettings(owner: Owner): Record<string, string> {
+  const host = podHost(owner, 'name-node', 0);
+  return {
+    'dfs.namenode.rpc-address': `${host}:${NAME_NODE_PORT}`,
+    'dfs.namenode.http-address': `${host}:${NAME_NODE_HTTP_PORT}`,
+  };
+}

@@ -1,0 +1,190 @@
+// HDFS: JournalNodes, NameNodes with their failover controllers, DataNodes.
+import type { V1Container, V1Probe } from '@kubernetes/client-node';
+import { hadoopJavaOptions, heapMib } from '../../resources/java.ts';
+import { podHost } from '../../resources/owner.ts';
+import { probeHttp, probeScript, probeTcp } from '../../resources/pod.ts';
+import { script } from '../../resources/scripts.ts';
+import type { KubeObject } from '../../runtime/resources.ts';
+import type { CellSpec, FormatMark, HdfsSpec, Resources } from '../../types.ts';
+import type { CellContext } from '../context.ts';
+import { CLASS_PATH, container, java, type Place } from './hbase-containers.ts';
+import {
+  DATA_NODE_HTTP_PORT,
+  DATA_NODE_IPC_PORT,
+  DATA_NODE_PORT,
+  FAILOVER_PORT,
+  JOURNAL_HTTP_PORT,
+  JOURNAL_PORT,
+  NAME_NODE_HTTP_PORT,
+  NAME_NODE_PORT,
+  hadoopFiles,
+  isPair,
+  journalHosts,
+  nameNodeFiles,
+} from './hdfs-site.ts';
+import { DATA_MOUNT, operatorOf, podsOf, roleObjects } from './storage-role.ts';
+
+/** Resident memory besides the heap, as measured: 160 MB at a heap of 48 (journal), 195 at 128 (name), 212 at 96 (data). */
+const JOURNAL_BESIDES_MIB = 120;
+const NAME_BESIDES_MIB = 120;
+const DATA_BESIDES_MIB = 130;
+/** It watches one NameNode: 90 MB at a heap of 48. */
+const FAILOVER_RESOURCES: Resources = {
+  requests: { cpu: '20m', memory: '96Mi' },
+  limits: { memory: '192Mi' },
+};
+const FAILOVER_BESIDES_MIB = 90;
+/** HBase's processes that read and write files. */
+const CLIENTS = ['hbase-master', 'region-server'] as const;
+
+export function journalNodeResources(context: CellContext, spec: CellSpec, hdfs: HdfsSpec): KubeObject[] {
+  const role = 'journal-node';
+  const { owner } = context;
+  const { replicas, resources, volume } = hdfs.journalNodes;
+  const place: Place = { context, role, mounts: [DATA_MOUNT] };
+  return roleObjects(context, {
+    role,
+    replicas,
+    files: hadoopFiles(owner, spec, hdfs),
+    ports: { rpc: JOURNAL_PORT, http: JOURNAL_HTTP_PORT },
+    allow: [
+      { from: podsOf(owner, ['name-node', role]), ports: [JOURNAL_PORT, JOURNAL_HTTP_PORT] },
+      { from: [operatorOf(context)], ports: [JOURNAL_HTTP_PORT] },
+    ],
+    containers: [
+      {
+        ...container(place, role, resources),
+        command: java(
+          hadoopJavaOptions(heapMib(resources, JOURNAL_BESIDES_MIB)),
+          'org.apache.hadoop.hdfs.qjournal.server.JournalNode',
+        ),
+        ...probes(
+          JOURNAL_PORT,
+          probeHttp('/jmx?qry=Hadoop:service=JournalNode,name=JournalNodeInfo', JOURNAL_HTTP_PORT, READY),
+        ),
+      },
+    ],
+    volume,
+    terminationGracePeriodSeconds: 10,
+  });
+}
+
+/** @param record what the cell's status says; without formattedAt the first NameNode may format itself */
+export function nameNodeResources(
+  context: CellContext,
+  spec: CellSpec,
+  hdfs: HdfsSpec,
+  record: FormatMark,
+): KubeObject[] {
+  const role = 'name-node';
+  const { owner } = context;
+  const { replicas, resources, volume } = hdfs.nameNodes;
+  const place: Place = { context, role, mounts: [DATA_MOUNT] };
+  const nameNode: V1Container = {
+    ...container(place, role, resources),
+    command: java(
+      hadoopJavaOptions(heapMib(resources, NAME_BESIDES_MIB)),
+      'org.apache.hadoop.hdfs.server.namenode.NameNode',
+    ),
+    ...probes(NAME_NODE_PORT, probeScript('/conf/ready.sh', READY)),
+  };
+  return roleObjects(context, {
+    role,
+    replicas,
+    files: {
+      ...nameNodeFiles(owner, spec, hdfs),
+      'format.sh': script('hdfs-name-node-format.sh'),
+      'ready.sh': script('hdfs-name-node-ready.sh'),
+    },
+    notes: { formatted: record.formattedAt ? 'yes' : 'no' },
+    ports: {
+      rpc: NAME_NODE_PORT,
+      http: NAME_NODE_HTTP_PORT,
+      ...(isPair(hdfs) && { failover: FAILOVER_PORT }),
+    },
+    allow: [
+      { from: podsOf(owner, [role]), ports: [NAME_NODE_PORT, NAME_NODE_HTTP_PORT, FAILOVER_PORT] },
+      { from: podsOf(owner, ['data-node', ...CLIENTS]), ports: [NAME_NODE_PORT] },
+      { from: podsOf(owner, ['journal-node']), ports: [NAME_NODE_HTTP_PORT] },
+      { from: [operatorOf(context)], ports: [NAME_NODE_HTTP_PORT] },
+    ],
+    initContainers: [format(place, hdfs, record)],
+    containers: isPair(hdfs) ? [nameNode, failoverController(place)] : [nameNode],
+    volume,
+    terminationGracePeriodSeconds: 15,
+  });
+}
+
+function format(place: Place, hdfs: HdfsSpec, record: FormatMark): V1Container {
+  const { owner } = place.context;
+  const { resources } = hdfs.nameNodes;
+  const base = container(place, 'format', resources);
+  // Each learns its own host name from its pod's, and so which is the other.
+  const others = isPair(hdfs) ? [0, 1].map((n) => podHost(owner, 'name-node', n)) : [];
+  const environment = {
+    CLUSTER_ID: record.clusterId ?? '',
+    CLASS_PATH,
+    JVM_OPTIONS: hadoopJavaOptions(heapMib(resources, NAME_BESIDES_MIB)).join(' '),
+    JOURNALS: journalHosts(owner, hdfs).join(' '),
+    NAME_NODES: others.join(' '),
+  };
+  return {
+    ...base,
+    command: ['sh', '/conf/format.sh'],
+    env: [...(base.env ?? []), ...Object.entries(environment).map(([name, value]) => ({ name, value }))],
+  };
+}
+
+function failoverController(place: Place): V1Container {
+  return {
+    ...container({ ...place, mounts: [] }, 'failover', FAILOVER_RESOURCES),
+    command: java(
+      hadoopJavaOptions(heapMib(FAILOVER_RESOURCES, FAILOVER_BESIDES_MIB)),
+      'org.apache.hadoop.hdfs.tools.DFSZKFailoverController',
+    ),
+    ...probes(FAILOVER_PORT, probeTcp(FAILOVER_PORT, READY)),
+  };
+}
+
+export function dataNodeResources(context: CellContext, spec: CellSpec, hdfs: HdfsSpec): KubeObject[] {
+  const role = 'data-node';
+  const { owner } = context;
+  const { replicas, resources, volume } = hdfs.dataNodes;
+  const place: Place = { context, role, mounts: [DATA_MOUNT] };
+  return roleObjects(context, {
+    role,
+    replicas,
+    files: { ...hadoopFiles(owner, spec, hdfs), 'ready.sh': script('hdfs-data-node-ready.sh') },
+    ports: { data: DATA_NODE_PORT, ipc: DATA_NODE_IPC_PORT, http: DATA_NODE_HTTP_PORT },
+    allow: [
+      { from: podsOf(owner, [role, ...CLIENTS]), ports: [DATA_NODE_PORT, DATA_NODE_IPC_PORT] },
+      { from: [operatorOf(context)], ports: [DATA_NODE_HTTP_PORT] },
+    ],
+    containers: [
+      {
+        ...container(place, role, resources),
+        command: java(
+          hadoopJavaOptions(heapMib(resources, DATA_BESIDES_MIB)),
+          'org.apache.hadoop.hdfs.server.datanode.DataNode',
+        ),
+        ...probes(DATA_NODE_IPC_PORT, probeScript('/conf/ready.sh', READY)),
+      },
+    ],
+    volume,
+    terminationGracePeriodSeconds: 10,
+  });
+}
+
+const READY = { periodSeconds: 2, failureThreshold: 3, timeoutSeconds: 5 };
+
+/** Alive: it takes connections; the first within five minutes, as long as a large image may take to read. */
+function probes(
+  port: number,
+  readinessProbe: V1Probe,
+): Pick<V1Container, 'startupProbe' | 'livenessProbe' | 'readinessProbe'> {
+  return {
+    startupProbe: probeTcp(port, { periodSeconds: 1, failureThreshold: 300, timeoutSeconds: 5 }),
+    livenessProbe: probeTcp(port, { periodSeconds: 10, failureThreshold: 6, timeoutSeconds: 5 }),
+    readinessProbe,
+  };
+}

@@ -1,0 +1,95 @@
+// What the roles of HDFS and of HBase on it have in common: the objects of one role.
+import type { V1Container } from '@kubernetes/client-node';
+import {
+  configMap,
+  disruptionBudget,
+  networkPolicy,
+  peer,
+  service,
+  statefulSet,
+  type Peer,
+} from '../../resources/manifests.ts';
+import {
+  childMeta,
+  roleName,
+  selectorOf,
+  type Owner,
+  type Role,
+  type StorageRole,
+} from '../../resources/owner.ts';
+import { claimTemplate, podTemplate } from '../../resources/pod.ts';
+import { script } from '../../resources/scripts.ts';
+import { hashOf } from '../../runtime/apply.ts';
+import type { KubeObject } from '../../runtime/resources.ts';
+import type { Volume } from '../../types.ts';
+import type { CellContext } from '../context.ts';
+
+type RoleParts = {
+  role: StorageRole;
+  replicas: number;
+  /** Under /conf; a change of them restarts the pods. */
+  files: Record<string, string>;
+  /** Under /conf, too, but read only when a pod starts: a change restarts nothing. */
+  notes?: Record<string, string>;
+  ports: Record<string, number>;
+  allow: { from: Peer[]; ports: number[] }[];
+  initContainers?: V1Container[];
+  containers: V1Container[];
+  /** At /data of containers that mount it. */
+  volume?: Volume;
+  terminationGracePeriodSeconds: number;
+};
+
+export const DATA_MOUNT = { name: 'data', mountPath: '/data' };
+
+/** The pods of some roles of the cell. */
+export const podsOf = (owner: Owner, roles: readonly Role[]): Peer[] =>
+  roles.map((role) => ({ podSelector: { matchLabels: selectorOf(owner, role) } }));
+
+export const operatorOf = (context: CellContext): Peer =>
+  peer(context.operatorNamespace, context.operatorLabels);
+
+export function roleObjects({ owner }: CellContext, parts: RoleParts): KubeObject[] {
+  const { role } = parts;
+  const name = roleName(owner, role);
+  const meta = childMeta(owner, name, role);
+  const selector = selectorOf(owner, role);
+  const files = { ...parts.files, 'log4j.properties': script('log4j.properties') };
+  return [
+    configMap(meta, { ...files, ...parts.notes }),
+    service(meta, {
+      clusterIP: 'None',
+      // Servers reach each other by name before they are ready: that is how they get ready.
+      publishNotReadyAddresses: true,
+      selector,
+      ports: Object.entries(parts.ports).map(([port, number]) => ({
+        name: port,
+        port: number,
+        protocol: 'TCP',
+        targetPort: number,
+      })),
+    }),
+    disruptionBudget(meta, selector),
+    networkPolicy(meta, selector, parts.allow),
+    statefulSet(meta, {
+      serviceName: name,
+      replicas: parts.replicas,
+      // In order, the first of a pair would wait for the second for ever.
+      podManagementPolicy: 'Parallel',
+      selector: { matchLabels: selector },
+      template: podTemplate({
+        owner,
+        role,
+        configHash: hashOf(files),
+        terminationGracePeriodSeconds: parts.terminationGracePeriodSeconds,
+        ...(parts.initContainers && { initContainers: parts.initContainers }),
+        containers: parts.containers,
+        volumes: [
+          { name: 'conf', configMap: { name } },
+          { name: 'tmp', emptyDir: { sizeLimit: '256Mi' } },
+        ],
+      }),
+      ...(parts.volume && { volumeClaimTemplates: [claimTemplate(owner, role, 'data', parts.volume)] }),
+    }),
+  ];
+}
