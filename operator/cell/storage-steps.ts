@@ -43,6 +43,8 @@ async function startRole(
   });
   if (ready < needed) {
     const missing = unready(work, role, wanted);
+    if (missing.length === 0)
+      return waitFor(`The StatefulSet of the ${called} must count all that are ready.`);
     return waitFor(
       role === 'hbase'
         ? `Pod ${missing.join(', ')} must have its master, region server and REST server ready.`

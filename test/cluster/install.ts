@@ -48,9 +48,9 @@ export async function installChart(
   say('the operator runs');
 }
 
-/** Applies the chart's samples: a platform and two cells. */
-export async function applySamples(cluster: Cluster): Promise<void> {
-  for (const name of (await readdir(SAMPLES)).sort()) {
+/** Applies the chart's samples: the named ones, by default a platform and two cells. */
+export async function applySamples(cluster: Cluster, names?: readonly string[]): Promise<void> {
+  for (const name of names ?? (await readdir(SAMPLES)).sort()) {
     await cluster.kubectl(['apply', '-f', '-'], { input: await readFile(join(SAMPLES, name), 'utf8') });
     say(`applied ${name}`);
   }

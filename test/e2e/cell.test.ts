@@ -1,24 +1,28 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { createTransport } from 'nodemailer';
 import type { Cell } from '../../operator/types.ts';
-import { basic, openJmap, type Invocation } from '../support/jmap.ts';
+import { basic, openJmap } from '../support/jmap.ts';
 import { until } from '../support/wait.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
+import {
+  BACK_DEADLINE_MS,
+  NAMESPACE,
+  PASSWORD,
+  newLoad,
+  cellctl as askCellctl,
+  send,
+  sendUntil,
+  subjectsAt,
+  withPort as atPort,
+  type User,
+} from './support/mail.ts';
 
 // One platform and two cells on a real Kubernetes, as the chart and its samples make them.
-const NAMESPACE = 'cellpost';
-const PASSWORD = 'a long enough password';
 const READY_DEADLINE_MS = 300_000;
-/** A pod that comes back: HBase needs the longest, about half a minute on two idle cores. */
-const BACK_DEADLINE_MS = 180_000;
 const MAIL_DEADLINE_MS = 60_000;
-const SMTP_START_MS = 10_000;
 /** Users are spread by chance over two cells: that all land in one has a chance of 2^-11. */
 const USERS = Array.from({ length: 12 }, (_, i) => `user${i}@cellpost.test`);
-
-type User = { address: string; userId: string; cell: string; node: string };
 
 let cluster: TestCluster;
 let users: User[] = [];
@@ -39,77 +43,10 @@ async function json<T>(...args: string[]): Promise<T> {
 
 const getCell = (name: string): Promise<Cell> => json<Cell>('get', 'cell', name);
 
-/** cellctl inside the cluster, where the cells' names are known. */
-async function cellctl<T>(args: string[], input = ''): Promise<T> {
-  const pod = ['exec', '-i', `deploy/cellpost-web`, '-c', 'web', '--', 'node', 'cli/cellctl.ts'];
-  return JSON.parse(await cluster.kubectl(['-n', NAMESPACE, ...pod, ...args, '--json'], input)) as T;
-}
+const cellctl = <T>(args: string[], input = ''): Promise<T> => askCellctl<T>(cluster, args, input);
 
-/** Does something with a port of a Service or pod; a forward that broke with its pod is made anew. */
-async function withPort<T>(target: string, port: number, work: (port: number) => Promise<T>): Promise<T> {
-  const forward = await cluster.forward(NAMESPACE, target, port);
-  try {
-    return await work(forward.port);
-  } finally {
-    await forward.close();
-  }
-}
-
-/** Sends one mail; resolves when the MTA proxy has acknowledged it. @throws whatever the proxy or the way to it said */
-async function send(
-  smtpPort: number,
-  to: string,
-  subject: string,
-  attachments: { filename: string; content: Buffer }[] = [],
-): Promise<void> {
-  const transport = createTransport({
-    host: '127.0.0.1',
-    port: smtpPort,
-    secure: false,
-    ignoreTLS: true,
-    connectionTimeout: SMTP_START_MS,
-    greetingTimeout: SMTP_START_MS,
-    // An answer may wait for a region server to come back.
-    socketTimeout: BACK_DEADLINE_MS,
-  });
-  try {
-    const info = await transport.sendMail({
-      from: 'sender@example.org',
-      to,
-      subject,
-      text: `${subject}, in words.`,
-      attachments,
-    });
-    assert.match(info.response, /^250 /);
-  } finally {
-    transport.close();
-  }
-}
-
-/** Subjects in a user's mailboxes, read over JMAP from one app server. */
-async function subjectsAt(port: number, { userId, address }: User): Promise<string[]> {
-  const using = ['urn:ietf:params:jmap:core', 'urn:ietf:params:jmap:mail'];
-  const methodCalls: Invocation[] = [
-    ['Email/query', { accountId: userId, limit: 1000 }, 'q'],
-    [
-      'Email/get',
-      {
-        accountId: userId,
-        '#ids': { resultOf: 'q', name: 'Email/query', path: '/ids' },
-        properties: ['subject'],
-      },
-      'g',
-    ],
-  ];
-  const response = await fetch(`http://127.0.0.1:${port}/users/${userId}/jmap/api`, {
-    method: 'POST',
-    headers: { authorization: basic(address, PASSWORD), 'content-type': 'application/json' },
-    body: JSON.stringify({ using, methodCalls }),
-  });
-  if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
-  const { methodResponses } = (await response.json()) as { methodResponses: Invocation[] };
-  return ((methodResponses[1]?.[1].list ?? []) as { subject: string }[]).map(({ subject }) => subject);
-}
+const withPort = <T>(target: string, port: number, work: (port: number) => Promise<T>): Promise<T> =>
+  atPort(cluster, target, port, work);
 
 const userOf = (cell: string): User => {
   const user = users.find((one) => one.cell === cell);
@@ -272,10 +209,11 @@ test('the log rows of a user lie in the HBase of its cell, and nowhere else', as
 
 test('deleting any pod loses no acknowledged mail', async (t) => {
   const user = userOf('a');
-  const acknowledged: string[] = [];
+  const load = newLoad('mail');
+  const { acknowledged } = load;
   const stop = new AbortController();
   t.after(() => stop.abort());
-  const sending = sendUntil(stop.signal, user, acknowledged);
+  const sending = sendUntil(cluster, stop.signal, user, load);
   const pods = [
     'a-app-0',
     'a-app-1',
@@ -319,25 +257,6 @@ test('deleting any pod loses no acknowledged mail', async (t) => {
   );
   assert.equal(new Set(found).size, found.length, 'no mail is there twice');
 });
-
-/** Sends mail after mail; a mail that was not acknowledged is forgotten, the next one is another. */
-async function sendUntil(signal: AbortSignal, { address }: User, acknowledged: string[]): Promise<void> {
-  for (let count = 0; !signal.aborted;) {
-    const forward = await cluster.forward(NAMESPACE, 'svc/cellpost-mta-proxy', 25).catch(() => undefined);
-    if (!forward) continue;
-    try {
-      while (!signal.aborted) {
-        const subject = `mail ${count++}`;
-        await send(forward.port, address, subject);
-        acknowledged.push(subject);
-      }
-    } catch {
-      // Refused for now, or the way to the proxy is gone with its pod.
-    } finally {
-      await forward.close();
-    }
-  }
-}
 
 async function isReady(pod: string): Promise<boolean> {
   const ready = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}';

@@ -510,7 +510,17 @@ const REFUSED: [string, unknown, RegExp][] = [
   ['no tokens', { appServers: { tokens: 0 } }, /greater than or equal to 1/],
   ['1025 tokens', { appServers: { tokens: 1025 } }, /less than or equal to 1024/],
   ['an unknown state', { state: 'Asleep' }, /Unsupported value: "Asleep"/],
-  ['HDFS', { hbase: { storage: 'HDFS' } }, /Unsupported value: "HDFS": supported values: "Local"/],
+  ['HDFS without its servers', { hbase: { storage: 'HDFS' } }, /storage HDFS needs it/],
+  [
+    'more copies than DataNodes',
+    { hbase: { storage: 'HDFS', hdfs: { replication: 4 } } },
+    /replication may not be above hbase\.hdfs\.dataNodes\.replicas/,
+  ],
+  [
+    'two JournalNodes',
+    { hbase: { storage: 'HDFS', hdfs: { journalNodes: { replicas: 2 } } } },
+    /journalNodes\.replicas must be 3, 5 or 7/,
+  ],
   ['a size that is none', { zookeeper: { storage: { size: 'lots' } } }, /must be a quantity above zero/],
   ['a size of nothing', { hbase: { volume: { size: '0' } } }, /must be a quantity above zero/],
   [

@@ -19,7 +19,8 @@ export type TestCluster = {
   close(): Promise<void>;
 };
 
-export async function openCluster(): Promise<TestCluster> {
+/** @param samples of the chart's samples; all of them when none is named */
+export async function openCluster(samples?: readonly string[]): Promise<TestCluster> {
   const there = (await findCluster()) !== undefined;
   const cluster = await ensureCluster();
   const close = async (): Promise<void> => {
@@ -27,7 +28,7 @@ export async function openCluster(): Promise<TestCluster> {
   };
   try {
     await installChart(cluster, await cluster.loadImages());
-    await applySamples(cluster);
+    await applySamples(cluster, samples);
   } catch (error) {
     await close();
     throw error;

@@ -1,0 +1,237 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, test, type TestContext } from 'node:test';
+import type { Cell } from '../../operator/types.ts';
+import { until } from '../support/wait.ts';
+import { openCluster, type TestCluster } from './support/cluster.ts';
+import {
+  BACK_DEADLINE_MS,
+  NAMESPACE,
+  PASSWORD,
+  cellctl,
+  newLoad,
+  send,
+  sendUntil,
+  subjectsAt,
+  withPort,
+  type SmtpLoad,
+  type User,
+} from './support/mail.ts';
+
+// One cell with HBase on HDFS: two NameNodes, three journals, three DataNodes, two masters, two region servers.
+const CELL = 'c';
+const SAMPLE = new URL('../../charts/cellpost/samples-hdfs/cell-c.yaml', import.meta.url);
+/** Its roles start one after another, each a JVM or more on perhaps two busy cores. */
+const READY_DEADLINE_MS = 600_000;
+const ADDRESSES = ['left@cellpost.test', 'right@cellpost.test'];
+
+let cluster: TestCluster;
+let users: User[] = [];
+
+before(async () => {
+  cluster = await openCluster(['platform.yaml']);
+  await cluster.kubectl(['apply', '-f', '-'], await readFile(SAMPLE, 'utf8'));
+});
+
+after(async () => {
+  await cluster?.close();
+});
+
+const kubectl = (...args: string[]): Promise<string> => cluster.kubectl(['-n', NAMESPACE, ...args]);
+
+const getCell = async (): Promise<Cell> =>
+  JSON.parse(await kubectl('get', 'cell', CELL, '-o', 'json')) as Cell;
+
+const complete = (timeoutMs = READY_DEADLINE_MS): Promise<unknown> =>
+  until(async () => (await getCell()).status?.phase === 'Serving', {
+    timeoutMs,
+    what: 'the cell to be complete',
+  });
+
+const uidOf = (pod: string): Promise<string> =>
+  kubectl('get', 'pod', pod, '--ignore-not-found', '-o', 'jsonpath={.metadata.uid}');
+
+const isReady = async (pod: string): Promise<boolean> =>
+  (await kubectl(
+    'get',
+    'pod',
+    pod,
+    '--ignore-not-found',
+    '-o',
+    'jsonpath={.status.conditions[?(@.type=="Ready")].status}',
+  )) === 'True';
+
+/** The bean of a server's /jmx, asked inside its pod. */
+async function bean(
+  pod: string,
+  container: string,
+  port: number,
+  name: string,
+): Promise<Record<string, unknown>> {
+  const url = `http://127.0.0.1:${port}/jmx?qry=${name}`;
+  const text = await kubectl('exec', pod, '-c', container, '--', 'wget', '-qO-', url);
+  const { beans } = JSON.parse(text) as { beans: Record<string, unknown>[] };
+  return beans[0] ?? {};
+}
+
+async function activeOf(pods: string[], active: (pod: string) => Promise<boolean>): Promise<string> {
+  for (const pod of pods) if (await active(pod)) return pod;
+  throw new Error(`None of ${pods.join(', ')} is active.`);
+}
+
+const activeNameNode = (): Promise<string> =>
+  activeOf(['c-nn-0', 'c-nn-1'], async (pod) => {
+    const status = await bean(pod, 'name-node', 9870, 'Hadoop:service=NameNode,name=NameNodeStatus');
+    return status.State === 'active';
+  });
+
+const activeMaster = (): Promise<string> =>
+  activeOf(['c-hm-0', 'c-hm-1'], async (pod) => {
+    const status = await bean(pod, 'master', 16010, 'Hadoop:service=HBase,name=Master,sub=Server');
+    return status['tag.isActiveMaster'] === 'true';
+  });
+
+/** Starts a writer for each user; ending it waits for the last answers. */
+function startLoad(t: TestContext, name: string): { loads: SmtpLoad[]; end(): Promise<void> } {
+  const stop = new AbortController();
+  t.after(() => stop.abort());
+  const started = users.map((user) => {
+    const load = newLoad(name);
+    return { load, writing: sendUntil(cluster, stop.signal, user, load) };
+  });
+  return {
+    loads: started.map(({ load }) => load),
+    async end() {
+      stop.abort();
+      await Promise.all(started.map(({ writing }) => writing));
+    },
+  };
+}
+
+const taken = (loads: SmtpLoad[]): number => loads.reduce((sum, one) => sum + one.acknowledged.length, 0);
+
+/** Each acknowledged mail is in its user's mailbox, once. */
+async function assertNothingLost(t: TestContext, loads: SmtpLoad[]): Promise<void> {
+  for (const [n, user] of users.entries()) {
+    const load = loads[n];
+    assert.ok(load);
+    const found = await until(
+      async () => {
+        const { node } = await cellctl<User>(cluster, ['where', user.address]);
+        return await withPort(cluster, `pod/${node}`, 8081, (port) => subjectsAt(port, user)).catch(
+          () => undefined,
+        );
+      },
+      { timeoutMs: BACK_DEADLINE_MS, what: 'the mailbox to be read' },
+    );
+    t.diagnostic(
+      `${user.address}: ${load.acknowledged.length} acknowledged, ${load.refused} refused, longest ${Math.round(load.longestMs)} ms`,
+    );
+    assert.deepEqual(
+      load.acknowledged.filter((subject) => !found.includes(subject)),
+      [],
+    );
+    assert.equal(new Set(found).size, found.length, 'no mail is there twice');
+  }
+}
+
+test('a cell with HDFS comes up, and its status tells under which id HDFS is formatted', async (t) => {
+  const start = performance.now();
+  await complete();
+  t.diagnostic(`Serving after ${Math.round((performance.now() - start) / 1000)} s`);
+  const { status, metadata } = await getCell();
+  assert.equal(status?.hdfs?.summary, '8/8');
+  assert.equal(status?.hbase?.summary, '5/5');
+  assert.equal(status?.hdfs?.clusterId, `CID-${metadata.uid}`);
+  assert.ok(status?.hdfs?.formattedAt);
+  for (const address of ADDRESSES) {
+    await cellctl(cluster, ['user', 'add', address], PASSWORD);
+    users.push(await cellctl<User>(cluster, ['where', address]));
+  }
+  const [user] = users;
+  assert.ok(user);
+  await withPort(cluster, 'svc/cellpost-mta-proxy', 25, (port) => send(port, user.address, 'the first'));
+  await withPort(cluster, `pod/${user.node}`, 8081, async (port) => {
+    assert.deepEqual(await subjectsAt(port, user), ['the first']);
+  });
+});
+
+test('deleting any one pod of HDFS or HBase loses no acknowledged mail', async (t) => {
+  const { loads, end } = startLoad(t, 'one by one');
+  const standby = (await activeNameNode()) === 'c-nn-0' ? 'c-nn-1' : 'c-nn-0';
+  const pods = [
+    () => Promise.resolve('c-jn-1'),
+    () => Promise.resolve(standby),
+    activeNameNode,
+    () => Promise.resolve('c-dn-0'),
+    activeMaster,
+    () => Promise.resolve('c-rs-0'),
+    () => Promise.resolve('c-rs-1'),
+    () => Promise.resolve('c-rest-0'),
+  ];
+  for (const next of pods) {
+    const pod = await next();
+    const before = taken(loads);
+    for (const load of loads) load.longestMs = 0;
+    await kubectl('delete', 'pod', pod, '--wait=true', '--timeout=120s');
+    await until(() => isReady(pod), { timeoutMs: BACK_DEADLINE_MS, what: `${pod} to be ready` });
+    await complete(BACK_DEADLINE_MS);
+    await until(() => taken(loads) > before, {
+      timeoutMs: BACK_DEADLINE_MS,
+      what: `a mail to be taken after the deletion of ${pod}`,
+    });
+    const longest = Math.max(...loads.map(({ longestMs }) => longestMs));
+    t.diagnostic(`${pod}: ${taken(loads) - before} mails taken, the longest wait ${Math.round(longest)} ms`);
+  }
+  await end();
+  await assertNothingLost(t, loads);
+});
+
+test('a NameNode whose volume is lost copies from the other and formats nothing', async () => {
+  const uid = await uidOf('c-nn-1');
+  await kubectl('delete', 'pvc', 'data-c-nn-1', '--wait=false');
+  await kubectl('delete', 'pod', 'c-nn-1', '--wait=true', '--timeout=120s');
+  // A pod may be made before its old claim is gone, and waits then for one that does not come.
+  await until(
+    async () => {
+      if ((await uidOf('c-nn-1')) !== uid && (await isReady('c-nn-1'))) return true;
+      const claim = await kubectl('get', 'pvc', 'data-c-nn-1', '--ignore-not-found', '-o', 'name');
+      if (claim === '') await kubectl('delete', 'pod', 'c-nn-1', '--ignore-not-found', '--wait=false');
+      return false;
+    },
+    { timeoutMs: BACK_DEADLINE_MS, intervalMs: 2_000, what: 'c-nn-1 to be ready with a new volume' },
+  );
+  const log = await kubectl('logs', 'c-nn-1', '-c', 'format');
+  assert.match(log, /^copying from c-nn-0\./m);
+  assert.doesNotMatch(log, /^formatting as/m);
+  await complete(BACK_DEADLINE_MS);
+});
+
+test('deleting all pods of the cell at once loses no acknowledged mail', async (t) => {
+  const { loads, end } = startLoad(t, 'all at once');
+  await until(() => loads.every(({ acknowledged }) => acknowledged.length > 5), {
+    timeoutMs: BACK_DEADLINE_MS,
+    what: 'some mails',
+  });
+  const before = taken(loads);
+  await kubectl('delete', 'pods', '-l', `cellpost.dev/cell=${CELL}`, '--grace-period=0', '--force');
+  await until(() => taken(loads) > before + 10, {
+    timeoutMs: READY_DEADLINE_MS,
+    what: 'mails to be taken again',
+  });
+  await complete();
+  await end();
+  await assertNothingLost(t, loads);
+});
+
+test('impossible changes of its storage are refused with a sentence', async () => {
+  const patch = (spec: unknown): Promise<string> =>
+    kubectl('patch', 'cell', CELL, '--type=merge', '-p', JSON.stringify({ spec }));
+  for (const [spec, sentence] of [
+    [{ hbase: { storage: 'Local', hdfs: null } }, /hbase\.storage can't change/],
+    [{ hbase: { hdfs: { dataNodes: { replicas: 2 } } } }, /dataNodes\.replicas can't shrink/],
+    [{ hbase: { hdfs: { nameNodes: { replicas: 1 } } } }, /nameNodes\.replicas can't change/],
+    [{ hbase: { hdfs: { replication: 4 } } }, /replication may not be above/],
+  ] as const)
+    await assert.rejects(patch(spec), sentence);
+});

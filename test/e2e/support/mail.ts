@@ -1,0 +1,123 @@
+// Mail in and out of a cluster, as its users see it: SMTP at the MTA proxy, JMAP at app servers, cellctl in a pod.
+import assert from 'node:assert/strict';
+import { createTransport } from 'nodemailer';
+import { basic, type Invocation } from '../../support/jmap.ts';
+import type { TestCluster } from './cluster.ts';
+
+export const NAMESPACE = 'cellpost';
+export const PASSWORD = 'a long enough password';
+/** A pod that comes back: HBase needs the longest, about half a minute on two idle cores. */
+export const BACK_DEADLINE_MS = 180_000;
+const SMTP_START_MS = 10_000;
+
+export type User = { address: string; userId: string; cell: string; node: string };
+
+/** cellctl inside the cluster, where the cells' names are known. */
+export async function cellctl<T>(cluster: TestCluster, args: string[], input = ''): Promise<T> {
+  const pod = ['exec', '-i', `deploy/cellpost-web`, '-c', 'web', '--', 'node', 'cli/cellctl.ts'];
+  return JSON.parse(await cluster.kubectl(['-n', NAMESPACE, ...pod, ...args, '--json'], input)) as T;
+}
+
+/** Does something with a port of a Service or pod; a forward that broke with its pod is made anew. */
+export async function withPort<T>(
+  cluster: TestCluster,
+  target: string,
+  port: number,
+  work: (port: number) => Promise<T>,
+): Promise<T> {
+  const forward = await cluster.forward(NAMESPACE, target, port);
+  try {
+    return await work(forward.port);
+  } finally {
+    await forward.close();
+  }
+}
+
+/** Sends one mail; resolves when the MTA proxy has acknowledged it. @throws whatever the proxy or the way to it said */
+export async function send(
+  smtpPort: number,
+  to: string,
+  subject: string,
+  attachments: { filename: string; content: Buffer }[] = [],
+): Promise<void> {
+  const transport = createTransport({
+    host: '127.0.0.1',
+    port: smtpPort,
+    secure: false,
+    ignoreTLS: true,
+    connectionTimeout: SMTP_START_MS,
+    greetingTimeout: SMTP_START_MS,
+    // An answer may wait for a region server to come back.
+    socketTimeout: BACK_DEADLINE_MS,
+  });
+  try {
+    const info = await transport.sendMail({
+      from: 'sender@example.org',
+      to,
+      subject,
+      text: `${subject}, in words.`,
+      attachments,
+    });
+    assert.match(info.response, /^250 /);
+  } finally {
+    transport.close();
+  }
+}
+
+/** What became of a load: mails that were acknowledged, attempts that were not, and the longest wait for a 250. */
+export type SmtpLoad = { name: string; acknowledged: string[]; refused: number; longestMs: number };
+
+/** @param name the subjects begin with it */
+export const newLoad = (name: string): SmtpLoad => ({ name, acknowledged: [], refused: 0, longestMs: 0 });
+
+/** Sends mail after mail; one that was not acknowledged is counted and forgotten, the next is another. */
+export async function sendUntil(
+  cluster: TestCluster,
+  signal: AbortSignal,
+  { address }: User,
+  load: SmtpLoad,
+): Promise<void> {
+  for (let count = 0; !signal.aborted;) {
+    const forward = await cluster.forward(NAMESPACE, 'svc/cellpost-mta-proxy', 25).catch(() => undefined);
+    if (!forward) continue;
+    try {
+      while (!signal.aborted) {
+        const subject = `${load.name} ${count++}`;
+        const start = performance.now();
+        await send(forward.port, address, subject);
+        load.longestMs = Math.max(load.longestMs, performance.now() - start);
+        load.acknowledged.push(subject);
+      }
+    } catch {
+      // Refused for now, or the way to the proxy is gone with its pod.
+      load.refused++;
+    } finally {
+      await forward.close();
+    }
+  }
+}
+
+/** Subjects in a user's mailboxes, read over JMAP from one app server. */
+export async function subjectsAt(port: number, { userId, address }: User): Promise<string[]> {
+  const using = ['urn:ietf:params:jmap:core', 'urn:ietf:params:jmap:mail'];
+  const methodCalls: Invocation[] = [
+    ['Email/query', { accountId: userId, limit: 1000 }, 'q'],
+    [
+      'Email/get',
+      {
+        accountId: userId,
+        '#ids': { resultOf: 'q', name: 'Email/query', path: '/ids' },
+        properties: ['subject'],
+      },
+      'g',
+    ],
+  ];
+  const response = await fetch(`http://127.0.0.1:${port}/users/${userId}/jmap/api`, {
+    method: 'POST',
+    headers: { authorization: basic(address, PASSWORD), 'content-type': 'application/json' },
+    body: JSON.stringify({ using, methodCalls }),
+  });
+  if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
+  const { methodResponses } = (await response.json()) as { methodResponses: Invocation[] };
+  return ((methodResponses[1]?.[1].list ?? []) as { subject: string }[]).map(({ subject }) => subject);
+}
