@@ -274,6 +274,51 @@ test('a cell comes up step by step, each step after the one before is ready', as
   await removeAll('steps');
 });
 
+test('HDFS is recorded before it may be formatted, and as formatted before it gets data', async () => {
+  await applyPlatform();
+  await applyCell('blocks', { hbase: { storage: 'HDFS', hdfs: {} } });
+  await markReady('statefulset', 'blocks-zk');
+  await markReady('statefulset', 'blocks-jn', 2);
+  const waiting = await waitFor('the JournalNodes to be waited for', async () => {
+    const cell = await getCell('blocks');
+    return cell.status?.nextAction === 'Start JournalNodes' && cell.status.hdfs?.ready === 2 && cell;
+  });
+  assert.match(waiting.status?.blockedBy ?? '', /^3 of 3 JournalNodes must be ready/);
+  assert.equal(waiting.status?.hdfs?.clusterId, undefined);
+  await markReady('statefulset', 'blocks-jn');
+  await waitForExisting('statefulset', 'blocks-nn');
+  const { status, metadata } = await getCell('blocks');
+  assert.equal(status?.hdfs?.clusterId, `CID-${metadata.uid}`);
+  assert.equal(status?.hdfs?.formattedAt, undefined);
+  const formatted = async (): Promise<string> =>
+    (await json<{ data: { formatted: string } }>('get', 'configmap', 'blocks-nn')).data.formatted;
+  assert.equal(await formatted(), 'no');
+  await operator.close();
+  operator = await startOperator('another');
+  await markReady('statefulset', 'blocks-nn');
+  await waitForExisting('statefulset', 'blocks-dn');
+  assert.ok((await getCell('blocks')).status?.hdfs?.formattedAt);
+  assert.equal(await formatted(), 'yes');
+
+  for (const role of ['dn', 'hm', 'rs', 'rest', 'app']) await markReady('statefulset', `blocks-${role}`);
+  const ready = await waitForCondition('blocks', 'Ready', 'True');
+  assert.equal(ready.status?.hdfs?.summary, '8/8');
+  assert.equal(ready.status?.hbase?.summary, '6/6');
+  assert.match(schemas[0]?.master ?? '', /^blocks-hm-0\.\S+:16000,blocks-hm-1\.\S+:16000$/);
+
+  // Users of a cell whose table is made need no master and no REST server.
+  await markReady('statefulset', 'blocks-hm', 0);
+  const without = await waitFor('the masters to be missed', async () => {
+    const cell = await getCell('blocks');
+    return cell.status?.hbase?.ready === 4 && cell;
+  });
+  assert.equal(condition(without, 'Ready'), 'True');
+  assert.match(without.status?.phase ?? '', /^Serving\. Complete HBase masters: 2 pods must be ready; 0 are/);
+  await removeAll('blocks');
+  for (const role of ['jn', 'nn', 'dn', 'hm', 'rs', 'rest'])
+    assert.ok(!(await exists('statefulset', `blocks-${role}`)), role);
+});
+
 test('reconciling an unchanged cell and platform makes no API write, also by another operator', async () => {
   await bringUp('steady');
   await markReady('statefulset', 'cellpost-zk');
