@@ -30,7 +30,11 @@ export function wantedPods(cell: Cell): WantedPods {
   const asleep = hibernates(cell);
   return {
     zookeeper: asleep ? 0 : spec.zookeeper.replicas,
-    storage: storageRoles(spec).map((one) => (asleep ? { ...one, wanted: 0 } : one)),
+    storage: storageRoles(spec).map(({ role, called, wanted }) => ({
+      role,
+      called,
+      wanted: asleep ? 0 : wanted,
+    })),
     appServers: asleep ? 0 : spec.appServers.replicas,
   };
 }
