@@ -3,6 +3,8 @@ import type { Events } from './runtime/events.ts';
 import type { KubeObject } from './runtime/resources.ts';
 import type { CommonStatus } from './types.ts';
 
+const BAD_WHEN_TRUE = new Set(['Degraded', 'Paused', 'RolledBack', 'Aborted']);
+
 export async function tellOfChanges(
   events: Events,
   object: KubeObject & { status?: CommonStatus },
@@ -13,9 +15,9 @@ export async function tellOfChanges(
     if (before?.status === condition.status && before.reason === condition.reason) continue;
     // The first look at a new object says nothing that its creation did not.
     if (!before && condition.status === 'False' && condition.type !== 'Deleting') continue;
-    const bad =
-      (condition.type === 'Degraded' && condition.status === 'True') ||
-      (condition.type !== 'Degraded' && condition.type !== 'Progressing' && condition.status === 'False');
+    const bad = BAD_WHEN_TRUE.has(condition.type)
+      ? condition.status === 'True'
+      : condition.type !== 'Progressing' && condition.status === 'False';
     await events.record(
       object,
       bad ? 'Warning' : 'Normal',

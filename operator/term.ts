@@ -4,6 +4,7 @@ import { platformOf } from './cell/context.ts';
 import { reconcileCell } from './cell/reconcile.ts';
 import { reconcilePlatform } from './platform/reconcile.ts';
 import { MANAGED_SELECTOR, ownerLabel } from './resources/owner.ts';
+import { reconcileRollout, rolloutsConcernedBy } from './rollout/reconcile.ts';
 import type { KubeApi } from './runtime/api.ts';
 import { Controller } from './runtime/controller.ts';
 import { Events } from './runtime/events.ts';
@@ -33,7 +34,15 @@ export async function runTerm(options: TermOptions, term: AbortSignal): Promise<
     name: 'platform',
     reconcile: (key) => reconcilePlatform(world, key),
   });
-  const caches = openCaches({ api, metrics, logger }, (object) => enqueue(object, caches, cells, platforms));
+  const rollouts = new Controller({
+    ...common,
+    name: 'rollout',
+    reconcile: (key) => reconcileRollout(world, key),
+  });
+  const caches = openCaches({ api, metrics, logger }, (object) => {
+    enqueue(object, caches, cells, platforms);
+    for (const key of rolloutsConcernedBy(object, caches)) rollouts.queue.add(key);
+  });
   const all = Object.values(caches);
   const events = new Events({ api, instance: settings.identity, logger });
   const world: World = { api, caches, events, outside, settings, logger };
@@ -47,9 +56,15 @@ export async function runTerm(options: TermOptions, term: AbortSignal): Promise<
     logger.info({ cells: caches.cells.list().length }, 'caches have synced');
     cells.start();
     platforms.start();
+    rollouts.start();
     await over;
   } finally {
-    await Promise.all([cells.close(), platforms.close(), ...all.map((cache) => cache.close())]);
+    await Promise.all([
+      cells.close(),
+      platforms.close(),
+      rollouts.close(),
+      ...all.map((cache) => cache.close()),
+    ]);
   }
 }
 
@@ -65,6 +80,7 @@ function openCaches(common: CacheCommon, onChange: (object: KubeObject) => void)
   return {
     cells: open('cells', {}),
     platforms: open('platforms', {}),
+    rollouts: open('rollouts', {}),
     statefulSets: open('statefulSets'),
     deployments: open('deployments'),
     pods: open('pods'),

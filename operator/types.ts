@@ -80,6 +80,7 @@ export type Cell = KubeObject & { spec: CellSpec; status?: CellStatus };
 export type ServiceType = 'ClusterIP' | 'NodePort' | 'LoadBalancer';
 
 export type PlatformSpec = {
+  version?: string;
   images: { cellpost?: string; hbase?: string; pullPolicy: PullPolicy };
   blobStore: { s3: { endpoint: string; bucket: string; region: string; secretRef: { name: string } } };
   zookeeper: ZooKeeperSpec;
@@ -97,6 +98,7 @@ export type PlatformSpec = {
 export type PullPolicy = 'Always' | 'IfNotPresent' | 'Never';
 
 export type PlatformStatus = CommonStatus & {
+  version?: string;
   discoveryUrl?: string;
   zookeeper?: EnsembleStatus;
   discovery?: RoleStatus;

@@ -4,6 +4,7 @@ import type { Logger } from '../workloads/common/log.ts';
 import type { DiscoveryAdmin } from './outside/discovery.ts';
 import { ensure } from './runtime/apply.ts';
 import type { KubeApi } from './runtime/api.ts';
+import type { Rollout } from './rollout/types.ts';
 import type { Events } from './runtime/events.ts';
 import type { KubeObject, ResourceType } from './runtime/resources.ts';
 import { TYPES } from './runtime/resources.ts';
@@ -41,6 +42,7 @@ export type SecretObject = KubeObject & { data?: Record<string, string> };
 export type Caches = {
   cells: WatchCache<Cell>;
   platforms: WatchCache<Platform>;
+  rollouts: WatchCache<Rollout>;
   statefulSets: WatchCache<StatefulSetObject>;
   deployments: WatchCache<StatefulSetObject>;
   pods: WatchCache<PodObject>;
@@ -101,6 +103,7 @@ const MAX_MESSAGE_LENGTH = 500;
 export const CACHED: Record<keyof Caches, ResourceType> = {
   cells: TYPES.cell,
   platforms: TYPES.platform,
+  rollouts: TYPES.rollout,
   statefulSets: TYPES.statefulSet,
   deployments: TYPES.deployment,
   pods: TYPES.pod,

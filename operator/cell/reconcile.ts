@@ -16,6 +16,7 @@ import { hibernates, observeCell } from './observation.ts';
 import { cellStatus, type Deletion } from './status.ts';
 import { cellSteps, marksOf, type CellStepName, type CellWork, type Marks } from './steps.ts';
 import { tellOfChanges } from '../tell.ts';
+import { isUnmanaged } from '../unmanaged.ts';
 
 /** While something outside of Kubernetes is waited for, no watch tells when it has come. */
 const LOOK_AGAIN_MS = 10_000;
@@ -23,7 +24,7 @@ const LOOK_AGAIN_MS = 10_000;
 export async function reconcileCell(world: World, key: string): Promise<ReconcileResult> {
   const { namespace, name } = splitKey(key);
   const cell = world.caches.cells.get(namespace, name);
-  if (!cell) return {};
+  if (!cell || isUnmanaged(cell)) return {};
   if (!cell.metadata.deletionTimestamp) {
     await addFinalizer(world, world.caches.cells, cell, CELL_FINALIZER);
     return await bringUp(world, cell);
@@ -52,7 +53,8 @@ async function bringUp(world: World, cell: Cell, deletion?: Deletion): Promise<R
   const status = cellStatus({
     cell,
     owner,
-    observed,
+    // What the steps have just changed is not up to date yet.
+    observed: observeCell(world.caches, owner, cell),
     reports,
     marks,
     image: context?.images.cellpost,

@@ -1,6 +1,7 @@
 // All that the builders of a platform's objects need to know besides its spec.
 import { blobStoreUrl } from '../blob-store-url.ts';
 import { ownerOf, serviceHost, type Owner } from '../resources/owner.ts';
+import { imageAt } from '../resources/service-pod.ts';
 import type { Settings } from '../settings.ts';
 import type { Platform, PullPolicy } from '../types.ts';
 
@@ -21,7 +22,7 @@ export function platformContext(platform: Platform, settings: Settings): Platfor
   return {
     owner,
     images: {
-      cellpost: images.cellpost ?? settings.images.cellpost,
+      cellpost: imageAt(images.cellpost ?? settings.images.cellpost, platform.spec.version),
       hbase: images.hbase ?? settings.images.hbase,
       pullPolicy: images.pullPolicy,
     },

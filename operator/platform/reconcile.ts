@@ -11,6 +11,7 @@ import { DONE, runSteps, throwFailures, waitFor, type Step, type StepResult } fr
 import { writeStatus } from '../status.ts';
 import { tearDown } from '../tear-down.ts';
 import { tellOfChanges } from '../tell.ts';
+import { isUnmanaged } from '../unmanaged.ts';
 import type { Platform } from '../types.ts';
 import { ensureAll, messageOf, type World } from '../world.ts';
 import { platformContext, type PlatformContext } from './context.ts';
@@ -27,7 +28,7 @@ type PlatformStepName = 'credentials' | 'zookeeper' | 'discovery' | 'mta-proxy' 
 export async function reconcilePlatform(world: World, key: string): Promise<ReconcileResult> {
   const { namespace, name } = splitKey(key);
   const platform = world.caches.platforms.get(namespace, name);
-  if (!platform) return {};
+  if (!platform || isUnmanaged(platform)) return {};
   if (!platform.metadata.deletionTimestamp) {
     await addFinalizer(world, world.caches.platforms, platform, PLATFORM_FINALIZER);
     return await bringUp(world, platform);
@@ -45,10 +46,12 @@ async function bringUp(world: World, platform: Platform, refusal?: string): Prom
   const reports = await runSteps(platformSteps(world, platform, context, observed, marks, now), messageOf);
   const status = platformStatus({
     platform,
-    observed,
+    // What the steps have just changed is not up to date yet.
+    observed: observe(world, context, platform),
     reports,
     formedAt: marks.formedAt,
     discoveryUrl: context.discoveryUrl,
+    image: context.images.cellpost,
     refusal,
     now,
   });

@@ -1,5 +1,6 @@
 // What a platform's status says: pure functions of what was seen and done.
 import type { Observed } from '../observe.ts';
+import { versionOf } from '../resources/service-pod.ts';
 import type { StepReport } from '../runtime/steps.ts';
 import {
   countsOf,
@@ -28,6 +29,8 @@ export type PlatformStatusInput = {
   reports: StepReport<string>[];
   formedAt: string | undefined;
   discoveryUrl: string;
+  /** The image that the services should run. */
+  image: string;
   /** Why a deletion does not go on. */
   refusal: string | undefined;
   now: Date;
@@ -40,6 +43,7 @@ export function platformStatus(input: PlatformStatusInput): PlatformStatus {
     refusal === undefined
       ? openWork(reports, rolesOf(input))
       : { nextAction: 'Delete the platform', blockedBy: refusal };
+  const version = runningVersion(input);
   const closed = reports.find(({ outcome }) => outcome !== 'done');
   const ready: ConditionNow = closed
     ? { type: 'Ready', status: 'False', reason: 'NotServing', message: `${closed.title}: ${closed.message}` }
@@ -58,6 +62,7 @@ export function platformStatus(input: PlatformStatusInput): PlatformStatus {
     phase: phaseOf(ready, degraded, open, refusal),
     nextAction: open.nextAction,
     blockedBy: open.blockedBy,
+    ...(version !== undefined && { version }),
     discoveryUrl: input.discoveryUrl,
     zookeeper: {
       ...countsOf(observed.zookeeper),
@@ -68,6 +73,15 @@ export function platformStatus(input: PlatformStatusInput): PlatformStatus {
     web: countsOf(observed.web),
     conditions: mergeConditions(platform.status?.conditions, conditions, generation, now),
   };
+}
+
+/** The version is told when all services run it; until then the one before stands. */
+function runningVersion({ platform, observed, image }: PlatformStatusInput): string | undefined {
+  const { discovery, mtaProxy, web } = observed;
+  const all = [discovery, mtaProxy, web].every(
+    ({ upToDate, replicas, ready }) => upToDate && ready === replicas,
+  );
+  return all ? versionOf(image) : platform.status?.version;
 }
 
 function rolesOf({ observed, platform: { spec } }: PlatformStatusInput): RoleProgress[] {

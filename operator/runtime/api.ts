@@ -9,7 +9,7 @@ import { jsonLines } from './json-lines.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { pathOf, typeOf, type KubeObject, type ResourceType } from './resources.ts';
 
-/** Every field that the operator sets belongs to this manager. */
+/** Every field that the operator sets belongs to this manager, unless it says otherwise. */
 const FIELD_MANAGER = 'cellpost';
 /** A request that takes longer has failed; the API server itself gives up after 60 s. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -141,8 +141,15 @@ export class KubeApi {
     return this.#json({ verb: 'create', method: HttpMethod.POST, path, type, body: object });
   }
 
-  /** Server-side apply: the fields of `object` become so, whoever else set them; others stay. */
-  apply<T extends KubeObject>(object: KubeObject, subresource?: 'status'): Promise<T> {
+  /**
+   * Server-side apply: the fields of `object` become so, whoever else set them; others stay. Fields that the same manager
+   * has set before and that `object` lacks go.
+   */
+  apply<T extends KubeObject>(
+    object: KubeObject,
+    subresource?: 'status',
+    fieldManager = FIELD_MANAGER,
+  ): Promise<T> {
     const type = typeOf(object);
     const at = { ...namespaceOf(object), name: object.metadata.name, ...(subresource && { subresource }) };
     return this.#json({
@@ -150,7 +157,7 @@ export class KubeApi {
       method: HttpMethod.PATCH,
       path: pathOf(type, at),
       type,
-      query: { fieldManager: FIELD_MANAGER, force: 'true' },
+      query: { fieldManager, force: 'true' },
       body: object,
       contentType: 'application/apply-patch+yaml',
     });

@@ -12,6 +12,7 @@ const kind = (apiVersion: string, kind: string, plural: string): ResourceType =>
 export const TYPES = {
   cell: kind('cellpost.dev/v1alpha1', 'Cell', 'cells'),
   platform: kind('cellpost.dev/v1alpha1', 'Platform', 'platforms'),
+  rollout: kind('cellpost.dev/v1alpha1', 'Rollout', 'rollouts'),
   statefulSet: kind('apps/v1', 'StatefulSet', 'statefulsets'),
   deployment: kind('apps/v1', 'Deployment', 'deployments'),
   service: kind('v1', 'Service', 'services'),

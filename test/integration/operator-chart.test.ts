@@ -30,7 +30,7 @@ test('the chart brings the custom resources as they are in crds/', async () => {
   );
   const names = own.flat().map((document) => (document.toJS() as Rendered).metadata.name);
   assert.deepEqual(rendered.map(({ metadata }) => metadata.name).sort(), names.sort());
-  assert.deepEqual(names, ['cells.cellpost.dev', 'platforms.cellpost.dev']);
+  assert.deepEqual(names, ['cells.cellpost.dev', 'platforms.cellpost.dev', 'rollouts.cellpost.dev']);
 });
 
 for (const [what, set, sentence] of [

@@ -1,0 +1,131 @@
+// What a rollout sees of a cell, or of the platform's services: pure functions of the objects.
+import { platformOf } from '../cell/context.ts';
+import { keyOf, type KubeObject } from '../runtime/resources.ts';
+import type { Cell, CommonStatus, Condition, Platform } from '../types.ts';
+import type { Rollout } from './types.ts';
+
+/** On what a rollout has changed: which one, and what to go back to. It is written together with the version. */
+export const MARK_ANNOTATION = 'cellpost.dev/rollout';
+
+export type Mark = {
+  /** The Rollout's uid. */
+  rollout: string;
+  /** The version before; null when the spec named none. */
+  previous: string | null;
+  /** When the version, or the one before, was written. */
+  at: string;
+  /** It has been taken back. */
+  back: boolean;
+};
+
+type Trouble = {
+  message: string;
+  since: string;
+  /** The cell itself has given the version up. */
+  final: boolean;
+};
+
+export type Member = {
+  kind: 'cell' | 'platform';
+  /** As in "cell a". */
+  title: string;
+  name: string;
+  labels: Record<string, string>;
+  dataCenter: string;
+  /** The version that its spec asks for. */
+  version: string | undefined;
+  /** Of this rollout. */
+  mark: Mark | undefined;
+  /** It runs what its spec says, all of it. */
+  settled: boolean;
+  /** Its users are served, or it is meant to serve nobody. */
+  serves: boolean;
+  trouble: Trouble | undefined;
+  object: KubeObject;
+};
+
+export type MemberState = 'pending' | 'rolling' | 'reached' | 'changed' | 'goingBack' | 'back';
+
+/** Where a member is on its way to the version. */
+export function stateOf(member: Member, version: string): MemberState {
+  const { mark, settled } = member;
+  if (mark?.back) return settled ? 'back' : 'goingBack';
+  if (member.version === version) return settled ? 'reached' : 'rolling';
+  return mark ? 'changed' : 'pending';
+}
+
+export function cellMember(cell: Cell, rollout: Rollout): Member {
+  const { spec, status } = cell;
+  // It gets the version, and runs it when it is started.
+  const idle = spec.state === 'Hibernated' || spec.appServers.replicas === 0;
+  const ready = isTrue(status, 'Ready');
+  const seen = status?.observedGeneration === cell.metadata.generation;
+  const runs = spec.version === undefined || status?.version === spec.version;
+  const done = spec.state === 'Disabled' ? conditionOf(status, 'Progressing')?.status === 'False' : ready;
+  return {
+    kind: 'cell',
+    title: `cell ${cell.metadata.name}`,
+    name: cell.metadata.name,
+    labels: cell.metadata.labels ?? {},
+    dataCenter: spec.dataCenter,
+    version: spec.version,
+    mark: markOf(cell, rollout),
+    settled: idle || (seen && runs && done),
+    serves: idle || spec.state === 'Disabled' || ready,
+    trouble: idle ? undefined : troubleOf(status),
+    object: cell,
+  };
+}
+
+export function platformMember(platform: Platform, rollout: Rollout): Member {
+  const { spec, status } = platform;
+  const seen = status?.observedGeneration === platform.metadata.generation;
+  const runs = spec.version === undefined || status?.version === spec.version;
+  const ready = isTrue(status, 'Ready');
+  return {
+    kind: 'platform',
+    title: 'the platform',
+    name: platform.metadata.name,
+    labels: {},
+    dataCenter: '',
+    version: spec.version,
+    mark: markOf(platform, rollout),
+    settled: seen && runs && ready,
+    serves: ready,
+    trouble: troubleOf(status),
+    object: platform,
+  };
+}
+
+/** Is the cell of the platform that the rollout is for? That stands in the rollout's namespace. */
+export function isOfRollout(cell: Cell, rollout: Rollout): boolean {
+  return keyOf({ metadata: platformOf(cell) }) === platformKeyOf(rollout);
+}
+
+export const platformKeyOf = ({ metadata, spec }: Rollout): string =>
+  `${metadata.namespace ?? ''}/${spec.platform.name}`;
+
+function markOf(object: KubeObject, rollout: Rollout): Mark | undefined {
+  const text = object.metadata.annotations?.[MARK_ANNOTATION];
+  if (text === undefined) return undefined;
+  try {
+    const mark = JSON.parse(text) as Mark;
+    return mark.rollout === rollout.metadata.uid ? mark : undefined;
+  } catch {
+    // Somebody wrote there by hand: not a mark of ours.
+    return undefined;
+  }
+}
+
+function troubleOf(status: CommonStatus | undefined): Trouble | undefined {
+  const degraded = conditionOf(status, 'Degraded');
+  if (degraded?.status !== 'True') return undefined;
+  const { message, reason, lastTransitionTime } = degraded;
+  return { message, since: lastTransitionTime, final: reason === 'RolledBack' };
+}
+
+const conditionOf = (status: CommonStatus | undefined, type: string): Condition | undefined =>
+  status?.conditions?.find((one) => one.type === type);
+
+const isTrue = (status: CommonStatus | undefined, type: string): boolean =>
+  conditionOf(status, type)?.status === 'True';

@@ -1,0 +1,42 @@
+// A Rollout as the API server gives it: crds/rollouts.yaml has filled in all defaults.
+import type { KubeObject } from '../runtime/resources.ts';
+import type { CommonStatus } from '../types.ts';
+
+export type RolloutSpec = {
+  platform: { name: string };
+  version: string;
+  canary?: { cells?: string[]; selector?: { matchLabels: Record<string, string> } };
+  bakeSeconds: number;
+  waves?: { percent: number; dataCenters?: string[] }[];
+  maxUnavailableCells: number;
+  gates: { degradedSeconds: number; cellDeadlineSeconds: number; onFailure: 'Rollback' | 'Pause' };
+  paused: boolean;
+  abort: boolean;
+};
+
+export type Outcome = 'Complete' | 'RolledBack' | 'Aborted';
+
+/** How a stage fares, and what the rollout must remember of it. */
+export type StageStatus = {
+  name: string;
+  members: number;
+  reached: number;
+  /** Since when all its members have had the version without a break. */
+  readySince?: string;
+  /** When it was good for long enough; from then on the next stage may go on. */
+  bakedAt?: string;
+};
+
+export type Failure = { message: string; at: string };
+
+export type RolloutStatus = CommonStatus & {
+  stage?: string;
+  summary?: string;
+  stages?: StageStatus[];
+  /** Members on their way, at most MAX_LISTED of them. */
+  underWay?: { name: string; state: string; previousVersion: string }[];
+  failure?: Failure;
+  outcome?: Outcome;
+};
+
+export type Rollout = KubeObject & { spec: RolloutSpec; status?: RolloutStatus };
