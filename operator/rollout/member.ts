@@ -1,4 +1,5 @@
 // What a rollout sees of a cell, or of the platform's services: pure functions of the objects.
+import { z } from 'zod';
 import { platformOf } from '../cell/context.ts';
 import { keyOf, type KubeObject } from '../runtime/resources.ts';
 import type { Cell, CommonStatus, Condition, Platform } from '../types.ts';
@@ -7,16 +8,17 @@ import type { Rollout } from './types.ts';
 /** On what a rollout has changed: which one, and what to go back to. It is written together with the version. */
 export const MARK_ANNOTATION = 'cellpost.dev/rollout';
 
-export type Mark = {
+const markSchema = z.object({
   /** The Rollout's uid. */
-  rollout: string;
+  rollout: z.string(),
   /** The version before; null when the spec named none. */
-  previous: string | null;
+  previous: z.string().nullable(),
   /** When the version, or the one before, was written. */
-  at: string;
+  at: z.iso.datetime(),
   /** It has been taken back. */
-  back: boolean;
-};
+  back: z.boolean(),
+});
+export type Mark = z.infer<typeof markSchema>;
 
 type Trouble = {
   message: string;
@@ -109,8 +111,8 @@ function markOf(object: KubeObject, rollout: Rollout): Mark | undefined {
   const text = object.metadata.annotations?.[MARK_ANNOTATION];
   if (text === undefined) return undefined;
   try {
-    const mark = JSON.parse(text) as Mark;
-    return mark.rollout === rollout.metadata.uid ? mark : undefined;
+    const mark = markSchema.safeParse(JSON.parse(text));
+    return mark.success && mark.data.rollout === rollout.metadata.uid ? mark.data : undefined;
   } catch {
     // Somebody wrote there by hand: not a mark of ours.
     return undefined;

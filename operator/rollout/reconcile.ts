@@ -20,12 +20,12 @@ export async function reconcileRollout(world: World, key: string): Promise<Recon
   const rollout = world.caches.rollouts.get(namespace, name);
   if (!rollout || rollout.metadata.deletionTimestamp || isOver(rollout)) return {};
   const now = new Date();
-  const ahead = rolloutAhead(world.caches, rollout);
-  if (ahead !== undefined && !rollout.spec.abort) {
-    await tell(world, rollout, waitingStatus(rollout, ahead, now));
+  const observed = observe(world.caches, rollout);
+  const blockedBy = whyNotYet(world.caches, rollout, observed);
+  if (blockedBy !== undefined && !rollout.spec.abort) {
+    await tell(world, rollout, waitingStatus(rollout, blockedBy, now));
     return { againInMs: LOOK_AGAIN_MS };
   }
-  const observed = observe(world.caches, rollout);
   const plan = planRollout(rollout.spec, observed, rollout.status ?? {}, now);
   const members = [...(observed.platform ? [observed.platform] : []), ...observed.cells];
   // Before anything goes back it is written down why: a cell that recovers by that must not turn the rollout round again.
@@ -61,6 +61,14 @@ function platformKeyOfObject(object: KubeObject): string | undefined {
 }
 
 const isOver = ({ status }: Rollout): boolean => status?.outcome !== undefined;
+
+function whyNotYet(caches: Caches, rollout: Rollout, { platform }: Observed): string | undefined {
+  const { namespace, name } = splitKey(platformKeyOf(rollout));
+  // Without its platform a rollout would find no cells either, and be complete.
+  if (!platform) return `There must be a Platform ${name} in namespace ${namespace}.`;
+  const ahead = rolloutAhead(caches, rollout);
+  return ahead === undefined ? undefined : `Rollout ${ahead} of the same platform must end first.`;
+}
 
 /** One rollout of a platform at a time, the oldest first. @returns the name of one that must end before this begins */
 function rolloutAhead(caches: Caches, rollout: Rollout): string | undefined {

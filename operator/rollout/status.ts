@@ -40,10 +40,9 @@ export function rolloutStatus(
   };
 }
 
-/** Another rollout of the same platform began before. */
-export function waitingStatus(rollout: Rollout, ahead: string, now: Date): RolloutStatus {
+/** It can't begin. @param blockedBy what must happen before */
+export function waitingStatus(rollout: Rollout, blockedBy: string, now: Date): RolloutStatus {
   const generation = rollout.metadata.generation ?? 0;
-  const blockedBy = `Rollout ${ahead} of the same platform must end first.`;
   const plan: Plan = { stages: [], push: [], goesBack: false, nextAction: 'Begin the rollout', blockedBy };
   return {
     observedGeneration: generation,

@@ -293,6 +293,16 @@ async function metric(name: string, having: string): Promise<number> {
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
+test('a rollout for a platform that is not there waits for it', async () => {
+  await applyRollout('early', { platform: { name: 'tomorrow' } });
+  const waits = await waitFor('its sentence', async () => {
+    const rollout = await getRollout('early');
+    return rollout.status?.blockedBy !== undefined && rollout;
+  });
+  assert.equal(waits.status?.blockedBy, 'There must be a Platform tomorrow in namespace default.');
+  assert.equal(waits.status?.outcome, undefined);
+});
+
 test('what makes no sense is refused with a sentence', async () => {
   const refused = (change: Promise<string>, sentence: RegExp): Promise<void> =>
     assert.rejects(change, (error: { stderr?: string }) => {
