@@ -1,5 +1,6 @@
 // HBase on HDFS: masters, region servers and the REST server in pods of their own; none has a volume.
 import { roleObjects, operatorOf, podsOf } from './storage-role.ts';
+import type { V1Container } from '@kubernetes/client-node';
 import { podHost, type Owner, type Role } from '../../resources/owner.ts';
 import { script } from '../../resources/scripts.ts';
 import { zookeeperHosts } from '../../resources/zookeeper.ts';
@@ -51,7 +52,7 @@ export function masterResources(context: CellContext, spec: CellSpec, hdfs: Hdfs
       { from: podsOf(owner, ['app-server', ...SERVERS]), ports: [MASTER_PORT] },
       { from: [operatorOf(context)], ports: [MASTER_PORT, MASTER_INFO_PORT] },
     ],
-    containers: [master({ context, role, mounts: [] }, spec.hbase.master.resources)],
+    containers: [askedLess(master({ context, role, mounts: [] }, spec.hbase.master.resources))],
     terminationGracePeriodSeconds: 15,
   });
 }
@@ -71,7 +72,7 @@ export function regionServerResources(context: CellContext, spec: CellSpec, hdfs
       { from: podsOf(owner, ['app-server', ...SERVERS]), ports: [REGION_SERVER_PORT] },
       { from: [operatorOf(context)], ports: [REGION_SERVER_PORT, REGION_SERVER_INFO_PORT] },
     ],
-    containers: [regionServer({ context, role, mounts: [] }, spec.hbase.regionServer.resources)],
+    containers: [askedLess(regionServer({ context, role, mounts: [] }, spec.hbase.regionServer.resources))],
     // It closes its regions: what they hold in memory is written to files.
     terminationGracePeriodSeconds: 60,
   });
@@ -89,6 +90,16 @@ export function restResources(context: CellContext, spec: CellSpec, hdfs: HdfsSp
     containers: [rest({ context, role, mounts: [] }, spec.hbase.rest.resources)],
     terminationGracePeriodSeconds: 10,
   });
+}
+
+/** Many pods of a cell ask by script, each a process: often only until it is ready for the first time. */
+function askedLess(container: V1Container): V1Container {
+  const { readinessProbe } = container;
+  return {
+    ...container,
+    startupProbe: { ...readinessProbe, periodSeconds: 2, failureThreshold: 300 },
+    readinessProbe: { ...readinessProbe, periodSeconds: 10 },
+  };
 }
 
 function hbaseFiles(owner: Owner, spec: CellSpec, hdfs: HdfsSpec): Record<string, string> {

@@ -175,15 +175,19 @@ export function dataNodeResources(context: CellContext, spec: CellSpec, hdfs: Hd
   });
 }
 
-const READY = { periodSeconds: 2, failureThreshold: 3, timeoutSeconds: 5 };
+/**
+ * A script in a container costs a tenth of a second of a processor: it is asked often only until it first succeeds, which
+ * may take as long as a large image takes to read.
+ */
+const READY = { periodSeconds: 10, failureThreshold: 3, timeoutSeconds: 5 };
+const STARTED = { periodSeconds: 2, failureThreshold: 300, timeoutSeconds: 5 };
 
-/** Alive: it takes connections; the first within five minutes, as long as a large image may take to read. */
 function probes(
   port: number,
   readinessProbe: V1Probe,
 ): Pick<V1Container, 'startupProbe' | 'livenessProbe' | 'readinessProbe'> {
   return {
-    startupProbe: probeTcp(port, { periodSeconds: 1, failureThreshold: 300, timeoutSeconds: 5 }),
+    startupProbe: { ...readinessProbe, ...STARTED },
     livenessProbe: probeTcp(port, { periodSeconds: 10, failureThreshold: 6, timeoutSeconds: 5 }),
     readinessProbe,
   };
