@@ -54,8 +54,9 @@ export function zookeeperJavaOptions(heap: number): string {
   ].join(' ');
 }
 
+/** Servers of HDFS wait for disks and networks: the quick compiler is enough, and they start with half the work. */
 export function hadoopJavaOptions(heap: number): string[] {
-  return [`-Xmx${heap}m`, '-XX:+UseSerialGC', ...COMMON_OPTIONS];
+  return [`-Xmx${heap}m`, '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...COMMON_OPTIONS];
 }
 
 export function hbaseJavaOptions(heap: number, more: string[] = []): string[] {

@@ -5,7 +5,7 @@ import type { PullPolicy, ZooKeeperSpec } from '../types.ts';
 import { heapMib, zookeeperJavaOptions } from './java.ts';
 import { configMap, disruptionBudget, networkPolicy, service, statefulSet, type Peer } from './manifests.ts';
 import { childMeta, podHost, roleName, selectorOf, serviceHost, type Owner } from './owner.ts';
-import { CONTAINER_SECURITY, claimTemplate, podTemplate, probeScript, resourcesOf } from './pod.ts';
+import { CONTAINER_SECURITY, claimTemplate, podTemplate, probeScript, probeTcp, resourcesOf } from './pod.ts';
 import { script } from './scripts.ts';
 
 const CLIENT_PORT = 2181;
@@ -111,9 +111,10 @@ function container({
       { name: 'election', containerPort: ELECTION_PORT, protocol: 'TCP' },
     ],
     startupProbe: probeScript('/conf/live.sh', { ...live, periodSeconds: 1, failureThreshold: 120 }),
-    livenessProbe: probeScript('/conf/live.sh', live),
+    // By the kubelet itself: on a busy machine scripts come too late, and a server that is killed for it makes it busier.
+    livenessProbe: probeTcp(CLIENT_PORT, { periodSeconds: 10, failureThreshold: 6, timeoutSeconds: 5 }),
     readinessProbe: probeScript('/conf/ready.sh', {
-      periodSeconds: 2,
+      periodSeconds: 5,
       failureThreshold: 2,
       timeoutSeconds: 3,
     }),
