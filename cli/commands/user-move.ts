@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { userKey } from '../../workloads/common/keys.ts';
+import { addressKey, normalizeAddress, userKey } from '../../workloads/common/keys.ts';
 import { moveKey } from '../../workloads/common/moves/move-key.ts';
 import { assertCell } from '../assert-cell.ts';
 import { withCells } from '../connect.ts';
@@ -7,7 +7,7 @@ import { findUser } from '../find-user.ts';
 import { printJson } from '../output.ts';
 import { withProgress } from '../progress.ts';
 
-/** `cellctl user move USER CELL`: moves a user's log while it is used. */
+/** `cellctl user move USER CELL`: moves a user's log while it is used, and that of the address that the user was named by. */
 export function userMoveCommand(): Command {
   return new Command('move')
     .description('moves a user to another cell, live; repeat it when it was broken off')
@@ -24,6 +24,9 @@ export function userMoveCommand(): Command {
             progress.add(more);
           }),
         );
+        // Mail for the user then needs no other cell; the log of an address has an entry or two.
+        const address = normalizeAddress(given);
+        if (address !== undefined) await moveKey(cells, addressKey(address), cell);
         if (options.json) printJson({ userId, cell, moved: moved !== undefined, ...moved });
         else
           process.stdout.write(

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Cells } from '../../workloads/common/cell-client/cells.ts';
 import type { RequestOptions, SentResponse } from '../../workloads/common/cell-client/sender.ts';
-import { userKey } from '../../workloads/common/keys.ts';
+import { addressKey, userKey } from '../../workloads/common/keys.ts';
 import { moveKey, moveLog } from '../../workloads/common/moves/move-key.ts';
 import { openTestCells } from '../support/cells.ts';
 import { openJmap } from '../support/jmap.ts';
@@ -48,7 +48,8 @@ test('a user moves to and fro under load, and neither a request nor a mail is lo
     const to = other(cell);
     const answer = await platform.cellctl<{ moved: boolean; from: string }>('user', 'move', ALICE, to);
     assert.deepEqual([answer.moved, answer.from], [true, cell]);
-    assert.equal(await cells.discovery.cellOf(userKey(userId)), to);
+    for (const key of [userKey(userId), addressKey(ALICE)])
+      assert.equal(await cells.discovery.cellOf(key), to);
   }
   // Clients go on from the states that they knew.
   const [changes] = await load.client.call([
