@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import type { Rollout } from '../../operator/rollout/types.ts';
 import type { Cell } from '../../operator/types.ts';
 import { basic, openJmap } from '../support/jmap.ts';
 import { until } from '../support/wait.ts';
@@ -301,6 +302,7 @@ test('a cell hibernates without pods and wakes with its mail, and no user of ano
         taken.push(subject);
       }
     })();
+    load.catch(() => undefined);
     try {
       const become = (state: string): Promise<string> =>
         kubectl('patch', 'cell', 'b', '--type=merge', '-p', JSON.stringify({ spec: { state } }));
@@ -348,6 +350,51 @@ test('a cell hibernates without pods and wakes with its mail, and no user of ano
       assert.ok(subjects.includes(subject), subject);
     assert.ok(!subjects.includes('too early'));
   });
+});
+
+test('a version goes through cells and services by a Rollout, a bad one comes back, and no mail is lost', async (t) => {
+  await allReady();
+  const user = userOf('b');
+  const load = newLoad('rollout');
+  const stop = new AbortController();
+  t.after(() => stop.abort());
+  const sending = sendUntil(cluster, stop.signal, user, load);
+  const before = (await getCell('a')).status?.version ?? '';
+  // Where nodes can't be given another tag, the fleet is told to run what it runs.
+  const next = (await cluster.tag('next')) ? 'next' : before;
+  const rollOut = async (name: string, version: string, outcome: string): Promise<Rollout> => {
+    const rollout = {
+      apiVersion: 'cellpost.dev/v1alpha1',
+      kind: 'Rollout',
+      metadata: { name, namespace: NAMESPACE },
+      spec: { version, bakeSeconds: 3, canary: { cells: ['b'] }, gates: { degradedSeconds: 3 } },
+    };
+    await cluster.kubectl(['apply', '-f', '-'], JSON.stringify(rollout));
+    const jsonPath = `--for=jsonpath={.status.outcome}=${outcome}`;
+    await kubectl('wait', jsonPath, `rollout/${name}`, `--timeout=${READY_DEADLINE_MS / 1000}s`);
+    return await json<Rollout>('get', 'rollout', name);
+  };
+  const done = await rollOut('good', next, 'Complete');
+  assert.equal(done.status?.summary, '3/3');
+  for (const cell of ['a', 'b']) assert.equal((await getCell(cell)).status?.version, next);
+  const image = 'jsonpath={.spec.template.spec.containers[0].image}';
+  assert.ok((await kubectl('get', 'deployment', 'cellpost-web', '-o', image)).endsWith(`:${next}`));
+
+  const back = await rollOut('bad', 'no-such-version', 'RolledBack');
+  assert.match(back.status?.phase ?? '', /^Rolled back: Cell b is degraded at no-such-version: /);
+  for (const cell of ['a', 'b']) assert.equal((await getCell(cell)).spec.version, next);
+  await allReady();
+  stop.abort();
+  await sending;
+  t.diagnostic(
+    `${load.acknowledged.length} mails acknowledged, ${load.refused} refused, the longest ${Math.round(load.longestMs)} ms`,
+  );
+  const { node } = await cellctl<User>(['where', user.address]);
+  const found = await withPort(`pod/${node}`, 8081, (port) => subjectsAt(port, user));
+  assert.deepEqual(
+    load.acknowledged.filter((subject) => !found.includes(subject)),
+    [],
+  );
 });
 
 test('reconciling what has not changed makes no write to the Kubernetes API', async () => {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { kubeBinary } from '../../cluster/binaries.ts';
-import { ensureCluster, findCluster } from '../../cluster/cluster.ts';
+import { ensureCluster, findCluster, type ImageReferences } from '../../cluster/cluster.ts';
 import { applySamples, installChart } from '../../cluster/install.ts';
 
 const FORWARD_DEADLINE_MS = 30_000;
@@ -15,6 +15,8 @@ export type TestCluster = {
   kubectl(args: readonly string[], input?: string): Promise<string>;
   /** A port on 127.0.0.1 that leads to `svc/x`, `pod/y` or `deploy/z`. @throws when there is no ready pod behind it */
   forward(namespace: string, target: string, port: number): Promise<Forward>;
+  /** Gives the nodes the cellpost image under another tag, too. @returns false where that can't be done from here */
+  tag(version: string): Promise<boolean>;
   /** Ends the cluster, unless it was there before. */
   close(): Promise<void>;
 };
@@ -26,8 +28,10 @@ export async function openCluster(samples?: readonly string[]): Promise<TestClus
   const close = async (): Promise<void> => {
     if (!there) await cluster.down();
   };
+  let images: ImageReferences | undefined;
   try {
-    await installChart(cluster, await cluster.loadImages());
+    images = await cluster.loadImages();
+    await installChart(cluster, images);
     await applySamples(cluster, samples);
   } catch (error) {
     await close();
@@ -36,6 +40,12 @@ export async function openCluster(samples?: readonly string[]): Promise<TestClus
   return {
     kubectl: (args, input) => cluster.kubectl(args, input === undefined ? {} : { input }),
     forward: (namespace, target, port) => startForward(cluster.kubeconfig, namespace, target, port),
+    async tag(version) {
+      if (cluster.kind !== 'private' || !images) return false;
+      const other = images.cellpost.replace(/:[^:/]+$/, `:${version}`);
+      await cluster.inside(['ctr', '-n', 'k8s.io', 'images', 'tag', '--force', images.cellpost, other]);
+      return true;
+    },
     close,
   };
 }
