@@ -4,8 +4,10 @@ import { Registry, collectDefaultMetrics } from 'prom-client';
 import { ConfigError } from '../workloads/common/config/env.ts';
 import { listenHttp } from '../workloads/common/http/server.ts';
 import { createLogger } from '../workloads/common/log.ts';
+import { askAppServer } from './outside/app-server.ts';
 import { discoveryAdmin } from './outside/discovery.ts';
 import { ensureLogTable } from './outside/schema.ts';
+import { askZooKeeper } from './outside/zookeeper.ts';
 import { KubeApi } from './runtime/api.ts';
 import { Connections } from './runtime/connections.ts';
 import { LeaderLease } from './runtime/lease.ts';
@@ -15,16 +17,25 @@ import { runTerm } from './term.ts';
 import type { Outside } from './world.ts';
 
 const LEASE_NAME = 'cellpost-operator';
-const OUTSIDE: Outside = { discovery: discoveryAdmin, ensureSchema: ensureLogTable };
+const OUTSIDE: Outside = {
+  discovery: discoveryAdmin,
+  ensureSchema: ensureLogTable,
+  zookeeper: askZooKeeper,
+  appServer: askAppServer,
+};
 
 export type RunningOperator = { url: string; close(): Promise<void>; ports: Record<string, number> };
 
 /**
  * Campaigns for the lease and, while it has it, reconciles.
- * @param outside the services besides the Kubernetes API; those of the cluster when absent
+ * @param standIns for services besides the Kubernetes API; those of the cluster where absent
  * @throws ConfigError
  */
-export async function start(env: NodeJS.ProcessEnv, outside: Outside = OUTSIDE): Promise<RunningOperator> {
+export async function start(
+  env: NodeJS.ProcessEnv,
+  standIns: Partial<Outside> = {},
+): Promise<RunningOperator> {
+  const outside = { ...OUTSIDE, ...standIns };
   const settings = readSettings(env);
   const logger = createLogger('operator', settings.logLevel, { instance: settings.identity });
   const registry = new Registry();

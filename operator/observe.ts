@@ -18,9 +18,9 @@ function observeRole(set: StatefulSetObject | undefined, wanted: number): Observ
   // Before the controller has looked, what the status says is of an older spec; pods of it still serve.
   const ready = Math.min(status?.readyReplicas ?? 0, replicas);
   const updated =
-    status?.updateRevision !== undefined
-      ? status.updateRevision === status.currentRevision
-      : (status?.updatedReplicas ?? 0) === replicas;
+    // With the strategy OnDelete currentRevision stays what it was.
+    (status?.updateRevision !== undefined && status.updateRevision === status.currentRevision) ||
+    (status?.updatedReplicas ?? 0) === replicas;
   return {
     exists: set !== undefined,
     replicas,

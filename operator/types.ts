@@ -40,7 +40,19 @@ export type CellSpec = {
     rest: { resources: Resources };
   };
   appServers: { replicas: number; tokens: number; cacheBytes: number; resources: Resources };
+  rollout: RolloutSpec;
 };
+
+/** How a cell's pods are made anew. */
+export type RolloutSpec = {
+  paused: boolean;
+  gates: { maxErrorPercent: number; maxP99Ms: number; readyMinutes: number };
+};
+
+/** A roll that is under way: pods to make anew in all, and so far. */
+export type RollStatus = { total: number; done: number; current: string };
+/** An image that failed, and goes back into use only when the spec says another and then it again. */
+export type RolledBack = { image: string; message: string };
 
 export type Condition = {
   type: string;
@@ -73,6 +85,10 @@ export type CellStatus = CommonStatus & {
   hdfs?: RoleStatus & FormatMark;
   appServers?: RoleStatus & { selector: string };
   discovery?: { name: string; record: string };
+  roll?: RollStatus;
+  /** The last image with which all app servers served. */
+  goodImage?: string;
+  rolledBack?: RolledBack;
 };
 
 export type Cell = KubeObject & { spec: CellSpec; status?: CellStatus };

@@ -1,6 +1,7 @@
 // What reconciling works with: copies of the cluster's objects, the API to change them, and the services outside of it.
 import type { SchemaOptions } from '../workloads/common/hbase/schema.ts';
 import type { Logger } from '../workloads/common/log.ts';
+import type { Answers, ZooKeeperFacts } from './cell/roll/facts.ts';
 import type { DiscoveryAdmin } from './outside/discovery.ts';
 import { ensure } from './runtime/apply.ts';
 import type { KubeApi } from './runtime/api.ts';
@@ -15,6 +16,7 @@ import type { Cell, Platform } from './types.ts';
 export type PodObject = KubeObject & {
   status?: {
     phase?: string;
+    podIP?: string;
     conditions?: { type: string; status: string; reason?: string; message?: string }[];
     containerStatuses?: ContainerStatus[];
     initContainerStatuses?: ContainerStatus[];
@@ -59,6 +61,10 @@ export type Outside = {
   discovery(url: string, token: string): DiscoveryAdmin;
   /** Makes sure of the log table; resolves when it is there. */
   ensureSchema(options: SchemaOptions): Promise<void>;
+  /** @returns undefined when it does not answer */
+  zookeeper(host: string): Promise<ZooKeeperFacts | undefined>;
+  /** @returns undefined when it does not answer */
+  appServer(url: string): Promise<{ lately: Answers; everSince: Answers } | undefined>;
 };
 
 export type World = {

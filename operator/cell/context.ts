@@ -3,12 +3,13 @@ import { blobStoreUrl } from '../blob-store-url.ts';
 import { ownerOf, type Owner } from '../resources/owner.ts';
 import { imageAt } from '../resources/service-pod.ts';
 import type { Settings } from '../settings.ts';
-import type { Cell, Platform, PullPolicy } from '../types.ts';
+import type { Cell, CellStatus, Platform, PullPolicy } from '../types.ts';
 
 export type CellContext = {
   owner: Owner;
   platform: { name: string; namespace: string };
-  images: { cellpost: string; hbase: string; pullPolicy: PullPolicy };
+  /** `asked`: what the spec says; `cellpost`: that, or the last good one after it was rolled back. */
+  images: { asked: string; cellpost: string; hbase: string; pullPolicy: PullPolicy };
   blobStoreUrl: string;
   operatorNamespace: string;
   operatorLabels: Record<string, string>;
@@ -19,13 +20,20 @@ export function platformOf(cell: Cell): { name: string; namespace: string } {
   return { name, namespace: namespace ?? cell.metadata.namespace ?? '' };
 }
 
+/** An image that was rolled back stays out of use, until the spec has said another one. */
+function effectiveImage(asked: string, status: CellStatus | undefined): string {
+  return status?.rolledBack?.image === asked ? (status.goodImage ?? asked) : asked;
+}
+
 export function cellContext(cell: Cell, platform: Platform, settings: Settings): CellContext {
   const { images } = platform.spec;
+  const asked = imageAt(images.cellpost ?? settings.images.cellpost, cell.spec.version);
   return {
     owner: ownerOf(cell, settings.domain),
     platform: platformOf(cell),
     images: {
-      cellpost: imageAt(images.cellpost ?? settings.images.cellpost, cell.spec.version),
+      asked,
+      cellpost: effectiveImage(asked, cell.status),
       hbase: images.hbase ?? settings.images.hbase,
       pullPolicy: images.pullPolicy,
     },

@@ -20,6 +20,8 @@ import { isUnmanaged } from '../unmanaged.ts';
 
 /** While something outside of Kubernetes is waited for, no watch tells when it has come. */
 const LOOK_AGAIN_MS = 10_000;
+/** Servers of a cell in a roll change from one second to the next. */
+const ROLL_AGAIN_MS = 2_000;
 
 export async function reconcileCell(world: World, key: string): Promise<ReconcileResult> {
   const { namespace, name } = splitKey(key);
@@ -46,6 +48,7 @@ async function bringUp(world: World, cell: Cell, deletion?: Deletion): Promise<R
     reports = [{ name: 'zookeeper', title: 'Find the platform', outcome: 'waiting', message: platform }];
   } else {
     context = cellContext(cell, platform.platform, world.settings);
+    if (marks.rolledBack && marks.rolledBack.image !== context.images.asked) delete marks.rolledBack;
     const work: CellWork = { world, cell, context, observed, marks, now, ...platform };
     const steps = hibernates(cell) ? hibernationSteps(work) : cellSteps(work);
     reports = await runSteps(steps, messageOf);
@@ -64,6 +67,7 @@ async function bringUp(world: World, cell: Cell, deletion?: Deletion): Promise<R
   await writeStatus(world, world.caches.cells, cell, status);
   await tellOfChanges(world.events, cell, status);
   throwFailures(reports);
+  if (marks.roll) return { againInMs: ROLL_AGAIN_MS };
   const waits = deletion !== undefined || reports.some(({ outcome }) => outcome === 'waiting');
   return waits ? { againInMs: LOOK_AGAIN_MS } : {};
 }

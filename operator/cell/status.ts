@@ -39,7 +39,8 @@ export function cellStatus(input: StatusInput): CellStatus {
   const open = input.deletion
     ? { nextAction: 'Delete the cell', blockedBy: input.deletion.message }
     : openWork(input.reports, rolesOf(input));
-  const degraded = degradedCondition(troublesOf(input.reports, observed.podTroubles));
+  const degraded =
+    rolledBackCondition(input) ?? degradedCondition(troublesOf(input.reports, observed.podTroubles));
   const conditions: ConditionNow[] = [
     ready,
     input.deletion
@@ -51,9 +52,11 @@ export function cellStatus(input: StatusInput): CellStatus {
         }
       : progressingCondition(open),
     degraded,
+    ...pausedCondition(marks),
     ...(input.deletion ? [{ type: 'Deleting', status: 'False' as const, ...input.deletion }] : []),
   ];
   const version = runningVersion(input);
+  const goodImage = allServe(input) ? input.image : marks.goodImage;
   const selector = Object.entries(selectorOf(owner, 'app-server'))
     .map(([name, value]) => `${name}=${value}`)
     .join(',');
@@ -74,6 +77,9 @@ export function cellStatus(input: StatusInput): CellStatus {
     }),
     appServers: { ...countsOf(observed.appServers), selector },
     ...(marks.discovery && { discovery: marks.discovery }),
+    ...(marks.roll && { roll: marks.roll }),
+    ...(goodImage !== undefined && { goodImage }),
+    ...(marks.rolledBack && { rolledBack: marks.rolledBack }),
     conditions: mergeConditions(cell.status?.conditions, conditions, generation, now),
   };
 }
@@ -92,9 +98,30 @@ function rolesOf({ cell, observed }: StatusInput): RoleProgress[] {
   ];
 }
 
+/** Steps that are open while users are served. */
+const BESIDE_SERVING: ReadonlySet<CellStepName> = new Set(['discovery', 'roll']);
+
+/** A version that was rolled back is told until the spec names another. */
+function rolledBackCondition({ marks }: StatusInput): ConditionNow | undefined {
+  if (!marks.rolledBack) return undefined;
+  const { image, message } = marks.rolledBack;
+  return {
+    type: 'Degraded',
+    status: 'True',
+    reason: 'RolledBack',
+    message: `Version ${versionOf(image)} was rolled back: ${message}`,
+  };
+}
+
+/** There while a roll waits for something that waiting alone may not mend. */
+function pausedCondition({ shut }: Marks): ConditionNow[] {
+  if (!shut?.paused) return [];
+  return [{ type: 'Paused', status: 'True', reason: shut.reason, message: shut.message }];
+}
+
 /** Ready: users of this cell are served. */
 function readyCondition({ reports, marks, observed, cell }: StatusInput): ConditionNow {
-  const closed = reports.find(({ name, outcome }) => name !== 'discovery' && outcome !== 'done');
+  const closed = reports.find(({ name, outcome }) => !BESIDE_SERVING.has(name) && outcome !== 'done');
   const no = (reason: string, message: string): ConditionNow => ({
     type: 'Ready',
     status: 'False',
@@ -119,8 +146,12 @@ function readyCondition({ reports, marks, observed, cell }: StatusInput): Condit
 }
 
 /** The version is told when all app servers run it; until then the one before stands. */
-function runningVersion({ cell, observed, image }: StatusInput): string | undefined {
+function runningVersion(input: StatusInput): string | undefined {
+  const { cell, image } = input;
+  return allServe(input) && image !== undefined ? versionOf(image) : cell.status?.version;
+}
+
+function allServe({ cell, observed }: StatusInput): boolean {
   const { upToDate, ready } = observed.appServers;
-  const all = upToDate && ready > 0 && ready === cell.spec.appServers.replicas;
-  return all && image !== undefined ? versionOf(image) : cell.status?.version;
+  return upToDate && ready > 0 && ready === cell.spec.appServers.replicas;
 }

@@ -3,23 +3,30 @@ import { ensembleGate, type EnsembleMark } from '../ensemble.ts';
 import type { StorageRole } from '../resources/owner.ts';
 import { hashOf } from '../runtime/apply.ts';
 import { DONE, waitFor, type Step } from '../runtime/steps.ts';
-import type { Cell, CellStatus, FormatMark, Platform } from '../types.ts';
+import type { Cell, CellStatus, FormatMark, Platform, RolledBack, RollStatus } from '../types.ts';
 import { ensureAll, type World } from '../world.ts';
 import type { CellContext } from './context.ts';
 import type { CellObservation } from './observation.ts';
+import type { Shut } from './roll/plan.ts';
+import { rollMembers } from './roll/roll.ts';
 import { publish, type Published } from './publish.ts';
 import { appServerResources, credentialsSecret } from './resources/app-servers.ts';
 import { cellEnsembleResources } from './resources/ensemble.ts';
 import { LOG_TABLE, schemaServers } from './resources/storage.ts';
 import { lastStorageRole, storageSteps } from './storage-steps.ts';
 
-export type CellStepName = 'zookeeper' | StorageRole | 'schema' | 'app-servers' | 'discovery';
+export type CellStepName = 'zookeeper' | StorageRole | 'schema' | 'app-servers' | 'discovery' | 'roll';
 
 /** What the steps leave behind, for the status. */
 export type Marks = EnsembleMark &
   FormatMark & {
     schema?: string;
     discovery?: Published;
+    roll?: RollStatus | undefined;
+    goodImage?: string;
+    rolledBack?: RolledBack;
+    /** The gate that holds the roll up just now; not remembered. */
+    shut?: Shut | undefined;
   };
 
 export type CellWork = {
@@ -42,6 +49,9 @@ export function marksOf(status: CellStatus | undefined): Marks {
     ...(status?.hdfs?.clusterId && { clusterId: status.hdfs.clusterId }),
     ...(status?.hdfs?.formattedAt && { formattedAt: status.hdfs.formattedAt }),
     ...(status?.discovery && { discovery: status.discovery }),
+    ...(status?.roll && { roll: status.roll }),
+    ...(status?.goodImage && { goodImage: status.goodImage }),
+    ...(status?.rolledBack && { rolledBack: status.rolledBack }),
   };
 }
 
@@ -63,6 +73,8 @@ export function cellSteps(work: CellWork): Step<CellStepName>[] {
       needs: work.marks.discovery ? [] : ['app-servers'],
       run: () => publishCell(work),
     },
+    // Needs nothing: pods that are not ready are mended by it, too.
+    { name: 'roll', title: 'Roll the pods', needs: [], run: () => rollMembers(work) },
   ];
 }
 

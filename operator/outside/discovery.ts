@@ -19,6 +19,8 @@ const recordAnswer = z.object({
   dataCenter: z.string(),
   coordination: z.string(),
   buckets: z.number().int(),
+  /** The app servers that this process of discovery sees. */
+  nodes: z.array(z.object({ name: z.string(), state: z.string() })).default([]),
 });
 type CellAnswer = z.infer<typeof recordAnswer>;
 

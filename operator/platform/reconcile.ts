@@ -93,6 +93,7 @@ function platformSteps(
         await ensureAll(
           world,
           zookeeperResources({
+            update: 'RollingUpdate',
             owner: context.owner,
             spec: spec.zookeeper,
             image: context.images.hbase,

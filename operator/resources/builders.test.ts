@@ -31,6 +31,7 @@ const spec: CellSpec = {
     rest: { resources: resources('320Mi') },
   },
   appServers: { replicas: 2, tokens: 64, cacheBytes: 67_108_864, resources: resources('512Mi') },
+  rollout: { paused: false, gates: { maxErrorPercent: 10, maxP99Ms: 2_000, readyMinutes: 10 } },
 };
 const context: CellContext = {
   owner: {
@@ -42,7 +43,12 @@ const context: CellContext = {
     domain: 'cluster.local',
   },
   platform: { name: 'cellpost', namespace: 'shared' },
-  images: { cellpost: 'registry:5000/cellpost:1.2', hbase: 'hbase:1', pullPolicy: 'IfNotPresent' },
+  images: {
+    asked: 'registry:5000/cellpost:1.2',
+    cellpost: 'registry:5000/cellpost:1.2',
+    hbase: 'hbase:1',
+    pullPolicy: 'IfNotPresent',
+  },
   blobStoreUrl: 's3://blobs?endpoint=http%3A%2F%2Fs3%3A7070&region=us-east-1',
   operatorNamespace: 'system',
   operatorLabels: { 'app.kubernetes.io/component': 'operator' },

@@ -20,6 +20,8 @@ export type ZooKeeperOptions = {
   spec: ZooKeeperSpec;
   image: string;
   pullPolicy: PullPolicy;
+  /** OnDelete: the operator replaces pods by its plan. */
+  update: 'RollingUpdate' | 'OnDelete';
   /** Who may connect as a client. */
   clients: Peer[];
 };
@@ -69,6 +71,7 @@ export function zookeeperResources(options: ZooKeeperOptions): KubeObject[] {
       replicas: spec.replicas,
       // In order, with readiness by quorum, the first would wait for the second for ever.
       podManagementPolicy: 'Parallel',
+      updateStrategy: { type: options.update },
       selector: { matchLabels: selector },
       template: podTemplate({
         owner,

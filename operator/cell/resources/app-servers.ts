@@ -69,12 +69,14 @@ export function appServerResources(
         ),
         ports: [PORT],
       },
+      // Its rolls look at the metrics.
+      { from: [peer(context.operatorNamespace, context.operatorLabels)], ports: [PORT] },
     ]),
     statefulSet(meta, {
       serviceName: name,
       replicas: spec.appServers.replicas,
       podManagementPolicy: 'Parallel',
-      updateStrategy: { type: 'RollingUpdate' },
+      updateStrategy: { type: 'OnDelete' },
       selector: { matchLabels: selector },
       template: podTemplate({
         owner,

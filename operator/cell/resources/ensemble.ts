@@ -5,7 +5,7 @@ import { zookeeperResources } from '../../resources/zookeeper.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { CellSpec } from '../../types.ts';
 import type { CellContext } from '../context.ts';
-import { podsOf } from './storage-role.ts';
+import { operatorOf, podsOf } from './storage-role.ts';
 
 export function cellEnsembleResources(context: CellContext, spec: CellSpec): KubeObject[] {
   const { owner, platform } = context;
@@ -17,6 +17,12 @@ export function cellEnsembleResources(context: CellContext, spec: CellSpec): Kub
     spec: spec.zookeeper,
     image: context.images.hbase,
     pullPolicy: context.images.pullPolicy,
-    clients: [...podsOf(owner, [...storage, 'app-server']), peer(platform.namespace, discovery)],
+    update: 'OnDelete',
+    // The operator's rolls ask who leads.
+    clients: [
+      ...podsOf(owner, [...storage, 'app-server']),
+      peer(platform.namespace, discovery),
+      operatorOf(context),
+    ],
   });
 }

@@ -81,6 +81,7 @@ export function hbaseResources(context: CellContext, spec: CellSpec): KubeObject
     ]),
     statefulSet(meta, {
       serviceName: name,
+      updateStrategy: { type: 'OnDelete' },
       replicas: 1,
       selector: { matchLabels: selector },
       template: podTemplate({

@@ -76,6 +76,7 @@ export function roleObjects({ owner }: CellContext, parts: RoleParts): KubeObjec
       replicas: parts.replicas,
       // In order, the first of a pair would wait for the second for ever.
       podManagementPolicy: 'Parallel',
+      updateStrategy: { type: 'OnDelete' },
       selector: { matchLabels: selector },
       template: podTemplate({
         owner,

@@ -42,6 +42,7 @@ const cellSpec = (nameNodes: number): CellSpec => ({
     rest: { resources: resources('320Mi') },
   },
   appServers: { replicas: 2, tokens: 64, cacheBytes: 67_108_864, resources: resources('512Mi') },
+  rollout: { paused: false, gates: { maxErrorPercent: 10, maxP99Ms: 2_000, readyMinutes: 10 } },
 });
 const context: CellContext = {
   owner: {
@@ -53,7 +54,7 @@ const context: CellContext = {
     domain: 'cluster.local',
   },
   platform: { name: 'cellpost', namespace: 'shared' },
-  images: { cellpost: 'cellpost:1', hbase: 'hbase:1', pullPolicy: 'IfNotPresent' },
+  images: { asked: 'cellpost:1', cellpost: 'cellpost:1', hbase: 'hbase:1', pullPolicy: 'IfNotPresent' },
   blobStoreUrl: 's3://blobs?endpoint=http%3A%2F%2Fs3%3A7070&region=us-east-1',
   operatorNamespace: 'system',
   operatorLabels: { 'app.kubernetes.io/component': 'operator' },

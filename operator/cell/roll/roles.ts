@@ -1,0 +1,45 @@
+// The roles of a cell that are rolled, as data. A new role is one more entry; its place is the order of rolls.
+import type { Role } from '../../resources/owner.ts';
+import { appServersGate, discoveryGate, zookeeperGate } from './gates.ts';
+import type { RollFacts } from './facts.ts';
+import type { Shut } from './plan.ts';
+
+export type RollRole = {
+  role: Role;
+  /** In sentences: "ZooKeeper". */
+  called: string;
+  /** How long a pod of it takes to be ready again, for estimates. */
+  seconds: number;
+  /** Does this pod lead the others? It goes last. */
+  leads: (pod: string, facts: RollFacts) => boolean;
+  /** What must hold before any pod of the cell that serves may go. */
+  gates: ((facts: RollFacts) => Shut | undefined)[];
+};
+
+const never = (): boolean => false;
+
+/** In the order of their start. */
+export const ROLL_ROLES: readonly RollRole[] = [
+  {
+    role: 'zookeeper',
+    called: 'ZooKeeper',
+    seconds: 15,
+    leads: (pod, facts) => facts.zookeeper?.get(pod)?.state === 'leader',
+    gates: [zookeeperGate],
+  },
+  // A cell has either this one or the six after it.
+  { role: 'hbase', called: 'HBase', seconds: 45, leads: never, gates: [] },
+  { role: 'journal-node', called: 'the JournalNodes', seconds: 15, leads: never, gates: [] },
+  { role: 'name-node', called: 'the NameNodes', seconds: 30, leads: never, gates: [] },
+  { role: 'data-node', called: 'the DataNodes', seconds: 20, leads: never, gates: [] },
+  { role: 'hbase-master', called: 'the HBase masters', seconds: 30, leads: never, gates: [] },
+  { role: 'region-server', called: 'the region servers', seconds: 40, leads: never, gates: [] },
+  { role: 'hbase-rest', called: 'the HBase REST server', seconds: 20, leads: never, gates: [] },
+  {
+    role: 'app-server',
+    called: 'the app servers',
+    seconds: 12,
+    leads: never,
+    gates: [appServersGate, discoveryGate],
+  },
+];
