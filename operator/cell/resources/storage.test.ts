@@ -142,7 +142,7 @@ test('app servers and the schema begin at the masters, whichever of them rules',
   assert.equal(schemaServers(context.owner, spec).master, `${first},${second}`);
 });
 
-test('ZooKeeper lets in those who need it: HBase, and the controllers beside NameNodes', () => {
+test('ZooKeeper lets in those who need it: HBase, and the controllers beside NameNodes, and the operator', () => {
   const policies = (spec: CellSpec): string[] =>
     cellEnsembleResources(context, spec)
       .filter((object): object is NetworkPolicy => object.kind === 'NetworkPolicy')
@@ -155,6 +155,7 @@ test('ZooKeeper lets in those who need it: HBase, and the controllers beside Nam
     'hbase-rest',
     'app-server',
     'discovery',
+    'operator',
   ]);
 });
 
