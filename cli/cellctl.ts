@@ -5,7 +5,9 @@ import { ConfigError } from '../workloads/common/config/env.ts';
 import { backupCommand } from './commands/backup.ts';
 import { blobsSweepCommand } from './commands/blobs-sweep.ts';
 import { cellCommand } from './commands/cell.ts';
+import { explainCommand } from './commands/explain.ts';
 import { nodesCommand } from './commands/nodes.ts';
+import { planCommand } from './commands/plan.ts';
 import { rebalanceCommand } from './commands/rebalance.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { userAddCommand } from './commands/user-add.ts';
@@ -24,6 +26,8 @@ const program = new Command('cellctl')
 program.addCommand(nodesCommand());
 program.addCommand(whereCommand());
 program.addCommand(cellCommand());
+program.addCommand(planCommand());
+program.addCommand(explainCommand());
 program.addCommand(
   new Command('user')
     .description('users of the platform')

@@ -44,7 +44,7 @@ export type CellSpec = {
 };
 
 /** How a cell's pods are made anew. */
-export type RolloutSpec = {
+type RolloutSpec = {
   paused: boolean;
   gates: { maxErrorPercent: number; maxP99Ms: number; readyMinutes: number };
 };

@@ -16,7 +16,7 @@ export type AppServerFacts = {
   newest: boolean;
 };
 
-export type Bounds = { maxErrorPercent: number; maxP99Ms: number };
+type Bounds = { maxErrorPercent: number; maxP99Ms: number };
 
 /** A server or process that did not answer is absent from its list. */
 export type RollFacts = {
