@@ -8,6 +8,8 @@ export type Observed = RoleStatus & {
   exists: boolean;
   /** The controller has seen the newest spec, and all pods run it. */
   upToDate: boolean;
+  /** Of the first container, as the object said when it was looked at. */
+  image?: string;
 };
 
 /** How a role's StatefulSet or Deployment fares against the wanted number of pods. */
@@ -21,7 +23,9 @@ function observeRole(set: StatefulSetObject | undefined, wanted: number): Observ
     // With the strategy OnDelete currentRevision stays what it was.
     (status?.updateRevision !== undefined && status.updateRevision === status.currentRevision) ||
     (status?.updatedReplicas ?? 0) === replicas;
+  const image = set?.spec.template?.spec.containers[0]?.image;
   return {
+    ...(image !== undefined && { image }),
     exists: set !== undefined,
     replicas,
     ready,

@@ -29,7 +29,7 @@ export type ContainerStatus = {
   lastState?: { terminated?: { message?: string } };
 };
 export type StatefulSetObject = KubeObject & {
-  spec: { replicas?: number };
+  spec: { replicas?: number; template?: { spec: { containers: { image?: string }[] } } };
   status?: {
     observedGeneration?: number;
     replicas?: number;

@@ -151,7 +151,10 @@ function runningVersion(input: StatusInput): string | undefined {
   return allServe(input) && image !== undefined ? versionOf(image) : cell.status?.version;
 }
 
-function allServe({ cell, observed }: StatusInput): boolean {
+/** What was seen is from before this reconcile's changes, so what the pods run is told by what was seen as well. */
+function allServe({ cell, observed, image }: StatusInput): boolean {
   const { upToDate, ready } = observed.appServers;
-  return upToDate && ready > 0 && ready === cell.spec.appServers.replicas;
+  return (
+    observed.appServers.image === image && upToDate && ready > 0 && ready === cell.spec.appServers.replicas
+  );
 }

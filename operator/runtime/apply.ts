@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { KubeApi } from './api.ts';
 import { covers } from './covers.ts';
-import { keyOf, type KubeObject } from './resources.ts';
+import { TYPES, keyOf, type KubeObject } from './resources.ts';
 import type { WatchCache } from './watch-cache.ts';
 
 /** The hash of what was applied last: fields that the operator no longer wants are found by it. */
@@ -40,10 +40,25 @@ export async function ensure<T extends KubeObject>(
       throw new NotOurs(`${live.kind} ${keyOf(live)} exists and is not of this owner.`);
     // Same type, same name: what it lacks to be a T is found by covers().
     if (covers(live, desired)) return live as T;
+    if (rollsByItself(live) && !rollsByItself(wanted)) await stopRolling(api, live);
   }
   const applied = await api.apply<T>(desired);
   cache.observe(applied);
   return applied;
+}
+
+type Rolling = { spec?: { updateStrategy?: { type?: string } } };
+
+const rollsByItself = (object: KubeObject & Rolling): boolean =>
+  object.kind === TYPES.statefulSet.kind && object.spec?.updateStrategy?.type !== 'OnDelete';
+
+/**
+ * Makes a StatefulSet of an operator before this one OnDelete. Its strategy has a default of the API server's that no
+ * manager owns, so applying does not remove it, and OnDelete forbids it.
+ */
+async function stopRolling(api: KubeApi, { metadata: { name, namespace = '' } }: KubeObject): Promise<void> {
+  const patch = { spec: { updateStrategy: { type: 'OnDelete', rollingUpdate: null } } };
+  await api.patch(TYPES.statefulSet, { name, namespace }, patch);
 }
 
 /** The uid of the controlling owner must be the same on both; an object that is on its way out will be made again. */
