@@ -79,6 +79,8 @@ test('what was set by nobody, by another rollout or by hand is told apart', () =
 test('a cell that gave the version up by itself is in trouble for good', () => {
   const gaveUp = cell({ status: { conditions: [condition('Degraded', 'True', 'RolledBack')] } });
   assert.equal(cellMember(gaveUp, rollout).trouble?.final, true);
+  const before = { observedGeneration: 6, conditions: [condition('Degraded', 'True', 'RolledBack')] };
+  assert.equal(cellMember(cell({ status: before }), rollout).trouble, undefined, 'of another version');
   const trouble = cell({ status: { conditions: [condition('Degraded', 'True', 'Trouble')] } });
   assert.equal(cellMember(trouble, rollout).trouble?.final, false);
 });

@@ -23,7 +23,7 @@ export type Mark = z.infer<typeof markSchema>;
 type Trouble = {
   message: string;
   since: string;
-  /** The cell itself has given the version up. */
+  /** The cell itself has given the version up, and runs the one before. */
   final: boolean;
 };
 
@@ -74,7 +74,8 @@ export function cellMember(cell: Cell, rollout: Rollout): Member {
     mark: markOf(cell, rollout),
     settled: idle || (seen && runs && done),
     serves: idle || spec.state === 'Disabled' || ready,
-    trouble: idle ? undefined : troubleOf(status),
+    // A status of an older spec speaks of another version.
+    trouble: idle || !seen ? undefined : troubleOf(status),
     object: cell,
   };
 }
@@ -94,7 +95,7 @@ export function platformMember(platform: Platform, rollout: Rollout): Member {
     mark: markOf(platform, rollout),
     settled: seen && runs && ready,
     serves: ready,
-    trouble: troubleOf(status),
+    trouble: seen ? troubleOf(status) : undefined,
     object: platform,
   };
 }

@@ -205,6 +205,15 @@ test('a degraded canary takes everything back after its time, at once when the c
   }
 });
 
+test('a cell that gave an earlier version up gets the next one; one in other trouble is left alone', () => {
+  const world = new Fleet(fleet(1), false);
+  world.change('c00', { trouble: trouble(START, true) });
+  assert.deepEqual(names(world.plan(SPEC).push), ['c00']);
+  world.change('c00', { trouble: trouble(START) });
+  const plan = world.plan(SPEC);
+  assert.deepEqual([plan.push, plan.held?.reason, plan.failure], [[], 'Unhealthy', undefined]);
+});
+
 test('the last stage goes back first; who does not serve at once, others few at a time', () => {
   const spec = {
     ...SPEC,

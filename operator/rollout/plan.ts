@@ -131,7 +131,8 @@ class Look {
 
   /** Members that may be out of service for a while now. */
   #withinLimits(pending: Member[]): { chosen: Member[]; blockedBy: string; held?: Plan['held'] } {
-    const healthy = pending.filter(({ trouble }) => !trouble);
+    // One that gave an earlier version up runs well without it, and may wait for just this one.
+    const healthy = pending.filter(({ trouble }) => !trouble || trouble.final);
     const cells = this.#members().filter(({ kind }) => kind === 'cell');
     const away = cells.filter((cell) => !cell.serves || this.#state(cell) === 'rolling');
     let free = this.#spec.maxUnavailableCells - away.length;
@@ -139,7 +140,7 @@ class Look {
       (member) => member.kind === 'platform' || away.includes(member) || free-- > 0,
     );
     if (chosen.length > 0 || pending.length === 0) return { chosen, blockedBy: '' };
-    const sick = pending.find(({ trouble }) => trouble);
+    const sick = pending.find(({ trouble }) => trouble && !trouble.final);
     if (sick && healthy.length === 0) {
       const message = `${sick.title} is degraded before it gets the version: ${sick.trouble?.message ?? ''}`;
       return { chosen, blockedBy: message, held: { reason: 'Unhealthy', message } };
