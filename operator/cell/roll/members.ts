@@ -1,5 +1,4 @@
 // The members of a cell's roles, from the API server's objects.
-import { podTroubles } from '../../observe.ts';
 import { roleName, selectorOf, type Owner } from '../../resources/owner.ts';
 import type { PodObject, StatefulSetObject } from '../../world.ts';
 import type { RollFacts } from './facts.ts';
@@ -50,15 +49,28 @@ function memberOf(pod: PodObject, set: StatefulSetObject, leads: boolean): RollM
   };
 }
 
-const isReady = ({ status }: PodObject): boolean =>
+const isReady = ({ status }: Pick<PodObject, 'status'>): boolean =>
   status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') ?? false;
 
-/** Why a pod that runs the newest spec will not come up; undefined while it may. */
-export function failureOf(pod: PodObject, now: Date, limitMs: number): string | undefined {
-  const [trouble] = podTroubles([pod]);
-  // A first failure to pull may be the registry's.
-  if (trouble !== undefined && !trouble.includes('ErrImagePull')) return trouble;
-  const since = Date.parse(pod.metadata.creationTimestamp ?? '');
-  if (isReady(pod) || pod.metadata.deletionTimestamp || !(now.getTime() - since > limitMs)) return undefined;
-  return `Pod ${pod.metadata.name} was not ready within ${Math.round(limitMs / 60_000)} minutes.`;
+/** What another try does not mend. A first failure to pull (ErrImagePull) may be the registry's. */
+const HOPELESS = new Set([
+  'CrashLoopBackOff',
+  'ImagePullBackOff',
+  'ErrImageNeverPull',
+  'InvalidImageName',
+  'RunContainerError',
+]);
+
+/** Why a pod of a new version will not come up by its own fault; undefined while it may. */
+export function failureOf({ metadata, status }: PodObject, now: Date, limitMs: number): string | undefined {
+  if (metadata.deletionTimestamp) return undefined;
+  for (const { name, state } of status?.containerStatuses ?? []) {
+    const reason = state?.waiting?.reason ?? '';
+    if (HOPELESS.has(reason)) return `Pod ${metadata.name}: container ${name} is in ${reason}.`;
+  }
+  // A pod that no node takes has not started.
+  const started = status?.conditions?.some((one) => one.type === 'PodScheduled' && one.status === 'True');
+  const sinceMs = now.getTime() - Date.parse(metadata.creationTimestamp ?? '');
+  if (!started || isReady({ status }) || !(sinceMs > limitMs)) return undefined;
+  return `Pod ${metadata.name} was not ready within ${Math.round(limitMs / 60_000)} minutes.`;
 }
