@@ -49,6 +49,8 @@ async function bringUp(world: World, cell: Cell, deletion?: Deletion): Promise<R
   } else {
     context = cellContext(cell, platform.platform, world.settings);
     if (marks.rolledBack && marks.rolledBack.image !== context.images.asked) delete marks.rolledBack;
+    // Pods that hibernate are in no roll; those that wake are new.
+    if (hibernates(cell)) delete marks.roll;
     const work: CellWork = { world, cell, context, observed, marks, now, ...platform };
     const steps = hibernates(cell) ? hibernationSteps(work) : cellSteps(work);
     reports = await runSteps(steps, messageOf);
