@@ -7,6 +7,7 @@ import { createLogger } from '../workloads/common/log.ts';
 import { askAppServer } from './outside/app-server.ts';
 import { discoveryAdmin } from './outside/discovery.ts';
 import { ensureLogTable } from './outside/schema.ts';
+import { storageAdmin } from './outside/storage.ts';
 import { askZooKeeper } from './outside/zookeeper.ts';
 import { KubeApi } from './runtime/api.ts';
 import { Connections } from './runtime/connections.ts';
@@ -21,6 +22,7 @@ const OUTSIDE: Outside = {
   discovery: discoveryAdmin,
   ensureSchema: ensureLogTable,
   zookeeper: askZooKeeper,
+  storage: storageAdmin,
   appServer: askAppServer,
 };
 

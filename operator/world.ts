@@ -3,6 +3,7 @@ import type { SchemaOptions } from '../workloads/common/hbase/schema.ts';
 import type { Logger } from '../workloads/common/log.ts';
 import type { Answers, ZooKeeperFacts } from './cell/roll/facts.ts';
 import type { DiscoveryAdmin } from './outside/discovery.ts';
+import type { StorageAdmin } from './outside/storage.ts';
 import { ensure } from './runtime/apply.ts';
 import type { KubeApi } from './runtime/api.ts';
 import type { Rollout } from './rollout/types.ts';
@@ -63,6 +64,7 @@ export type Outside = {
   ensureSchema(options: SchemaOptions): Promise<void>;
   /** @returns undefined when it does not answer */
   zookeeper(host: string): Promise<ZooKeeperFacts | undefined>;
+  storage: StorageAdmin;
   /** @returns undefined when it does not answer */
   appServer(url: string): Promise<{ lately: Answers; everSince: Answers } | undefined>;
 };

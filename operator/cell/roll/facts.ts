@@ -1,4 +1,5 @@
 // What the servers of a cell say of themselves during a roll; the Kubernetes API knows nothing of it.
+import type { StorageFacts } from './storage-gates.ts';
 
 /** Of a ZooKeeper server's `mntr`. */
 export type ZooKeeperFacts = { state: string; syncedFollowers: number };
@@ -24,6 +25,8 @@ export type RollFacts = {
   wanted: { zookeeper: number; appServers: number };
   /** By pod; undefined: nobody had to be asked. */
   zookeeper?: Map<string, ZooKeeperFacts>;
+  /** Of HDFS and HBase on it; undefined with storage Local, or when nobody had to be asked. */
+  storage?: StorageFacts;
   appServers: AppServerFacts[];
   /** For each process of discovery: the app servers of the cell that it sees serve; undefined: it did not answer. */
   discovery: (string[] | undefined)[];

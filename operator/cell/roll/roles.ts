@@ -3,6 +3,7 @@ import type { Role } from '../../resources/owner.ts';
 import { appServersGate, discoveryGate, zookeeperGate } from './gates.ts';
 import type { RollFacts } from './facts.ts';
 import type { Shut } from './plan.ts';
+import { hbaseGate, hdfsGate } from './storage-gates.ts';
 
 export type RollRole = {
   role: Role;
@@ -30,9 +31,21 @@ export const ROLL_ROLES: readonly RollRole[] = [
   // A cell has either this one or the six after it.
   { role: 'hbase', called: 'HBase', seconds: 45, leads: never, gates: [] },
   { role: 'journal-node', called: 'the JournalNodes', seconds: 15, leads: never, gates: [] },
-  { role: 'name-node', called: 'the NameNodes', seconds: 30, leads: never, gates: [] },
+  {
+    role: 'name-node',
+    called: 'the NameNodes',
+    seconds: 30,
+    leads: (pod, facts) => facts.storage?.nameNodes.get(pod)?.active ?? false,
+    gates: [({ storage }) => storage && hdfsGate(storage)],
+  },
   { role: 'data-node', called: 'the DataNodes', seconds: 20, leads: never, gates: [] },
-  { role: 'hbase-master', called: 'the HBase masters', seconds: 30, leads: never, gates: [] },
+  {
+    role: 'hbase-master',
+    called: 'the HBase masters',
+    seconds: 30,
+    leads: (pod, facts) => facts.storage?.masters.get(pod)?.active ?? false,
+    gates: [({ storage }) => storage && hbaseGate(storage)],
+  },
   { role: 'region-server', called: 'the region servers', seconds: 40, leads: never, gates: [] },
   { role: 'hbase-rest', called: 'the HBase REST server', seconds: 20, leads: never, gates: [] },
   {

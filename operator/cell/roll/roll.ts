@@ -11,6 +11,7 @@ import { badAnswers } from './gates.ts';
 import { failureOf, rollGroups } from './members.ts';
 import { rollPlan, type RollGroup, type RollPlan, type Shut } from './plan.ts';
 import { ROLL_ROLES } from './roles.ts';
+import { askStorage } from './storage.ts';
 
 const APP_SERVER_PORT = 8081;
 const MINUTE_MS = 60_000;
@@ -122,13 +123,14 @@ async function askAll(work: CellWork, groups: RollGroup[], pods: PodObject[]): P
   const servers = pods.filter(({ metadata }) =>
     membersOf('app-server').some(({ name }) => name === metadata.name),
   );
-  const [zookeeper, appServers, discovery] = await Promise.all([
+  const [zookeeper, storage, appServers, discovery] = await Promise.all([
     Promise.all(
       membersOf('zookeeper').map(async ({ name, ordinal }) => ({
         name,
         facts: await world.outside.zookeeper(podHost(context.owner, 'zookeeper', ordinal)),
       })),
     ),
+    askStorage(work, groups),
     Promise.all(servers.map((pod) => askServer(work, pod, membersOf('app-server')))),
     askDiscovery(work),
   ]);
@@ -137,6 +139,7 @@ async function askAll(work: CellWork, groups: RollGroup[], pods: PodObject[]): P
     bounds: { maxErrorPercent, maxP99Ms },
     wanted: { zookeeper: cell.spec.zookeeper.replicas, appServers: cell.spec.appServers.replicas },
     zookeeper: new Map(zookeeper.flatMap(({ name, facts }) => (facts ? [[name, facts]] : []))),
+    ...(storage && { storage }),
     appServers: appServers.flatMap((one) => one ?? []),
     discovery,
   };
