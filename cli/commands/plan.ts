@@ -27,7 +27,7 @@ export function planCommand(): Command {
           api.list<StatefulSetObject>(TYPES.statefulSet, query),
           api.list<PodObject>(TYPES.pod, query),
         ]);
-        const plan = rollPlan(rollGroups(owner, sets.items, pods.items), []);
+        const plan = rollPlan(rollGroups(owner, sets.items, pods.items, new Date()), []);
         const told = {
           cell: name,
           members: plan.order.map(({ group, member }) => ({

@@ -7,6 +7,7 @@ import { failureOf, rollGroups } from './members.ts';
 
 const START = '2026-01-01T00:00:00Z';
 const MINUTE_MS = 60_000;
+const after = (minutes: number): Date => new Date(Date.parse(START) + minutes * MINUTE_MS);
 const owner: Owner = {
   apiVersion: 'cellpost.dev/v1alpha1',
   kind: 'Cell',
@@ -68,6 +69,7 @@ test('members are outdated by their revision, in the order of their numbers', ()
     owner,
     [set(2)],
     [...pods, { ...pod('b-app-0'), metadata: { name: 'b-app-0', labels: {} } }],
+    after(0),
   );
   assert.equal(group?.settled, true);
   assert.equal(group.wanted, 3);
@@ -79,11 +81,14 @@ test('members are outdated by their revision, in the order of their numbers', ()
       { name: 'a-app-10', outdated: true, ready: false, ending: false },
     ],
   );
-  assert.equal(rollGroups(owner, [set(3)], pods)[0]?.settled, false, 'a newer spec was not seen yet');
+  assert.equal(
+    rollGroups(owner, [set(3)], pods, after(0))[0]?.settled,
+    false,
+    'a newer spec was not seen yet',
+  );
 });
 
 test('a pod fails by what no other try mends, or by taking too long once it was started', () => {
-  const after = (minutes: number): Date => new Date(Date.parse(START) + minutes * MINUTE_MS);
   const failure = (odd: Odd, minutes = 1): string | undefined =>
     failureOf(pod('a-app-0', odd), after(minutes), 10 * MINUTE_MS);
   assert.equal(
@@ -96,4 +101,13 @@ test('a pod fails by what no other try mends, or by taking too long once it was 
   assert.equal(failure({}, 11), 'Pod a-app-0 was not ready within 10 minutes.');
   assert.equal(failure({ ready: 'True' }, 11), undefined);
   assert.equal(failure({ scheduled: 'False' }, 11), undefined, 'no node takes it');
+});
+
+test('a pod that is not ready for a moment is not stuck; one that can not run is, at once', () => {
+  const stuck = (odd: Odd, minutes: number): boolean | undefined =>
+    rollGroups(owner, [set(2)], [pod('a-app-0', odd)], after(minutes))[0]?.members[0]?.stuck;
+  assert.equal(stuck({}, 0.4), false);
+  assert.equal(stuck({}, 0.6), true);
+  assert.equal(stuck({ ready: 'True' }, 0.6), false);
+  assert.equal(stuck({ waiting: 'CrashLoopBackOff' }, 0), true);
 });

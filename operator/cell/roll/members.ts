@@ -5,6 +5,8 @@ import type { RollFacts } from './facts.ts';
 import type { RollGroup, RollMember } from './plan.ts';
 import { ROLL_ROLES } from './roles.ts';
 
+/** Servers that are disturbed, as by the election of a leader, are ready again sooner. */
+const STUCK_MS = 30_000;
 const REVISION_LABEL = 'controller-revision-hash';
 
 /**
@@ -15,6 +17,7 @@ export function rollGroups(
   owner: Owner,
   sets: StatefulSetObject[],
   pods: PodObject[],
+  now: Date,
   facts?: RollFacts,
 ): RollGroup[] {
   return ROLL_ROLES.flatMap((role) => {
@@ -27,7 +30,7 @@ export function rollGroups(
         selector.every(([key, value]) => namespace === owner.namespace && labels[key] === value),
       )
       .map((pod): RollMember =>
-        memberOf(pod, set, facts !== undefined && role.leads(pod.metadata.name, facts)),
+        memberOf(pod, set, now, facts !== undefined && role.leads(pod.metadata.name, facts)),
       )
       .toSorted((a, b) => a.ordinal - b.ordinal);
     const settled = set.status?.observedGeneration === set.metadata.generation;
@@ -35,7 +38,7 @@ export function rollGroups(
   });
 }
 
-function memberOf(pod: PodObject, set: StatefulSetObject, leads: boolean): RollMember {
+function memberOf(pod: PodObject, set: StatefulSetObject, now: Date, leads: boolean): RollMember {
   const { name, labels, deletionTimestamp } = pod.metadata;
   const wanted = set.status?.updateRevision;
   const revision = labels?.[REVISION_LABEL];
@@ -44,6 +47,7 @@ function memberOf(pod: PodObject, set: StatefulSetObject, leads: boolean): RollM
     ordinal: Number(name.slice(name.lastIndexOf('-') + 1)),
     outdated: wanted !== undefined && revision !== undefined && revision !== wanted,
     ready: isReady(pod),
+    stuck: isStuck(pod, now),
     ending: deletionTimestamp !== undefined,
     leads,
   };
@@ -61,13 +65,28 @@ const HOPELESS = new Set([
   'RunContainerError',
 ]);
 
-/** Why a pod of a new version will not come up by its own fault; undefined while it may. */
-export function failureOf({ metadata, status }: PodObject, now: Date, limitMs: number): string | undefined {
-  if (metadata.deletionTimestamp) return undefined;
+function isStuck(pod: PodObject, now: Date): boolean {
+  if (isReady(pod)) return false;
+  if (hopeless(pod) !== undefined) return true;
+  const since = pod.status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime;
+  return now.getTime() - Date.parse(since ?? pod.metadata.creationTimestamp ?? '') > STUCK_MS;
+}
+
+/** What keeps a container of the pod from running, in a sentence. */
+function hopeless({ metadata, status }: PodObject): string | undefined {
   for (const { name, state } of status?.containerStatuses ?? []) {
     const reason = state?.waiting?.reason ?? '';
     if (HOPELESS.has(reason)) return `Pod ${metadata.name}: container ${name} is in ${reason}.`;
   }
+  return undefined;
+}
+
+/** Why a pod of a new version will not come up by its own fault; undefined while it may. */
+export function failureOf(pod: PodObject, now: Date, limitMs: number): string | undefined {
+  const { metadata, status } = pod;
+  if (metadata.deletionTimestamp) return undefined;
+  const trouble = hopeless(pod);
+  if (trouble !== undefined) return trouble;
   // A pod that no node takes has not started.
   const started = status?.conditions?.some((one) => one.type === 'PodScheduled' && one.status === 'True');
   const sinceMs = now.getTime() - Date.parse(metadata.creationTimestamp ?? '');

@@ -9,6 +9,8 @@ export type RollMember = {
   /** It does not run what its StatefulSet says now. */
   outdated: boolean;
   ready: boolean;
+  /** It is not ready and has not been for a while, or can't run: not just a server that ZooKeeper's election disturbs. */
+  stuck: boolean;
   /** It is on its way out. */
   ending: boolean;
   /** It leads its role (ZooKeeper's leader, the active NameNode, the active HMaster): it goes last. */
@@ -36,7 +38,7 @@ export type RollPlan = {
 };
 
 /**
- * Members that are not ready go first and at once: they serve nobody, and a broken template would block its own mending
+ * Members that are stuck go first and at once: they serve nobody, and a broken template would block its own mending
  * for ever. A member that serves goes only when every other pod of the cell is there and ready and all gates are open; so
  * no more than one pod of a cell is ever away by the plan's doing.
  * @param groups the cell's roles in the order of their start
@@ -50,12 +52,12 @@ export function rollPlan(groups: readonly RollGroup[], gates: readonly Shut[]): 
       .map((member) => ({ group, member })),
   );
   const order = [
-    ...outdated.filter(({ member }) => !member.ready),
-    ...outdated.filter(({ member }) => member.ready),
+    ...outdated.filter(({ member }) => member.stuck),
+    ...outdated.filter(({ member }) => !member.stuck),
   ];
   const [first] = order;
   if (!first) return { order };
-  if (!first.member.ready) return { order, next: first };
+  if (first.member.stuck) return { order, next: first };
   const shut = unsettled(groups) ?? missing(groups) ?? gates[0];
   return shut ? { order, blockedBy: shut } : { order, next: first };
 }

@@ -18,26 +18,26 @@ const MINUTE_MS = 60_000;
 
 /** Deletes at most one pod: the next of the plan, if nothing speaks against it. */
 export async function rollMembers(work: CellWork): Promise<StepResult> {
-  const { world, context, cell, marks } = work;
+  const { world, context, cell, marks, now } = work;
   const sets = world.caches.statefulSets.list(context.owner.namespace);
   const cached = ofRole(world.caches.pods, context.owner);
   const failure = failureOfVersion(work, cached);
   if (failure !== undefined) return rollBack(work, failure);
-  if (rollPlan(rollGroups(context.owner, sets, cached), []).order.length === 0) {
+  if (rollPlan(rollGroups(context.owner, sets, cached, now), []).order.length === 0) {
     // The last pod of a roll counts when it is ready.
-    if (marks.roll && !allReady(rollGroups(context.owner, sets, cached)))
+    if (marks.roll && !allReady(rollGroups(context.owner, sets, cached, now)))
       return waitFor('The last pod that was made anew must be ready.');
     marks.roll = undefined;
     marks.shut = undefined;
     return DONE;
   }
   const pods = await livePods(work);
-  const groups = rollGroups(context.owner, sets, pods);
+  const groups = rollGroups(context.owner, sets, pods, now);
   const facts = await askAll(work, groups, pods);
   const bad = context.images.cellpost === marks.goodImage ? undefined : badAnswers(facts);
   if (bad !== undefined && marks.goodImage !== undefined) return rollBack(work, bad);
   const plan = rollPlan(
-    rollGroups(context.owner, sets, pods, facts),
+    rollGroups(context.owner, sets, pods, now, facts),
     gatesOf(cell.spec.rollout.paused, facts),
   );
   return await act(work, plan, pods);
@@ -54,7 +54,7 @@ async function act({ world, cell, marks }: CellWork, plan: RollPlan, pods: PodOb
   const pod = pods.find(({ metadata }) => metadata.name === member.name);
   if (pod) {
     await world.api.delete(pod);
-    const why = member.ready
+    const why = !member.stuck
       ? 'runs an older version or configuration'
       : 'is not ready and of an older version';
     await world.events.record(
@@ -85,7 +85,7 @@ function failureOfVersion(
   const { owner } = context;
   const set = world.caches.statefulSets.get(owner.namespace, roleName(owner, 'app-server'));
   if (!set) return undefined;
-  const [group] = rollGroups(owner, [set], pods);
+  const [group] = rollGroups(owner, [set], pods, now);
   // Before the controller has seen the new version, no pod is of it.
   if (!group?.settled) return undefined;
   const limitMs = cell.spec.rollout.gates.readyMinutes * MINUTE_MS;
