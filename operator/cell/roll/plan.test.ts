@@ -87,11 +87,11 @@ const anyMember = fc
   .record({
     outdated: fc.boolean(),
     ready: fc.boolean(),
-    long: fc.boolean(),
+    stuck: fc.boolean(),
     ending: fc.boolean(),
     leads: fc.boolean(),
   })
-  .map(({ long, ...one }) => ({ ...one, stuck: long && !one.ready }));
+  .filter(({ ready, stuck }) => !ready || !stuck);
 const anyCell = fc
   .tuple(...['zookeeper', 'hbase', 'app-server'].map(() => fc.array(anyMember, { maxLength: 5 })))
   .map((roles) =>
