@@ -44,7 +44,7 @@ export function masterResources(context: CellContext, spec: CellSpec, hdfs: Hdfs
     role,
     replicas: spec.hbase.masters,
     files: {
-      ...hbaseFiles(owner, spec, hdfs),
+      ...hbaseFiles(owner, spec, hdfs, MASTER_SESSION),
       'master-ready.sh': script('hbase-any-master-ready.sh'),
     },
     ports: { master: MASTER_PORT, info: MASTER_INFO_PORT },
@@ -102,16 +102,25 @@ function askedLess(container: V1Container): V1Container {
   };
 }
 
-function hbaseFiles(owner: Owner, spec: CellSpec, hdfs: HdfsSpec): Record<string, string> {
+/** Nobody waits for a master that is gone, and one that is only slow should stay: the most that ZooKeeper allows. */
+const MASTER_SESSION = { 'zookeeper.session.timeout': '10000' };
+
+function hbaseFiles(
+  owner: Owner,
+  spec: CellSpec,
+  hdfs: HdfsSpec,
+  own: Record<string, string> = {},
+): Record<string, string> {
   return {
     ...hadoopFiles(owner, spec, hdfs),
-    'hbase-site.xml': siteXml(
-      hbaseSettings({
+    'hbase-site.xml': siteXml({
+      ...hbaseSettings({
         zookeeperHosts: zookeeperHosts(owner, spec.zookeeper.replicas),
         // As new as the volumes, see there.
         znodeParent: `/hbase-${owner.uid}`,
         storage: hdfsStorage(`${fileSystemUrl(owner, hdfs)}/hbase`),
       }),
-    ),
+      ...own,
+    }),
   };
 }

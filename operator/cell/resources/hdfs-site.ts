@@ -59,8 +59,9 @@ function coreSettings(owner: Owner, spec: CellSpec, hdfs: HdfsSpec): Record<stri
         .join(','),
       // As new as the volumes: an older record would speak of another file system.
       'ha.zookeeper.parent-znode': `/hdfs-${owner.uid}`,
-      // A NameNode that is gone is missed within 4 s.
-      'ha.zookeeper.session-timeout.ms': '4000',
+      // A NameNode that ends is seen at once by its health; this is for one whose node is gone. On a busy machine shorter
+      // sessions end although all is well. The most that a cell's ZooKeeper allows.
+      'ha.zookeeper.session-timeout.ms': '10000',
       'ha.health-monitor.check-interval.ms': '500',
       'ha.health-monitor.rpc-timeout.ms': '5000',
       'ha.failover-controller.graceful-fence.rpc-timeout.ms': '3000',
