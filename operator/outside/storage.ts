@@ -1,9 +1,14 @@
-// What the servers of HDFS and HBase say of themselves over /jmx.
+// What the servers of HDFS and HBase say of themselves over /jmx, and what is asked of the master before one goes.
 import { z } from 'zod';
+import { Connections } from '../../workloads/common/hbase/connections.ts';
+import { activeMaster } from '../../workloads/common/hbase/regions.ts';
+import { decode } from '../../workloads/common/hbase/wire.ts';
 
 const ASK_TIMEOUT_MS = 3_000;
+const CALL_TIMEOUT_MS = 10_000;
 const NAME_NODE_HTTP_PORT = 9870;
 const MASTER_INFO_PORT = 16_010;
+const REGION_SERVER_INFO_PORT = 16_030;
 
 export type NameNodeFacts = {
   active: boolean;
@@ -24,6 +29,16 @@ export type MasterFacts = {
 export type StorageAdmin = {
   nameNode(host: string): Promise<NameNodeFacts | undefined>;
   master(host: string): Promise<MasterFacts | undefined>;
+  /** How many regions a region server has. */
+  regionCount(host: string): Promise<number | undefined>;
+  /**
+   * Has the regions of a server moved to others, and none come to it; returns before they have.
+   * @param masters `host:port`
+   * @param server `host,port,startCode`
+   */
+  unload(masters: readonly string[], server: string): Promise<void>;
+  /** Lets regions come to all servers again, those that are gone included. */
+  reload(masters: readonly string[]): Promise<void>;
 };
 
 const BEANS = z.object({ beans: z.array(z.record(z.string(), z.unknown())) });
@@ -71,4 +86,62 @@ async function master(host: string): Promise<MasterFacts | undefined> {
   };
 }
 
-export const storageAdmin: StorageAdmin = { nameNode, master };
+async function regionCount(host: string): Promise<number | undefined> {
+  const query = 'Hadoop:service=HBase,name=RegionServer,sub=Server';
+  const count = (await attributes(host, REGION_SERVER_INFO_PORT, query))?.regionCount;
+  return typeof count === 'number' ? count : undefined;
+}
+
+async function withMaster<T>(
+  masters: readonly string[],
+  work: (call: (method: string, parameter: Parameter) => Promise<Uint8Array>) => Promise<T>,
+): Promise<T> {
+  const connections = new Connections('cellpost-operator');
+  try {
+    const connection = await connections.get(await activeMaster(connections, masters), 'MasterService');
+    return await work(async (method, parameter) => {
+      const { message } = await connection.call({ method, timeoutMs: CALL_TIMEOUT_MS, parameter });
+      return message;
+    });
+  } finally {
+    await connections.close();
+  }
+}
+type Parameter = {
+  type:
+    | 'DecommissionRegionServersRequest'
+    | 'ListDecommissionedRegionServersRequest'
+    | 'RecommissionRegionServerRequest';
+  message: object;
+};
+
+async function unload(masters: readonly string[], server: string): Promise<void> {
+  const [host_name, port, start_code] = server.split(',');
+  await withMaster(masters, (call) =>
+    call('DecommissionRegionServers', {
+      type: 'DecommissionRegionServersRequest',
+      message: {
+        server_name: [{ host_name, port: Number(port), start_code: Number(start_code) }],
+        offload: true,
+      },
+    }),
+  );
+}
+
+async function reload(masters: readonly string[]): Promise<void> {
+  await withMaster(masters, async (call) => {
+    const type = 'ListDecommissionedRegionServersRequest';
+    const answer = await call('ListDecommissionedRegionServers', { type, message: {} });
+    const { server_name } = decode<{ server_name: object[] }>(
+      'ListDecommissionedRegionServersResponse',
+      answer,
+    );
+    for (const server of server_name)
+      await call('RecommissionRegionServer', {
+        type: 'RecommissionRegionServerRequest',
+        message: { server_name: server },
+      });
+  });
+}
+
+export const storageAdmin: StorageAdmin = { nameNode, master, regionCount, unload, reload };

@@ -1,6 +1,7 @@
 // The HBase client while servers die under load: region servers in the middle of batches, the active master.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { storageAdmin } from '../../operator/outside/storage.ts';
 import { HbaseClient } from '../../workloads/common/hbase/client.ts';
 import { getRow, putRow } from '../../workloads/common/hbase/rows.ts';
 import { startHbase, type Hbase } from '../real/hbase.ts';
@@ -68,6 +69,41 @@ for (const server of SERVERS) {
     }
   });
 }
+
+/** `host,port,startCode` of a region server that the master knows. */
+async function fullNameOf(address: string): Promise<string> {
+  const response = await fetch(`${hbase.restUrl}/status/cluster`, {
+    headers: { accept: 'application/json' },
+  });
+  const { LiveNodes } = (await response.json()) as { LiveNodes: { name: string; startCode: number }[] };
+  const found = LiveNodes.find(({ name }) => name === address);
+  assert.ok(found, `${address} lives`);
+  return `${address.replace(':', ',')},${found.startCode}`;
+}
+
+test('a region server is unloaded under load and may have regions again later; nobody sees an error', async (t) => {
+  await spread();
+  const masters = [backup, hbase.master];
+  const load = new HbaseLoad({ bootstrap, table: TABLE });
+  try {
+    await load.passes(20);
+    await storageAdmin.unload(masters, await fullNameOf(second));
+    await until(
+      async () => (await admin.regions(TABLE)).every(({ server }) => server === hbase.regionServer),
+      { timeoutMs: WAIT_MS, what: 'the regions to have moved' },
+    );
+    await load.passes(5);
+    await storageAdmin.reload(masters);
+    await spread();
+    const servers = new Set((await admin.regions(TABLE)).map(({ server }) => server));
+    assert.deepEqual(servers, new Set([hbase.regionServer, second]));
+    await load.passes(5);
+  } finally {
+    t.diagnostic(
+      `${await load.stop()} writes acknowledged and found, longest ${Math.round(load.longestMs)} ms`,
+    );
+  }
+});
 
 test('who has less patience than a recovery takes is told at the deadline, not before, and nothing is lost', async (t) => {
   const load = new HbaseLoad({ bootstrap, table: TABLE, patienceMs: IMPATIENCE_MS });

@@ -1,8 +1,10 @@
 // The roles of a cell that are rolled, as data. A new role is one more entry; its place is the order of rolls.
 import type { Role } from '../../resources/owner.ts';
+import type { CellWork } from '../steps.ts';
 import { appServersGate, discoveryGate, zookeeperGate } from './gates.ts';
 import type { RollFacts } from './facts.ts';
 import type { Shut } from './plan.ts';
+import { unloadRegions } from './storage.ts';
 import { hbaseGate, hdfsGate } from './storage-gates.ts';
 
 export type RollRole = {
@@ -13,6 +15,8 @@ export type RollRole = {
   seconds: number;
   /** Does this pod lead the others? It goes last. */
   leads: (pod: string, facts: RollFacts) => boolean;
+  /** What is done before a pod that serves is deleted. @returns what must happen first, undefined when nothing must */
+  before?: (work: CellWork, ordinal: number, facts: RollFacts) => Promise<string | undefined>;
   /** What must hold before any pod of the cell that serves may go. */
   gates: ((facts: RollFacts) => Shut | undefined)[];
 };
@@ -46,7 +50,14 @@ export const ROLL_ROLES: readonly RollRole[] = [
     leads: (pod, facts) => facts.storage?.masters.get(pod)?.active ?? false,
     gates: [({ storage }) => storage && hbaseGate(storage)],
   },
-  { role: 'region-server', called: 'the region servers', seconds: 40, leads: never, gates: [] },
+  {
+    role: 'region-server',
+    called: 'the region servers',
+    seconds: 40,
+    leads: never,
+    before: async (work, ordinal, { storage }) => storage && (await unloadRegions(work, ordinal, storage)),
+    gates: [],
+  },
   { role: 'hbase-rest', called: 'the HBase REST server', seconds: 20, leads: never, gates: [] },
   {
     role: 'app-server',

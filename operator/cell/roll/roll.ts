@@ -11,7 +11,7 @@ import { badAnswers } from './gates.ts';
 import { failureOf, rollGroups } from './members.ts';
 import { rollPlan, type RollGroup, type RollPlan, type Shut } from './plan.ts';
 import { ROLL_ROLES } from './roles.ts';
-import { askStorage } from './storage.ts';
+import { askStorage, reloadRegions } from './storage.ts';
 
 const APP_SERVER_PORT = 8081;
 const MINUTE_MS = 60_000;
@@ -27,6 +27,8 @@ export async function rollMembers(work: CellWork): Promise<StepResult> {
     // The last pod of a roll counts when it is ready.
     if (marks.roll && !allReady(rollGroups(context.owner, sets, cached, now)))
       return waitFor('The last pod that was made anew must be ready.');
+    // A reconcile that finds a roll ended undoes what it did to HBase, also when another operator began it.
+    if (marks.roll) await reloadRegions(work);
     marks.roll = undefined;
     marks.shut = undefined;
     return DONE;
@@ -40,17 +42,20 @@ export async function rollMembers(work: CellWork): Promise<StepResult> {
     rollGroups(context.owner, sets, pods, now, facts),
     gatesOf(cell.spec.rollout.paused, facts),
   );
-  return await act(work, plan, pods);
+  return await act(work, plan, pods, facts);
 }
 
-async function act({ world, cell, marks }: CellWork, plan: RollPlan, pods: PodObject[]): Promise<StepResult> {
+async function act(work: CellWork, plan: RollPlan, pods: PodObject[], facts: RollFacts): Promise<StepResult> {
+  const { world, cell, marks } = work;
   const left = plan.order.length;
   const total = Math.max(marks.roll?.total ?? 0, left);
   const first = plan.next ?? plan.order[0];
   marks.shut = plan.blockedBy;
   marks.roll = { total, done: total - left, current: first?.member.name ?? '' };
   if (!plan.next) return waitFor(plan.blockedBy?.message ?? 'The pods on their way out must have gone.');
-  const { member } = plan.next;
+  const { group, member } = plan.next;
+  const waits = member.ready ? await group.role.before?.(work, member.ordinal, facts) : undefined;
+  if (waits !== undefined) return waitFor(waits);
   const pod = pods.find(({ metadata }) => metadata.name === member.name);
   if (pod) {
     await world.api.delete(pod);
