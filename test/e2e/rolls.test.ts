@@ -11,7 +11,7 @@ import { NAMESPACE, PASSWORD, cellctl, withPort, type User } from './support/mai
 const CELL = 'a';
 const READY_DEADLINE_MS = 300_000;
 const ROLL_DEADLINE_MS = 420_000;
-const ADDRESSES = Array.from({ length: 4 }, (_, i) => `roll${i}@cellpost.test`);
+const ADDRESSES = Array.from({ length: 4 }, (_, i) => `roller${i}@cellpost.test`);
 
 let cluster: TestCluster;
 let users: User[] = [];
