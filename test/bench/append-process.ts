@@ -61,7 +61,7 @@ async function users(url: string): Promise<Measure> {
   const ids = await Promise.all(
     keys.map((key) =>
       logs.write(key, (tx) => {
-        tx.add({ type: 'userCreated', userId: key, addresses: [], displayName: '' });
+        tx.add({ type: 'userCreated', userId: key, addresses: [], displayName: '', cell: '' });
         return mailboxId(ordinal(tx.add({ ...mailbox, isSubscribed: true })));
       }),
     ),

@@ -102,6 +102,7 @@ function creation(userId: string): Action[] {
       },
       addBody: () => 0,
     },
+    'a',
     { userId, addresses: [`${userId}@cellpost.test`], displayName: userId },
     { salt: new Uint8Array(16), hash: new Uint8Array(32), n: 16_384, r: 8, p: 1 },
   );

@@ -31,7 +31,7 @@ export async function putAddress(services: Services, request: Request, response:
   if (key === undefined || !body.success)
     return sendProblem(response, 400, 'about:blank', 'Give an address, and {userId} as the body.');
   const { userId } = body.data;
-  const result = await services.logs.write(key, (tx) => assignAddress(tx, userId));
+  const result = await services.logs.write(key, (tx) => assignAddress(tx, services.cell, userId));
   if (result === 'taken') sendProblem(response, 409, 'about:blank', 'The address is taken.');
   else response.status(result === 'assigned' ? 201 : 200).json({ userId });
 }

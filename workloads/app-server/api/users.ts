@@ -44,7 +44,7 @@ export async function putUser(services: Services, request: Request, response: Re
   const exists = await services.logs.read(key, (image) => asUser(image) !== undefined);
   const credentials = exists ? undefined : await hashPassword(password);
   const result = await services.logs.write(key, (tx) =>
-    createUser(tx, { userId, addresses, displayName }, credentials),
+    createUser(tx, services.cell, { userId, addresses, displayName }, credentials),
   );
   if (result === 'conflict')
     sendProblem(response, 409, 'about:blank', 'There is such a user, with other addresses.');

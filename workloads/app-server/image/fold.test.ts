@@ -6,7 +6,7 @@ import { entryCodec } from '../log/entry.ts';
 import { BadAction } from './bad-action.ts';
 import { imageFold } from './fold.ts';
 import { emailId, mailboxId, ordinal, threadId } from './ids.ts';
-import type { EmailRecord, Image, MailboxRecord, UserImage } from './model.ts';
+import { isAtHome, type EmailRecord, type Image, type MailboxRecord, type UserImage } from './model.ts';
 import { ALL_MAIL, EmailList } from './lists.ts';
 import { imageSnapshots } from './snapshot.ts';
 import { message, messageAdded } from './testing.ts';
@@ -227,5 +227,27 @@ test('an action on what is not there stops the replay', () => {
   const log = withMailboxes(['inbox']);
   assert.throws(() => log.add({ type: 'messageKeywordsChanged', emailId: 'e9-0', keywords: [] }), BadAction);
   assert.throws(() => log.add(messageAdded({ mailboxIds: ['m7-0'] })), BadAction);
-  assert.throws(() => log.add({ type: 'addressAssigned', userId: 'u1' }), BadAction);
+  assert.throws(() => log.add({ type: 'addressAssigned', userId: 'u1', cell: 'a' }), BadAction);
+});
+
+test('a log is at home where it began, until it moves; what is copied of it elsewhere is not served', () => {
+  const log = new Log();
+  log.add({ type: 'userCreated', userId: 'u1', addresses: [], displayName: '', cell: 'a' });
+  log.add({
+    type: 'mailboxCreated',
+    name: 'Inbox',
+    parentId: '',
+    role: '',
+    sortOrder: 0,
+    isSubscribed: true,
+  });
+  assert.deepEqual([isAtHome(log.replay(), 'a'), isAtHome(log.replay(), 'b')], [true, false]);
+  log.add({ type: 'moved', toCell: 'b' });
+  assert.deepEqual([isAtHome(log.replay(), 'a'), isAtHome(log.replay(), 'b')], [false, true]);
+});
+
+test('a log of an earlier version, which does not say where it began, is at home wherever it is', () => {
+  const log = new Log();
+  log.add({ type: 'userCreated', userId: 'u1', addresses: [], displayName: '', cell: '' });
+  assert.ok(isAtHome(log.replay(), 'a') && isAtHome(log.replay(), 'b'));
 });

@@ -26,14 +26,15 @@ export const imageFold: Fold<Image, Action> = {
 
 function applyToAddress(image: AddressImage, action: Exclude<Action, { type: 'moved' }>): AddressImage {
   if (action.type !== 'addressAssigned') throw new BadAction(`${action.type} in the log of an address`);
-  return { ...image, userId: action.userId };
+  return { ...image, userId: action.userId, home: action.cell || image.home };
 }
 
 function applyToUser(image: UserImage, action: Exclude<Action, { type: 'moved' }>, at: Ordinal): UserImage {
   switch (action.type) {
     case 'userCreated': {
-      const { userId, addresses, displayName } = action;
-      return { ...image, user: { userId, addresses: [...addresses], displayName } };
+      const { userId, addresses, displayName, cell } = action;
+      const user = { userId, addresses: [...addresses], displayName };
+      return { ...image, user, home: cell || image.home };
     }
     case 'credentialsSet': {
       const { salt, hash, n, r, p } = action;

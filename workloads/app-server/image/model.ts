@@ -54,7 +54,7 @@ export type UserProfile = {
 };
 
 type Placed = {
-  /** The cell that the log was moved to last; undefined while it is where it began. No other serves it. */
+  /** The cell where the log began or that it was moved to last: no other serves it. Undefined in logs of earlier versions. */
   readonly home: string | undefined;
 };
 

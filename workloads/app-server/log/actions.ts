@@ -9,7 +9,15 @@ export type Envelope = { mailFrom: string; rcptTo: string[] };
 /** Where the bytes of a message lie: beside the entry itself, or in the blob store. */
 export type BodyRef = { kind: 'inline'; index: number } | { kind: 'blob'; sha256: string };
 
-type UserCreated = { type: 'userCreated'; userId: string; addresses: string[]; displayName: string };
+/** Whose beginning it is in which cell; '' in logs of earlier versions. A copy of it elsewhere is not served there. */
+type Begun = { cell: string };
+
+type UserCreated = Begun & {
+  type: 'userCreated';
+  userId: string;
+  addresses: string[];
+  displayName: string;
+};
 
 type CredentialsSet = {
   type: 'credentialsSet';
@@ -75,7 +83,7 @@ export type MessageMailboxesChanged = {
 export type MessageDestroyed = { type: 'messageDestroyed'; emailId: string; threadId: string };
 
 /** In the log of an address. */
-type AddressAssigned = { type: 'addressAssigned'; userId: string };
+type AddressAssigned = Begun & { type: 'addressAssigned'; userId: string };
 
 /** The log goes on in another cell; nobody of this one adds to it. */
 type Moved = { type: 'moved'; toCell: string };

@@ -4,7 +4,7 @@ import type { WireMessage } from '../../common/mime/message-wire.ts';
 type Opt<T> = T | null | undefined;
 
 export type WireAction = {
-  userCreated?: { userId?: string; addresses?: string[]; displayName?: string };
+  userCreated?: { userId?: string; addresses?: string[]; displayName?: string; cell?: string };
   credentialsSet?: { salt?: Uint8Array; hash?: Uint8Array; n?: number; r?: number; p?: number };
   mailboxCreated?: {
     name?: string;
@@ -27,7 +27,7 @@ export type WireAction = {
   messageKeywordsChanged?: { emailId?: string; keywords?: string[] };
   messageMailboxesChanged?: { emailId?: string; mailboxIds?: string[] };
   messageDestroyed?: { emailId?: string; threadId?: string };
-  addressAssigned?: { userId?: string };
+  addressAssigned?: { userId?: string; cell?: string };
   moved?: { toCell?: string };
 };
 

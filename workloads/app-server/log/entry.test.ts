@@ -18,7 +18,7 @@ test('every action comes back as it was written', () => {
   const parsed = message({ from: [{ name: null, email: 'a@b' }], to: [], subject: '', references: ['x@y'] });
   parsed.structure.subParts.push({ ...message().structure, partId: null, language: ['de'], charset: null });
   const actions: Action[] = [
-    { type: 'userCreated', userId: 'u1', addresses: ['a@b'], displayName: 'Ä' },
+    { type: 'userCreated', userId: 'u1', addresses: ['a@b'], displayName: 'Ä', cell: 'a' },
     { type: 'credentialsSet', salt: Uint8Array.of(1), hash: Uint8Array.of(2, 3), n: 16_384, r: 8, p: 1 },
     { type: 'mailboxCreated', name: 'Inbox', parentId: '', role: 'inbox', sortOrder: 0, isSubscribed: true },
     {
@@ -46,7 +46,7 @@ test('every action comes back as it was written', () => {
     { type: 'messageKeywordsChanged', emailId: 'e1-0', keywords: ['$seen'] },
     { type: 'messageMailboxesChanged', emailId: 'e1-0', mailboxIds: ['m1-0'] },
     { type: 'messageDestroyed', emailId: 'e1-0', threadId: 't1-0' },
-    { type: 'addressAssigned', userId: 'u1' },
+    { type: 'addressAssigned', userId: 'u1', cell: 'a' },
   ];
   assert.deepEqual(roundTrip(actions), actions);
 });
@@ -56,9 +56,13 @@ test('an entry without actions is a fence', () => {
 });
 
 test('the bytes of an entry stay what they are', () => {
-  const actions: Action[] = [{ type: 'addressAssigned', userId: 'u1' }];
+  const actions: Action[] = [{ type: 'addressAssigned', userId: 'u1', cell: 'a' }];
   const bytes = entryCodec.encode({ timeMs: 5, writer: { server: 'a', session: 'b', number: 1 }, actions });
-  assert.equal(Buffer.from(bytes).toString('hex'), '080110051a080a01611201621801220652040a027531');
+  assert.equal(Buffer.from(bytes).toString('hex'), '080110051a080a01611201621801220952070a027531120161');
+  const withoutCell = Buffer.from('080110051a080a01611201621801220652040a027531', 'hex');
+  assert.deepEqual(entryCodec.decode(withoutCell).actions, [
+    { type: 'addressAssigned', userId: 'u1', cell: '' },
+  ]);
 });
 
 test('an unknown action, another format and broken bytes stop the reader', () => {

@@ -119,15 +119,18 @@ function decodeAction(wire: WireAction): Action {
   if (wire.mailboxDestroyed)
     return { type: 'mailboxDestroyed', mailboxId: wire.mailboxDestroyed.mailboxId ?? '' };
   if (wire.userCreated) {
-    const { userId = '', addresses = [], displayName = '' } = wire.userCreated;
-    return { type: 'userCreated', userId, addresses, displayName };
+    const { userId = '', addresses = [], displayName = '', cell = '' } = wire.userCreated;
+    return { type: 'userCreated', userId, addresses, displayName, cell };
   }
   if (wire.credentialsSet) {
     // Copies: the bytes given are a view of the whole entry, which would stay in memory with them.
     const { salt = [], hash = [], n = 0, r = 0, p = 0 } = wire.credentialsSet;
     return { type: 'credentialsSet', salt: Uint8Array.from(salt), hash: Uint8Array.from(hash), n, r, p };
   }
-  if (wire.addressAssigned) return { type: 'addressAssigned', userId: wire.addressAssigned.userId ?? '' };
+  if (wire.addressAssigned) {
+    const { userId = '', cell = '' } = wire.addressAssigned;
+    return { type: 'addressAssigned', userId, cell };
+  }
   if (wire.moved) return { type: 'moved', toCell: wire.moved.toCell ?? '' };
   throw new UnreadableEntry('an action that this version does not know');
 }

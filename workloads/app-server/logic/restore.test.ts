@@ -28,7 +28,7 @@ class TestLog {
   constructor() {
     const credentials = { salt: Uint8Array.of(1), hash: Uint8Array.of(2), n: 2, r: 1, p: 1 };
     this.write((tx) =>
-      createUser(tx, { userId: 'u1', addresses: ['u1@x.test'], displayName: '' }, credentials),
+      createUser(tx, 'a', { userId: 'u1', addresses: ['u1@x.test'], displayName: '' }, credentials),
     );
   }
 

@@ -29,7 +29,7 @@ export function transactions(): { image: () => OpenUser; next: () => Tx; bodies:
       addBody: (bytes) => bodies.push(bytes) - 1,
     };
   };
-  createUser(next(), { userId: 'u1', addresses: ['u1@x.test'], displayName: '' }, CREDENTIALS);
+  createUser(next(), 'a', { userId: 'u1', addresses: ['u1@x.test'], displayName: '' }, CREDENTIALS);
   return { image: () => userOf(next()), next, bodies };
 }
 

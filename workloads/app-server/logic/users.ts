@@ -25,11 +25,13 @@ export function userOf(tx: Tx): OpenUser {
 
 /**
  * Creates the user with the default mailboxes; a user who is there already with the same addresses stays as they are.
+ * @param cell where this is
  * @param credentials undefined when the user is known to be there
  * @returns 'created', 'exists', or 'conflict' when the user has other addresses
  */
 export function createUser(
   tx: Tx,
+  cell: string,
   profile: UserProfile,
   credentials: ScryptHash | undefined,
 ): 'created' | 'exists' | 'conflict' {
@@ -37,7 +39,7 @@ export function createUser(
   if (image.kind !== 'user') return 'conflict';
   if (image.user) return sameList(image.user.addresses, profile.addresses) ? 'exists' : 'conflict';
   if (!credentials) return 'conflict';
-  tx.add({ type: 'userCreated', ...profile, addresses: [...profile.addresses] });
+  tx.add({ type: 'userCreated', ...profile, addresses: [...profile.addresses], cell });
   tx.add({ type: 'credentialsSet', ...credentials });
   for (const [index, { name, role }] of DEFAULT_MAILBOXES.entries())
     tx.add({
@@ -55,11 +57,11 @@ function sameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((item) => b.includes(item));
 }
 
-/** Gives the address to the user. @returns 'taken' when another has it */
-export function assignAddress(tx: Tx, userId: string): 'assigned' | 'exists' | 'taken' {
+/** Gives the address to the user. @param cell where this is @returns 'taken' when another has it */
+export function assignAddress(tx: Tx, cell: string, userId: string): 'assigned' | 'exists' | 'taken' {
   const image = tx.state;
   if (image.kind !== 'address') return 'taken';
   if (image.userId !== undefined) return image.userId === userId ? 'exists' : 'taken';
-  tx.add({ type: 'addressAssigned', userId });
+  tx.add({ type: 'addressAssigned', userId, cell });
   return 'assigned';
 }
