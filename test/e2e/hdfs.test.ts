@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { after, before, test, type TestContext } from 'node:test';
 import type { Cell } from '../../operator/types.ts';
 import { until } from '../support/wait.ts';
@@ -22,12 +23,19 @@ const CELL = 'c';
 const SAMPLE = new URL('../../charts/cellpost/samples-hdfs/cell-c.yaml', import.meta.url);
 /** Some twenty JVMs start one role after another, perhaps on two busy cores; a return after a loss may take as long. */
 const READY_DEADLINE_MS = 600_000;
+/** With fewer its JVMs lose their sessions whenever one of them starts. CELLPOST_TEST_HDFS=1 runs it all the same. */
+const MIN_PROCESSORS = 4;
+const skip =
+  availableParallelism() < MIN_PROCESSORS && process.env.CELLPOST_TEST_HDFS !== '1'
+    ? `fewer than ${MIN_PROCESSORS} processors; CELLPOST_TEST_HDFS=1 runs it all the same`
+    : false;
 const ADDRESSES = ['left@cellpost.test', 'right@cellpost.test'];
 
 let cluster: TestCluster;
 let users: User[] = [];
 
 before(async () => {
+  if (skip) return;
   cluster = await openCluster(['platform.yaml']);
   await cluster.kubectl(['apply', '-f', '-'], await readFile(SAMPLE, 'utf8'));
 });
@@ -134,28 +142,32 @@ async function assertNothingLost(t: TestContext, loads: SmtpLoad[]): Promise<voi
   }
 }
 
-test('a cell with HDFS comes up, and its status tells under which id HDFS is formatted', async (t) => {
-  const start = performance.now();
-  await complete();
-  t.diagnostic(`Serving after ${Math.round((performance.now() - start) / 1000)} s`);
-  const { status, metadata } = await getCell();
-  assert.equal(status?.hdfs?.summary, '8/8');
-  assert.equal(status?.hbase?.summary, '5/5');
-  assert.equal(status?.hdfs?.clusterId, `CID-${metadata.uid}`);
-  assert.ok(status?.hdfs?.formattedAt);
-  for (const address of ADDRESSES) {
-    await cellctl(cluster, ['user', 'add', address], PASSWORD);
-    users.push(await cellctl<User>(cluster, ['where', address]));
-  }
-  const [user] = users;
-  assert.ok(user);
-  await withPort(cluster, 'svc/cellpost-mta-proxy', 25, (port) => send(port, user.address, 'the first'));
-  await withPort(cluster, `pod/${user.node}`, 8081, async (port) => {
-    assert.deepEqual(await subjectsAt(port, user), ['the first']);
-  });
-});
+test(
+  'a cell with HDFS comes up, and its status tells under which id HDFS is formatted',
+  { skip },
+  async (t) => {
+    const start = performance.now();
+    await complete();
+    t.diagnostic(`Serving after ${Math.round((performance.now() - start) / 1000)} s`);
+    const { status, metadata } = await getCell();
+    assert.equal(status?.hdfs?.summary, '8/8');
+    assert.equal(status?.hbase?.summary, '5/5');
+    assert.equal(status?.hdfs?.clusterId, `CID-${metadata.uid}`);
+    assert.ok(status?.hdfs?.formattedAt);
+    for (const address of ADDRESSES) {
+      await cellctl(cluster, ['user', 'add', address], PASSWORD);
+      users.push(await cellctl<User>(cluster, ['where', address]));
+    }
+    const [user] = users;
+    assert.ok(user);
+    await withPort(cluster, 'svc/cellpost-mta-proxy', 25, (port) => send(port, user.address, 'the first'));
+    await withPort(cluster, `pod/${user.node}`, 8081, async (port) => {
+      assert.deepEqual(await subjectsAt(port, user), ['the first']);
+    });
+  },
+);
 
-test('deleting any one pod of HDFS or HBase loses no acknowledged mail', async (t) => {
+test('deleting any one pod of HDFS or HBase loses no acknowledged mail', { skip }, async (t) => {
   const { loads, end } = startLoad(t, 'one by one');
   const standby = (await activeNameNode()) === 'c-nn-0' ? 'c-nn-1' : 'c-nn-0';
   const pods = [
@@ -186,7 +198,7 @@ test('deleting any one pod of HDFS or HBase loses no acknowledged mail', async (
   await assertNothingLost(t, loads);
 });
 
-test('a NameNode whose volume is lost copies from the other and formats nothing', async () => {
+test('a NameNode whose volume is lost copies from the other and formats nothing', { skip }, async () => {
   const uid = await uidOf('c-nn-1');
   await kubectl('delete', 'pvc', 'data-c-nn-1', '--wait=false');
   await kubectl('delete', 'pod', 'c-nn-1', '--wait=true', '--timeout=120s');
@@ -206,7 +218,7 @@ test('a NameNode whose volume is lost copies from the other and formats nothing'
   await complete();
 });
 
-test('deleting all pods of the cell at once loses no acknowledged mail', async (t) => {
+test('deleting all pods of the cell at once loses no acknowledged mail', { skip }, async (t) => {
   const { loads, end } = startLoad(t, 'all at once');
   await until(() => loads.every(({ acknowledged }) => acknowledged.length > 5), {
     timeoutMs: READY_DEADLINE_MS,
@@ -223,7 +235,7 @@ test('deleting all pods of the cell at once loses no acknowledged mail', async (
   await assertNothingLost(t, loads);
 });
 
-test('impossible changes of its storage are refused with a sentence', async () => {
+test('impossible changes of its storage are refused with a sentence', { skip }, async () => {
   const patch = (spec: unknown): Promise<string> =>
     kubectl('patch', 'cell', CELL, '--type=merge', '-p', JSON.stringify({ spec }));
   for (const [spec, sentence] of [
