@@ -25,6 +25,10 @@ export type ChildOptions = {
   onDeath: (line: string) => void;
 };
 
+/** The young generation of each process: by itself it grows with the machine, to a hundred megabytes and more. */
+const YOUNG_SEMI_SPACE_MIB = 8;
+const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', `--max-semi-space-size=${YOUNG_SEMI_SPACE_MIB}`];
+
 export class Child {
   readonly name: string;
   readonly #options: ChildOptions;
@@ -89,7 +93,7 @@ export class Child {
     try {
       return fork(MAIN, [this.#options.workload], {
         stdio: ['ignore', log, log, 'ipc'],
-        execArgv: ['--disable-warning=ExperimentalWarning'],
+        execArgv: NODE_FLAGS,
         // A group of its own: Ctrl-C reaches the launcher alone, which stops its children in order.
         detached: true,
       });

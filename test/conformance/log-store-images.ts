@@ -33,7 +33,13 @@ export async function fillMailbox(
   messages: number,
 ): Promise<void> {
   await logs.write(key, (tx) => {
-    tx.add({ type: 'userCreated', userId: 'u1', addresses: ['alice@cellpost.test'], displayName: 'Alice', cell: '' });
+    tx.add({
+      type: 'userCreated',
+      userId: 'u1',
+      addresses: ['alice@cellpost.test'],
+      displayName: 'Alice',
+      cell: '',
+    });
     tx.add({
       type: 'mailboxCreated',
       name: 'Inbox',
