@@ -149,7 +149,7 @@ export class Sender {
       redirects = 0;
       await this.#follower.changed(Math.min(waitMs, leftMs()), policy.signal);
       waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 2);
-      if (target) await this.#awaitBudget(leftMs, policy.signal);
+      if (target) await this.#awaitBudget(key, policy, target, leftMs);
       if (leftMs() > 0) continue;
       const message = `${policy.what} was not answered in time: ${why}`;
       throw mayBeDone ? new OutcomeUnknown(message) : new Unavailable(message);
@@ -210,9 +210,19 @@ export class Sender {
     return hint && hint.ringVersion >= where.ringVersion ? hint.owner : where;
   }
 
-  async #awaitBudget(leftMs: () => number, signal: AbortSignal | undefined): Promise<void> {
-    while (leftMs() > 0 && !this.#budget.take())
-      await this.#follower.changed(Math.min(LONGEST_WAIT_MS, leftMs()), signal);
+  /**
+   * Waits until another try at the same server is allowed, or another one serves the key: asking that one is no burden to
+   * the one that failed, and all who waited for it may.
+   */
+  async #awaitBudget(key: string, policy: Policy, failed: Target, leftMs: () => number): Promise<void> {
+    while (leftMs() > 0 && !this.#isElsewhere(key, policy.cell, failed) && !this.#budget.take())
+      await this.#follower.changed(Math.min(LONGEST_WAIT_MS, leftMs()), policy.signal);
+  }
+
+  #isElsewhere(key: string, cell: string | undefined, failed: Target): boolean {
+    const { directory } = this.#follower;
+    const where = cell === undefined ? directory.where(key) : directory.whereIn(cell, key);
+    return !('problem' in where) && where.url !== failed.url;
   }
 
   async #attempt<T>(
