@@ -470,8 +470,13 @@ test('a cell that holds users is not deleted until an annotation says so, and th
       what: 'everything of the cell to be gone',
     },
   );
-  const volumes = await cluster.kubectl(['get', 'pv', '-o', 'jsonpath={.items[*].spec.claimRef.name}']);
-  assert.doesNotMatch(volumes, /data-b-/);
+  await until(
+    async () =>
+      !(await cluster.kubectl(['get', 'pv', '-o', 'jsonpath={.items[*].spec.claimRef.name}'])).includes(
+        'data-b-',
+      ),
+    { timeoutMs: MAIL_DEADLINE_MS, what: 'the volumes of its claims to be reclaimed' },
+  );
   const nodes = await cellctl<{ cell: string }[]>(['nodes']);
   assert.deepEqual([...new Set(nodes.map(({ cell }) => cell))], ['a']);
 });
