@@ -97,11 +97,23 @@ export async function sendUntil(
   }
 }
 
+/** Emails a request: below what an app server gives out at once. */
+const PAGE = 250;
+
 /** Subjects in a user's mailboxes, read over JMAP from one app server. */
-export async function subjectsAt(port: number, { userId, address }: User): Promise<string[]> {
+export async function subjectsAt(port: number, user: User): Promise<string[]> {
+  const found: string[] = [];
+  for (;;) {
+    const page = await subjectsFrom(port, user, found.length);
+    found.push(...page);
+    if (page.length < PAGE) return found;
+  }
+}
+
+async function subjectsFrom(port: number, { userId, address }: User, position: number): Promise<string[]> {
   const using = ['urn:ietf:params:jmap:core', 'urn:ietf:params:jmap:mail'];
   const methodCalls: Invocation[] = [
-    ['Email/query', { accountId: userId, limit: 1000 }, 'q'],
+    ['Email/query', { accountId: userId, position, limit: PAGE }, 'q'],
     [
       'Email/get',
       {
@@ -119,5 +131,7 @@ export async function subjectsAt(port: number, { userId, address }: User): Promi
   });
   if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
   const { methodResponses } = (await response.json()) as { methodResponses: Invocation[] };
-  return ((methodResponses[1]?.[1].list ?? []) as { subject: string }[]).map(({ subject }) => subject);
+  const [name, answer] = methodResponses[1] ?? [];
+  if (name !== 'Email/get') throw new Error(`${name}: ${JSON.stringify(answer)}`);
+  return ((answer?.list ?? []) as { subject: string }[]).map(({ subject }) => subject);
 }
