@@ -8,6 +8,7 @@ import { askAppServer } from './outside/app-server.ts';
 import { discoveryAdmin } from './outside/discovery.ts';
 import { ensureLogTable } from './outside/schema.ts';
 import { storageAdmin } from './outside/storage.ts';
+import { changeEnsemble, ensembleMembers } from './outside/zookeeper-members.ts';
 import { askZooKeeper } from './outside/zookeeper.ts';
 import { KubeApi } from './runtime/api.ts';
 import { Connections } from './runtime/connections.ts';
@@ -22,6 +23,7 @@ const OUTSIDE: Outside = {
   discovery: discoveryAdmin,
   ensureSchema: ensureLogTable,
   zookeeper: askZooKeeper,
+  ensemble: { members: ensembleMembers, change: changeEnsemble },
   storage: storageAdmin,
   appServer: askAppServer,
 };

@@ -7,7 +7,14 @@ export type Resources = {
   limits: { cpu?: Quantity; memory: Quantity };
 };
 export type Volume = { size: Quantity; className?: string };
-export type ZooKeeperSpec = { replicas: number; storage: Volume; resources: Resources };
+export type ZooKeeperSpec = {
+  /** Members of the ensemble. */
+  replicas: number;
+  /** In no spec: all that run, those about to join and those that have left counted, when they are not just the members. */
+  servers?: number;
+  storage: Volume;
+  resources: Resources;
+};
 
 /** Servers of one role, each with a volume. */
 export type StoredRole = { replicas: number; volume: Volume; resources: Resources };
@@ -67,7 +74,9 @@ export type Condition = {
 export type RoleStatus = { replicas: number; ready: number; summary: string };
 /** Which HDFS is the cell's: written before a NameNode may format itself, and when it has. */
 export type FormatMark = { clusterId?: string; formattedAt?: string };
-type EnsembleStatus = RoleStatus & { formedAt?: string };
+/** What the pods of HDFS are told from the status. `leaving`: pods of DataNodes that go for good. */
+export type StorageRecord = FormatMark & { leaving?: string[] };
+type EnsembleStatus = RoleStatus & { formedAt?: string; members?: number };
 
 /** What both kinds tell of themselves. */
 export type CommonStatus = {
@@ -86,6 +95,8 @@ export type CellStatus = CommonStatus & {
   appServers?: RoleStatus & { selector: string };
   discovery?: { name: string; record: string };
   roll?: RollStatus;
+  /** Servers whose regions or blocks move away for good. */
+  leaving?: string[];
   /** The last image with which all app servers served. */
   goodImage?: string;
   rolledBack?: RolledBack;

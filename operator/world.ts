@@ -4,6 +4,7 @@ import type { Logger } from '../workloads/common/log.ts';
 import type { Answers, ZooKeeperFacts } from './cell/roll/facts.ts';
 import type { DiscoveryAdmin } from './outside/discovery.ts';
 import type { StorageAdmin } from './outside/storage.ts';
+import type { MembersChange } from './outside/zookeeper-members.ts';
 import { ensure } from './runtime/apply.ts';
 import type { KubeApi } from './runtime/api.ts';
 import type { Rollout } from './rollout/types.ts';
@@ -36,7 +37,11 @@ export type ContainerStatus = {
   lastState?: { terminated?: { message?: string } };
 };
 export type StatefulSetObject = KubeObject & {
-  spec: { replicas?: number; template?: { spec: { containers: { image?: string }[] } } };
+  spec: {
+    replicas?: number;
+    template?: { spec: { containers: { image?: string }[] } };
+    volumeClaimTemplates?: ClaimSpec[];
+  };
   status?: {
     observedGeneration?: number;
     replicas?: number;
@@ -46,6 +51,17 @@ export type StatefulSetObject = KubeObject & {
     updateRevision?: string;
   };
 };
+type ClaimSpec = {
+  metadata: { name?: string };
+  spec: { storageClassName?: string; resources?: { requests?: { storage?: string | number } } };
+};
+export type ClaimObject = KubeObject &
+  Pick<ClaimSpec, 'spec'> & {
+    status?: {
+      capacity?: { storage?: string | number };
+      conditions?: { type: string; status: string; message?: string }[];
+    };
+  };
 export type SecretObject = KubeObject & { data?: Record<string, string> };
 
 export type Caches = {
@@ -56,7 +72,7 @@ export type Caches = {
   deployments: WatchCache<StatefulSetObject>;
   pods: WatchCache<PodObject>;
   secrets: WatchCache<SecretObject>;
-  volumeClaims: WatchCache<KubeObject>;
+  volumeClaims: WatchCache<ClaimObject>;
   services: WatchCache<KubeObject>;
   configMaps: WatchCache<KubeObject>;
   disruptionBudgets: WatchCache<KubeObject>;
@@ -70,6 +86,13 @@ export type Outside = {
   ensureSchema(options: SchemaOptions): Promise<void>;
   /** @returns undefined when it does not answer */
   zookeeper(host: string): Promise<ZooKeeperFacts | undefined>;
+  /** Who belongs to an ensemble: the numbers of its voting members, from 1. */
+  ensemble: {
+    /** @throws when the server does not answer */
+    members(host: string): Promise<number[]>;
+    /** Resolves with the members when the change is in force. @throws when it is refused */
+    change(host: string, change: MembersChange): Promise<number[]>;
+  };
   storage: StorageAdmin;
   /** @returns undefined when it does not answer */
   appServer(url: string): Promise<{ lately: Answers; everSince: Answers } | undefined>;

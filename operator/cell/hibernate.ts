@@ -10,6 +10,7 @@ import { ensureAll, type Caches } from '../world.ts';
 import { appServerResources, credentialsSecret } from './resources/app-servers.ts';
 import { cellEnsembleResources } from './resources/ensemble.ts';
 import { storageResources, storageRoles } from './resources/storage.ts';
+import { recordOf } from './storage-steps.ts';
 import { publishCell, type CellStepName, type CellWork } from './steps.ts';
 
 export function hibernationSteps(work: CellWork): Step<CellStepName>[] {
@@ -37,7 +38,7 @@ export function hibernationSteps(work: CellWork): Step<CellStepName>[] {
       name: role,
       title: `Stop ${called}`,
       needs: [storage[index - 1]?.role ?? 'app-servers'],
-      run: stop(role, storageResources(context, cell.spec, role, cell.status?.hdfs ?? {})),
+      run: stop(role, storageResources(context, cell.spec, role, recordOf(work))),
     })),
     {
       name: 'zookeeper',

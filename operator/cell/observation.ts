@@ -29,7 +29,7 @@ export function wantedPods(cell: Cell): WantedPods {
   const { spec } = cell;
   const asleep = hibernates(cell);
   return {
-    zookeeper: asleep ? 0 : spec.zookeeper.replicas,
+    zookeeper: asleep ? 0 : (spec.zookeeper.servers ?? spec.zookeeper.replicas),
     storage: storageRoles(spec).map(({ role, called, wanted }) => ({
       role,
       called,

@@ -12,6 +12,7 @@ import { messageOf, type World } from '../world.ts';
 import { cellContext, platformOf, type CellContext } from './context.ts';
 import { CELL_FINALIZER, deleteCell, deletionRefused, type MapAccess } from './delete.ts';
 import { hibernationSteps } from './hibernate.ts';
+import { seenSizes, specNow } from './hardware/sizes.ts';
 import { hibernates, observeCell } from './observation.ts';
 import { cellStatus, type Deletion } from './status.ts';
 import { cellSteps, marksOf, type CellStepName, type CellWork, type Marks } from './steps.ts';
@@ -36,8 +37,10 @@ export async function reconcileCell(world: World, key: string): Promise<Reconcil
 }
 
 /** The recipe, then the status; errors of steps are in the status, and make the key come again. */
-async function bringUp(world: World, cell: Cell, deletion?: Deletion): Promise<ReconcileResult> {
-  const owner = ownerOf(cell, world.settings.domain);
+async function bringUp(world: World, object: Cell, deletion?: Deletion): Promise<ReconcileResult> {
+  const owner = ownerOf(object, world.settings.domain);
+  const sizes = seenSizes(world.caches, owner, object.status);
+  const cell: Cell = { ...object, spec: specNow(object.spec, sizes) };
   const now = new Date();
   const observed = observeCell(world.caches, owner, cell);
   const marks: Marks = marksOf(cell.status);
@@ -51,7 +54,8 @@ async function bringUp(world: World, cell: Cell, deletion?: Deletion): Promise<R
     if (marks.rolledBack && marks.rolledBack.image !== context.images.asked) delete marks.rolledBack;
     // Pods that hibernate are in no roll; those that wake are new.
     if (hibernates(cell)) delete marks.roll;
-    const work: CellWork = { world, cell, context, observed, marks, now, ...platform };
+    const asked = object.spec;
+    const work: CellWork = { world, cell, asked, sizes, context, observed, marks, now, ...platform };
     const steps = hibernates(cell) ? hibernationSteps(work) : cellSteps(work);
     reports = await runSteps(steps, messageOf);
   }
@@ -69,7 +73,8 @@ async function bringUp(world: World, cell: Cell, deletion?: Deletion): Promise<R
   await writeStatus(world, world.caches.cells, cell, status);
   await tellOfChanges(world.events, cell, status);
   throwFailures(reports);
-  if (marks.roll) return { againInMs: ROLL_AGAIN_MS };
+  const changes = reports.some(({ name, outcome }) => name === 'hardware' && outcome === 'waiting');
+  if (marks.roll || changes) return { againInMs: ROLL_AGAIN_MS };
   const waits = deletion !== undefined || reports.some(({ outcome }) => outcome === 'waiting');
   return waits ? { againInMs: LOOK_AGAIN_MS } : {};
 }

@@ -66,7 +66,11 @@ export function cellStatus(input: StatusInput): CellStatus {
     nextAction: open.nextAction,
     blockedBy: open.blockedBy,
     ...(version !== undefined && { version }),
-    zookeeper: { ...countsOf(observed.zookeeper), ...(marks.formedAt && { formedAt: marks.formedAt }) },
+    zookeeper: {
+      ...countsOf(observed.zookeeper),
+      ...(marks.formedAt && { formedAt: marks.formedAt }),
+      ...(marks.members !== undefined && { members: marks.members }),
+    },
     hbase: { ...countsOf(observed.hbase), ...(marks.schema && { schema: marks.schema }) },
     ...(observed.hdfs && {
       hdfs: {
@@ -78,6 +82,7 @@ export function cellStatus(input: StatusInput): CellStatus {
     appServers: { ...countsOf(observed.appServers), selector },
     ...(marks.discovery && { discovery: marks.discovery }),
     ...(marks.roll && { roll: marks.roll }),
+    ...(marks.leaving && { leaving: marks.leaving }),
     ...(goodImage !== undefined && { goodImage }),
     ...(marks.rolledBack && { rolledBack: marks.rolledBack }),
     conditions: mergeConditions(cell.status?.conditions, conditions, generation, now),
@@ -99,7 +104,7 @@ function rolesOf({ cell, observed }: StatusInput): RoleProgress[] {
 }
 
 /** Steps that are open while users are served. */
-const BESIDE_SERVING: ReadonlySet<CellStepName> = new Set(['discovery', 'roll']);
+const BESIDE_SERVING: ReadonlySet<CellStepName> = new Set(['discovery', 'hardware', 'roll']);
 
 /** A version that was rolled back is told until the spec names another. */
 function rolledBackCondition({ marks }: StatusInput): ConditionNow | undefined {

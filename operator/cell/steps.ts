@@ -3,10 +3,14 @@ import { ensembleGate, type EnsembleMark } from '../ensemble.ts';
 import type { StorageRole } from '../resources/owner.ts';
 import { hashOf } from '../runtime/apply.ts';
 import { DONE, waitFor, type Step } from '../runtime/steps.ts';
-import type { Cell, CellStatus, FormatMark, Platform, RolledBack, RollStatus } from '../types.ts';
+import type { Cell, CellSpec, CellStatus, FormatMark, Platform, RolledBack, RollStatus } from '../types.ts';
 import { ensureAll, type World } from '../world.ts';
 import type { CellContext } from './context.ts';
 import type { CellObservation } from './observation.ts';
+import { growEnsemble } from './hardware/ensemble.ts';
+import { shrinkRoles } from './hardware/shrink.ts';
+import type { Seen } from './hardware/sizes.ts';
+import { growVolumes } from './hardware/volumes.ts';
 import type { Shut } from './roll/plan.ts';
 import { rollMembers } from './roll/roll.ts';
 import { publish, type Published } from './publish.ts';
@@ -15,13 +19,17 @@ import { cellEnsembleResources } from './resources/ensemble.ts';
 import { LOG_TABLE, schemaServers } from './resources/storage.ts';
 import { lastStorageRole, storageSteps } from './storage-steps.ts';
 
-export type CellStepName = 'zookeeper' | StorageRole | 'schema' | 'app-servers' | 'discovery' | 'roll';
+export type CellStepName =
+  'zookeeper' | StorageRole | 'schema' | 'app-servers' | 'discovery' | 'hardware' | 'roll';
 
 /** What the steps leave behind, for the status. */
 export type Marks = EnsembleMark &
   FormatMark & {
     schema?: string;
     discovery?: Published;
+    /** Members of the ensemble, once it is formed. */
+    members?: number;
+    leaving?: string[] | undefined;
     roll?: RollStatus | undefined;
     goodImage?: string;
     rolledBack?: RolledBack;
@@ -31,7 +39,11 @@ export type Marks = EnsembleMark &
 
 export type CellWork = {
   world: World;
+  /** Its spec has the sizes that are there: where less is asked for, what is there goes step by step. */
   cell: Cell;
+  /** What the cell's spec says. */
+  asked: CellSpec;
+  sizes: Seen;
   platform: Platform;
   context: CellContext;
   /** The platform's Secret, decoded. */
@@ -45,6 +57,8 @@ export type CellWork = {
 export function marksOf(status: CellStatus | undefined): Marks {
   return {
     ...(status?.zookeeper?.formedAt && { formedAt: status.zookeeper.formedAt }),
+    ...(status?.zookeeper?.members && { members: status.zookeeper.members }),
+    ...(status?.leaving && { leaving: status.leaving }),
     ...(status?.hbase?.schema && { schema: status.hbase.schema }),
     ...(status?.hdfs?.clusterId && { clusterId: status.hdfs.clusterId }),
     ...(status?.hdfs?.formattedAt && { formattedAt: status.hdfs.formattedAt }),
@@ -73,6 +87,7 @@ export function cellSteps(work: CellWork): Step<CellStepName>[] {
       needs: work.marks.discovery ? [] : ['app-servers'],
       run: () => publishCell(work),
     },
+    { name: 'hardware', title: 'Change servers and volumes', needs: [], run: () => changeHardware(work) },
     // Needs nothing: pods that are not ready are mended by it, too.
     { name: 'roll', title: 'Roll the pods', needs: [], run: () => rollMembers(work) },
   ];
@@ -80,7 +95,19 @@ export function cellSteps(work: CellWork): Step<CellStepName>[] {
 
 async function startZooKeeper({ world, context, cell, observed, marks, now }: CellWork) {
   await ensureAll(world, cellEnsembleResources(context, cell.spec));
-  return ensembleGate(marks, observed.zookeeper.ready, cell.spec.zookeeper.replicas, now);
+  const { replicas } = cell.spec.zookeeper;
+  const gate = ensembleGate(marks, observed.zookeeper.ready, replicas, now);
+  if (marks.formedAt) marks.members ??= replicas;
+  return gate;
+}
+
+/** More of something is made with its role; the rest of a change, one after another, is here. */
+async function changeHardware(work: CellWork) {
+  for (const change of [growVolumes, growEnsemble, shrinkRoles]) {
+    const result = await change(work);
+    if (!result.done) return result;
+  }
+  return DONE;
 }
 
 async function makeSchema({ world, context, cell, marks }: CellWork) {

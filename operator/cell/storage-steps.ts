@@ -2,7 +2,7 @@
 import { ofRole } from '../observe.ts';
 import { roleName, type StorageRole } from '../resources/owner.ts';
 import { DONE, waitFor, type Step, type StepResult } from '../runtime/steps.ts';
-import type { FormatMark } from '../types.ts';
+import type { StorageRecord } from '../types.ts';
 import { ensureAll } from '../world.ts';
 import { hdfsOf, storageResources, storageRoles } from './resources/storage.ts';
 import type { CellWork } from './steps.ts';
@@ -29,7 +29,7 @@ async function startRole(
 ): Promise<StepResult> {
   const { world, context, cell, observed, marks, now } = work;
   /** Only what is written counts: an operator that starts anew knows nothing else. */
-  const record: FormatMark = cell.status?.hdfs ?? {};
+  const record = recordOf(work);
   if (role === 'name-node' && !record.clusterId) {
     marks.clusterId = `CID-${context.owner.uid}`;
     return waitFor('The id of the new HDFS must be written to the status before it may be formatted.');
@@ -56,6 +56,18 @@ async function startRole(
     return waitFor('It must be written to the status that HDFS is formatted before it gets data.');
   }
   return DONE;
+}
+
+/** A server that the spec asks for again does not leave. */
+export function recordOf({ cell, asked, context }: CellWork): StorageRecord {
+  const kept = (pod: string): boolean => {
+    const ordinal = Number(pod.slice(pod.lastIndexOf('-') + 1));
+    return (
+      pod.startsWith(`${roleName(context.owner, 'data-node')}-`) &&
+      ordinal < (asked.hbase.hdfs?.dataNodes.replicas ?? 0)
+    );
+  };
+  return { ...cell.status?.hdfs, leaving: cell.status?.leaving?.filter((pod) => !kept(pod)) ?? [] };
 }
 
 /**

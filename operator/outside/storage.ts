@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Connections } from '../../workloads/common/hbase/connections.ts';
 import { activeMaster } from '../../workloads/common/hbase/regions.ts';
 import { decode } from '../../workloads/common/hbase/wire.ts';
+import { refreshNodes } from './name-node.ts';
 
 const ASK_TIMEOUT_MS = 3_000;
 const CALL_TIMEOUT_MS = 10_000;
@@ -25,9 +26,20 @@ export type MasterFacts = {
   regionServers: string[];
 };
 
+export type DataNodeFacts = {
+  /** As the NameNode calls it: 'In Service', 'Decommission In Progress', 'Decommissioned'. */
+  state: string;
+  usedBytes: number;
+  freeBytes: number;
+};
+
 /** What a cell's storage tells the operator; an answer of undefined: the server did not answer. */
 export type StorageAdmin = {
   nameNode(host: string): Promise<NameNodeFacts | undefined>;
+  /** The DataNodes that live, by pod, as a NameNode knows them. */
+  dataNodes(nameNode: string): Promise<Map<string, DataNodeFacts> | undefined>;
+  /** Has a NameNode read anew which DataNodes leave. @throws when it does not answer or refuses */
+  refreshNodes(nameNode: string): Promise<void>;
   master(host: string): Promise<MasterFacts | undefined>;
   /** How many regions a region server has. */
   regionCount(host: string): Promise<number | undefined>;
@@ -41,6 +53,11 @@ export type StorageAdmin = {
   reload(masters: readonly string[]): Promise<void>;
 };
 
+const NAME_NODE_PORT = 8020;
+const LIVE_NODES = z.record(
+  z.string(),
+  z.object({ adminState: z.string(), usedSpace: z.number(), remaining: z.number() }),
+);
 const BEANS = z.object({ beans: z.array(z.record(z.string(), z.unknown())) });
 
 /** The attributes of all beans that a query finds, together. */
@@ -69,6 +86,18 @@ async function nameNode(host: string): Promise<NameNodeFacts | undefined> {
     short: Number(seen.UnderReplicatedBlocks ?? 0),
     missing: Number(seen.MissingBlocks ?? 0),
   };
+}
+
+async function dataNodes(nameNode: string): Promise<Map<string, DataNodeFacts> | undefined> {
+  const query = 'Hadoop:service=NameNode,name=NameNodeInfo';
+  const text = (await attributes(nameNode, NAME_NODE_HTTP_PORT, query))?.LiveNodes;
+  if (typeof text !== 'string') return undefined;
+  return new Map(
+    Object.entries(LIVE_NODES.parse(JSON.parse(text))).map(([name, { adminState, usedSpace, remaining }]) => [
+      name.split('.', 1)[0] ?? '',
+      { state: adminState, usedBytes: usedSpace, freeBytes: remaining },
+    ]),
+  );
 }
 
 async function master(host: string): Promise<MasterFacts | undefined> {
@@ -144,4 +173,12 @@ async function reload(masters: readonly string[]): Promise<void> {
   });
 }
 
-export const storageAdmin: StorageAdmin = { nameNode, master, regionCount, unload, reload };
+export const storageAdmin: StorageAdmin = {
+  nameNode,
+  dataNodes,
+  refreshNodes: (nameNode) => refreshNodes(nameNode, NAME_NODE_PORT),
+  master,
+  regionCount,
+  unload,
+  reload,
+};

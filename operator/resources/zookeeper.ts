@@ -33,8 +33,21 @@ export function zookeeperUrl(owner: Owner, replicas: number, chroot: string): st
     .join(',')}${chroot}`;
 }
 
+/**
+ * Where clients connect: enough servers that one of them lives while there is a quorum, and three if there are as many.
+ * So an ensemble that grows from 3 to 5 or shrinks again changes nothing for its clients.
+ */
 export function zookeeperHosts(owner: Owner, replicas: number): string[] {
-  return Array.from({ length: replicas }, (_, ordinal) => podHost(owner, ROLE, ordinal));
+  const majority = Math.floor(replicas / 2) + 1;
+  const count = Math.min(replicas, Math.max(majority, LEAST_NAMED));
+  return Array.from({ length: count }, (_, ordinal) => podHost(owner, ROLE, ordinal));
+}
+const LEAST_NAMED = 3;
+
+/** A server as the ensemble's configuration names it; its number is one above its pod's. */
+export function memberLine(owner: Owner, ordinal: number): string {
+  const host = podHost(owner, ROLE, ordinal);
+  return `server.${ordinal + 1}=${host}:${PEER_PORT}:${ELECTION_PORT}:participant;${CLIENT_PORT}`;
 }
 
 export function zookeeperResources(options: ZooKeeperOptions): KubeObject[] {
@@ -49,7 +62,8 @@ export function zookeeperResources(options: ZooKeeperOptions): KubeObject[] {
     'log4j.properties': script('log4j.properties'),
   };
   return [
-    configMap(meta, files),
+    // Read only when a pod starts on a blank volume: a change restarts nothing.
+    configMap(meta, { ...files, members: String(spec.replicas) }),
     service(meta, {
       clusterIP: 'None',
       // Members find each other before they are ready: that is how they get ready.
@@ -68,7 +82,7 @@ export function zookeeperResources(options: ZooKeeperOptions): KubeObject[] {
     ]),
     statefulSet(meta, {
       serviceName: name,
-      replicas: spec.replicas,
+      replicas: spec.servers ?? spec.replicas,
       // In order, with readiness by quorum, the first would wait for the second for ever.
       podManagementPolicy: 'Parallel',
       updateStrategy: { type: options.update },
@@ -103,7 +117,6 @@ function container({
     securityContext: CONTAINER_SECURITY,
     command: ['sh', '/conf/start.sh'],
     env: [
-      { name: 'ENSEMBLE', value: String(spec.replicas) },
       { name: 'STATEFUL_SET', value: roleName(owner, ROLE) },
       { name: 'SERVICE', value: serviceHost(owner, ROLE) },
       { name: 'JVM_OPTIONS', value: zookeeperJavaOptions(heapMib(spec.resources, BESIDES_HEAP_MIB)) },

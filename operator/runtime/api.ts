@@ -183,8 +183,12 @@ export class KubeApi {
     return this.#json({ verb: 'update', method: HttpMethod.PUT, path, type, body: object });
   }
 
-  /** Deletes exactly this object (its uid), dependents in the background. @returns false when it was gone already */
-  async delete(object: KubeObject): Promise<boolean> {
+  /**
+   * Deletes exactly this object (its uid).
+   * @param dependents what becomes of them: they go in the background, or stay as orphans
+   * @returns false when it was gone already
+   */
+  async delete(object: KubeObject, dependents: 'Background' | 'Orphan' = 'Background'): Promise<boolean> {
     const type = typeOf(object);
     try {
       await this.#json({
@@ -195,7 +199,7 @@ export class KubeApi {
         body: {
           apiVersion: 'v1',
           kind: 'DeleteOptions',
-          propagationPolicy: 'Background',
+          propagationPolicy: dependents,
           ...(object.metadata.uid && { preconditions: { uid: object.metadata.uid } }),
         },
       });

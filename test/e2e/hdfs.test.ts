@@ -240,7 +240,7 @@ test('impossible changes of its storage are refused with a sentence', { skip }, 
     kubectl('patch', 'cell', CELL, '--type=merge', '-p', JSON.stringify({ spec }));
   for (const [spec, sentence] of [
     [{ hbase: { storage: 'Local', hdfs: null } }, /hbase\.storage can't change/],
-    [{ hbase: { hdfs: { dataNodes: { replicas: 2 } } } }, /dataNodes\.replicas can't shrink/],
+    [{ hbase: { hdfs: { dataNodes: { replicas: 1 } } } }, /replication may not be above/],
     [{ hbase: { hdfs: { nameNodes: { replicas: 1 } } } }, /nameNodes\.replicas can't change/],
     [{ hbase: { hdfs: { replication: 4 } } }, /replication may not be above/],
   ] as const)

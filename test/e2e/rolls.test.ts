@@ -171,3 +171,96 @@ test('HBase in one pod is made anew: requests wait behind it, and no mail is los
   assert.deepEqual(await changed(before), ['a-hbase-0']);
   await nothingLost(load.report);
 });
+
+test('ZooKeeper and app servers become more and fewer; no request fails, no mail is refused or lost', async (t) => {
+  const before = await uids();
+  const load = await startLoad(cluster, users, 'size');
+  try {
+    await patch({ zookeeper: { replicas: 5 } });
+    const grown = await settled('five members of ZooKeeper');
+    assert.equal(grown.status?.zookeeper?.members, 5);
+    assert.deepEqual(await changed(before), ['a-zk-3', 'a-zk-4'], 'no server of the cell was made anew');
+    assert.equal((await members()).length, 5);
+
+    await patch({ zookeeper: { replicas: 3 }, appServers: { replicas: 2 } });
+    await settled('three members of ZooKeeper and two app servers');
+  } finally {
+    await load.stop();
+  }
+  tell(t, load.report);
+  assert.deepEqual(await changed(before), []);
+  assert.deepEqual(
+    [...(await uids()).keys()].filter((pod) => !pod.includes('hbase')),
+    ['a-app-0', 'a-app-1', 'a-zk-0', 'a-zk-1', 'a-zk-2'],
+  );
+  assert.equal((await members()).length, 3);
+  const claims = await kubectl('get', 'pvc', '-l', `cellpost.dev/cell=${CELL}`, '-o', 'name');
+  assert.doesNotMatch(claims, /zk-[34]/, 'the volumes of members that left are gone');
+  assert.deepEqual(load.report.jmap.failures, []);
+  assert.deepEqual(load.report.mail.failures, []);
+  await nothingLost(load.report);
+});
+
+/** As a server of the ensemble tells them. */
+async function members(): Promise<string[]> {
+  const ask = 'echo conf | nc -w 2 127.0.0.1 2181';
+  const told = await kubectl('exec', 'a-zk-0', '--', 'sh', '-c', ask);
+  return told.split('\n').filter((line) => /^server\.\d+=.*:participant/.test(line));
+}
+
+test('volumes grow around pods that go on, where their StorageClass allows', async () => {
+  const before = await uids();
+  const claimsOf = async <T>(path: string): Promise<T[]> => {
+    const selector = `cellpost.dev/cell=${CELL},app.kubernetes.io/component=zookeeper`;
+    const text = await kubectl(
+      'get',
+      'pvc',
+      '-l',
+      selector,
+      '-o',
+      `jsonpath={range .items[*]}{${path}} {end}`,
+    );
+    return text.trim().split(' ') as T[];
+  };
+  const template = 'jsonpath={.spec.volumeClaimTemplates[0].spec.resources.requests.storage}';
+  const [name] = await claimsOf<string>('.spec.storageClassName');
+  assert.ok(name);
+  const [size] = await claimsOf<string>('.spec.resources.requests.storage');
+  const allow = (allowVolumeExpansion: boolean): Promise<string> =>
+    kubectl('patch', 'storageclass', name, '-p', JSON.stringify({ allowVolumeExpansion }));
+  await allow(false);
+  await patch({ zookeeper: { storage: { size: '3Gi' } } });
+  const refused = await until(
+    async () => {
+      const { status } = await getCell();
+      return status?.blockedBy?.includes('StorageClass') && status.blockedBy;
+    },
+    { timeoutMs: READY_DEADLINE_MS, what: 'the refusal' },
+  );
+  assert.match(refused, /^The StorageClass of data-a-zk-0 must let its volumes grow to 3Gi/);
+  assert.equal(await kubectl('get', 'statefulset', 'a-zk', '-o', template), size);
+
+  await allow(true);
+  await until(
+    async () => (await kubectl('get', 'statefulset', 'a-zk', '-o', template).catch(() => '')) === '3Gi',
+    {
+      timeoutMs: READY_DEADLINE_MS,
+      what: 'the StatefulSet to be made anew',
+    },
+  );
+  const waiting = await until(
+    async () => {
+      const { status } = await getCell();
+      return status?.blockedBy?.includes('must grow') && status.blockedBy;
+    },
+    { timeoutMs: READY_DEADLINE_MS, what: 'the volumes to be waited for' },
+  );
+  assert.match(waiting, /^The volume of data-a-zk-0 must grow from \S+ to 3Gi/);
+  // The class of these tests has no driver that resizes: what it would report at the end.
+  const status = JSON.stringify({ status: { capacity: { storage: '3Gi' } } });
+  for (const claim of await claimsOf<string>('.metadata.name'))
+    await kubectl('patch', 'pvc', claim, '--subresource=status', '--type=merge', '-p', status);
+  await settled('the volumes to have grown');
+  assert.deepEqual(await claimsOf('.spec.resources.requests.storage'), ['3Gi', '3Gi', '3Gi']);
+  assert.deepEqual(await changed(before), [], 'no pod was made anew');
+});

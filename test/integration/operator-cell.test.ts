@@ -597,9 +597,9 @@ for (const [what, spec, sentence] of REFUSED) {
 test('what can not change later is refused with a sentence', async () => {
   await applyCell('fixed');
   const changes: [unknown, RegExp][] = [
-    [{ zookeeper: { replicas: 5 } }, /zookeeper\.replicas can't change while the ensemble lives/],
-    [{ zookeeper: { storage: { size: '2Gi' } } }, /Storage can't change while its volumes live/],
-    [{ hbase: { volume: { size: '20Gi' } } }, /Storage can't change while its volumes live/],
+    [{ zookeeper: { storage: { size: '512Mi' } } }, /Volumes can't shrink/],
+    [{ hbase: { volume: { size: '9Gi' } } }, /Volumes can't shrink/],
+    [{ hbase: { volume: { size: '20Gi', className: 'fast' } } }, /The StorageClass can't change/],
     [{ hbase: { regions: 8 } }, /hbase\.regions can't change once the table is made/],
     [{ platform: { name: 'other' } }, /A cell can't move to another platform/],
   ];

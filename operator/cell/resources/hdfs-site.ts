@@ -44,7 +44,13 @@ export function nameNodeFiles(owner: Owner, spec: CellSpec, hdfs: HdfsSpec): Rec
   const own: Record<string, string> = isPair(hdfs) ? { 'dfs.ha.namenode.id': '${env.POD_NAME}' } : {};
   return {
     ...hadoopFiles(owner, spec, hdfs),
-    'hdfs-site.xml': siteXml({ ...hdfsSettings(owner, hdfs), ...own }),
+    'hdfs-site.xml': siteXml({
+      ...hdfsSettings(owner, hdfs),
+      ...own,
+      // DataNodes that go for good, a host a line.
+      'dfs.hosts.exclude': '/conf/leaving',
+      'dfs.namenode.decommission.interval': '3s',
+    }),
   };
 }
 

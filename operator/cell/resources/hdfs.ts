@@ -1,11 +1,11 @@
 // HDFS: JournalNodes, NameNodes with their failover controllers, DataNodes.
 import type { V1Container, V1Probe } from '@kubernetes/client-node';
 import { hadoopJavaOptions, heapMib } from '../../resources/java.ts';
-import { podHost } from '../../resources/owner.ts';
+import { podHost, roleName, type Owner } from '../../resources/owner.ts';
 import { probeHttp, probeScript, probeTcp } from '../../resources/pod.ts';
 import { script } from '../../resources/scripts.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
-import type { CellSpec, FormatMark, HdfsSpec, Resources } from '../../types.ts';
+import type { CellSpec, HdfsSpec, Resources, StorageRecord } from '../../types.ts';
 import type { CellContext } from '../context.ts';
 import { CLASS_PATH, container, java, type Place } from './hbase-containers.ts';
 import {
@@ -74,7 +74,7 @@ export function nameNodeResources(
   context: CellContext,
   spec: CellSpec,
   hdfs: HdfsSpec,
-  record: FormatMark,
+  record: StorageRecord,
 ): KubeObject[] {
   const role = 'name-node';
   const { owner } = context;
@@ -96,7 +96,7 @@ export function nameNodeResources(
       'format.sh': script('hdfs-name-node-format.sh'),
       'ready.sh': script('hdfs-name-node-ready.sh'),
     },
-    notes: { formatted: record.formattedAt ? 'yes' : 'no' },
+    notes: { formatted: record.formattedAt ? 'yes' : 'no', leaving: leavingHosts(owner, hdfs, record) },
     ports: {
       rpc: NAME_NODE_PORT,
       http: NAME_NODE_HTTP_PORT,
@@ -106,7 +106,7 @@ export function nameNodeResources(
       { from: podsOf(owner, [role]), ports: [NAME_NODE_PORT, NAME_NODE_HTTP_PORT, FAILOVER_PORT] },
       { from: podsOf(owner, ['data-node', ...CLIENTS]), ports: [NAME_NODE_PORT] },
       { from: podsOf(owner, ['journal-node']), ports: [NAME_NODE_HTTP_PORT] },
-      { from: [operatorOf(context)], ports: [NAME_NODE_HTTP_PORT] },
+      { from: [operatorOf(context)], ports: [NAME_NODE_PORT, NAME_NODE_HTTP_PORT] },
     ],
     initContainers: [format(place, hdfs, record)],
     containers: isPair(hdfs) ? [nameNode, failoverController(place)] : [nameNode],
@@ -115,7 +115,15 @@ export function nameNodeResources(
   });
 }
 
-function format(place: Place, hdfs: HdfsSpec, record: FormatMark): V1Container {
+function leavingHosts(owner: Owner, hdfs: HdfsSpec, { leaving = [] }: StorageRecord): string {
+  const name = roleName(owner, 'data-node');
+  return Array.from({ length: hdfs.dataNodes.replicas }, (_, ordinal) => ordinal)
+    .filter((ordinal) => leaving.includes(`${name}-${ordinal}`))
+    .map((ordinal) => `${podHost(owner, 'data-node', ordinal)}\n`)
+    .join('');
+}
+
+function format(place: Place, hdfs: HdfsSpec, record: StorageRecord): V1Container {
   const { owner } = place.context;
   const { resources } = hdfs.nameNodes;
   const base = container(place, 'format', resources);

@@ -1,7 +1,7 @@
 // What a cell's log lies in: HBase in one pod (Local), or HBase on HDFS with a role for each kind of server.
 import type { Owner, StorageRole } from '../../resources/owner.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
-import type { CellSpec, FormatMark, HdfsSpec } from '../../types.ts';
+import type { CellSpec, HdfsSpec, StorageRecord } from '../../types.ts';
 import type { CellContext } from '../context.ts';
 import { hbaseResources, localBootstrap, localRestUrl } from './hbase.ts';
 import {
@@ -46,12 +46,12 @@ export function storageRoles(spec: CellSpec): StorageMember[] {
   ];
 }
 
-/** @param record of the format of HDFS, from the cell's status */
+/** @param record of HDFS, from the cell's status */
 export function storageResources(
   context: CellContext,
   spec: CellSpec,
   role: StorageRole,
-  record: FormatMark,
+  record: StorageRecord,
 ): KubeObject[] {
   if (role === 'hbase') return hbaseResources(context, spec);
   const hdfs = hdfsOf(spec);

@@ -58,7 +58,7 @@ export function rollPlan(groups: readonly RollGroup[], gates: readonly Shut[]): 
   const [first] = order;
   if (!first) return { order };
   if (first.member.stuck) return { order, next: first };
-  const shut = unsettled(groups) ?? missing(groups) ?? gates[0];
+  const shut = missingPod(groups) ?? gates[0];
   return shut ? { order, blockedBy: shut } : { order, next: first };
 }
 
@@ -73,7 +73,10 @@ function unsettled(groups: readonly RollGroup[]): Shut | undefined {
   );
 }
 
-function missing(groups: readonly RollGroup[]): Shut | undefined {
+/** A pod of the cell that is not there, not ready or on its way out; or nobody can tell yet. */
+export function missingPod(groups: readonly RollGroup[]): Shut | undefined {
+  const unseen = unsettled(groups);
+  if (unseen) return unseen;
   for (const { role, wanted, members } of groups) {
     const away = members.find(({ ready, ending }) => !ready || ending);
     if (away)

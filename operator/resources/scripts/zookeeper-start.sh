@@ -1,7 +1,9 @@
 #!/bin/sh
 # Starts one server of a ZooKeeper ensemble. Its number is that of its pod; the list of members lies on its volume, so
 # that what a reconfiguration changed outlives the pod.
-# Environment: ENSEMBLE how many members, SERVICE the headless Service's full name, STATEFUL_SET its name, JVM_OPTIONS
+# /conf/members says how many there are, and changes with them. A server beyond that joins: it lists the members and
+# itself, follows their leader without a vote, and gets one when the operator makes it a member.
+# Environment: SERVICE the headless Service's full name, STATEFUL_SET its name, JVM_OPTIONS
 set -eu
 ordinal=${HOSTNAME##*-}
 conf=/data/conf
@@ -11,12 +13,15 @@ echo $((ordinal + 1)) > /data/myid
 members=$(sed -n 's/^dynamicConfigFile=//p' "$conf/zoo.cfg" 2> /dev/null || true)
 if [ -z "$members" ] || [ ! -s "$members" ]; then
   members=$conf/zoo.cfg.dynamic
+  list() { echo "server.$(($1 + 1))=$STATEFUL_SET-$1.$SERVICE:2888:3888:participant;2181" >> "$members.new"; }
+  count=$(cat /conf/members)
   : > "$members.new"
   i=0
-  while [ "$i" -lt "$ENSEMBLE" ]; do
-    echo "server.$((i + 1))=$STATEFUL_SET-$i.$SERVICE:2888:3888:participant;2181" >> "$members.new"
+  while [ "$i" -lt "$count" ]; do
+    list "$i"
     i=$((i + 1))
   done
+  if [ "$ordinal" -ge "$count" ]; then list "$ordinal"; fi
   mv "$members.new" "$members"
 fi
 

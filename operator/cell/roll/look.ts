@@ -1,0 +1,114 @@
+// What is to be seen of a cell before one of its pods may go: pods as they are just now, what their servers say, gates.
+import { podHost, selectorOf, type Owner } from '../../resources/owner.ts';
+import { TYPES } from '../../runtime/resources.ts';
+import type { PodObject } from '../../world.ts';
+import type { CellWork } from '../steps.ts';
+import type { AppServerFacts, RollFacts } from './facts.ts';
+import { rollGroups } from './members.ts';
+import type { RollGroup, Shut } from './plan.ts';
+import { ROLL_ROLES } from './roles.ts';
+import { askStorage } from './storage.ts';
+
+const APP_SERVER_PORT = 8081;
+
+/** `gates`: those that are shut, in order. */
+export type CellLook = { pods: PodObject[]; groups: RollGroup[]; facts: RollFacts; gates: Shut[] };
+
+export async function lookAtCell(work: CellWork): Promise<CellLook> {
+  const { world, context, cell, now } = work;
+  const sets = world.caches.statefulSets.list(context.owner.namespace);
+  const pods = await livePods(work);
+  const facts = await askAll(work, rollGroups(context.owner, sets, pods, now), pods);
+  return {
+    pods,
+    groups: rollGroups(context.owner, sets, pods, now, facts),
+    facts,
+    gates: gatesOf(cell.spec.rollout.paused, facts),
+  };
+}
+
+function gatesOf(paused: boolean, facts: RollFacts): Shut[] {
+  const asked: Shut = { reason: 'Asked', message: 'spec.rollout.paused must be false.', paused: true };
+  return [
+    ...(paused ? [asked] : []),
+    ...ROLL_ROLES.flatMap(({ gates }) => gates.flatMap((gate) => gate(facts) ?? [])),
+  ];
+}
+
+/** Caches may lag: a pod that was deleted a moment ago must not be counted as one that serves. */
+async function livePods({ world, context: { owner } }: CellWork): Promise<PodObject[]> {
+  const labelSelector = `cellpost.dev/cell=${owner.name}`;
+  const { items } = await world.api.list<PodObject>(TYPES.pod, { labelSelector });
+  return items.filter(({ metadata }) => metadata.namespace === owner.namespace);
+}
+
+/** Asks the servers of the cell and discovery, all at once. */
+async function askAll(work: CellWork, groups: RollGroup[], pods: PodObject[]): Promise<RollFacts> {
+  const { world, context, cell } = work;
+  const membersOf = (role: string) => groups.find((group) => group.role.role === role)?.members ?? [];
+  const servers = pods.filter(({ metadata }) =>
+    membersOf('app-server').some(({ name }) => name === metadata.name),
+  );
+  const [zookeeper, storage, appServers, discovery] = await Promise.all([
+    Promise.all(
+      membersOf('zookeeper').map(async ({ name, ordinal }) => ({
+        name,
+        facts: await world.outside.zookeeper(podHost(context.owner, 'zookeeper', ordinal)),
+      })),
+    ),
+    askStorage(work, groups),
+    Promise.all(servers.map((pod) => askServer(work, pod, membersOf('app-server')))),
+    askDiscovery(work),
+  ]);
+  const { maxErrorPercent, maxP99Ms } = cell.spec.rollout.gates;
+  return {
+    bounds: { maxErrorPercent, maxP99Ms },
+    wanted: { zookeeper: cell.spec.zookeeper.replicas, appServers: cell.spec.appServers.replicas },
+    zookeeper: new Map(zookeeper.flatMap(({ name, facts }) => (facts ? [[name, facts]] : []))),
+    ...(storage && { storage }),
+    appServers: appServers.flatMap((one) => one ?? []),
+    discovery,
+  };
+}
+
+async function askServer(
+  { world }: CellWork,
+  { metadata, status }: PodObject,
+  members: RollGroup['members'],
+): Promise<AppServerFacts | undefined> {
+  if (!status?.podIP) return undefined;
+  const answers = await world.outside.appServer(urlOf(status.podIP, APP_SERVER_PORT));
+  const newest = members.some(({ name, outdated }) => name === metadata.name && !outdated);
+  return answers && { pod: metadata.name, newest, ...answers };
+}
+
+/** Each process of discovery by itself: what one has heard another may not have. */
+async function askDiscovery({
+  world,
+  context,
+  platform,
+  credentials,
+}: CellWork): Promise<(string[] | undefined)[]> {
+  const url = platform.status?.discoveryUrl;
+  if (!url) return [];
+  const owner: Owner = { ...context.owner, kind: 'Platform', ...context.platform };
+  const selector = Object.entries(selectorOf(owner, 'discovery'));
+  const addresses = world.caches.pods
+    .list(owner.namespace)
+    .filter(({ metadata }) => selector.every(([key, value]) => metadata.labels?.[key] === value))
+    .filter(({ metadata }) => !metadata.deletionTimestamp)
+    .flatMap(({ status }) => status?.podIP ?? []);
+  return await Promise.all(
+    addresses.map(async (address) => {
+      const admin = world.outside.discovery(
+        urlOf(address, Number(new URL(url).port)),
+        credentials.platformToken ?? '',
+      );
+      const answer = await admin.cell(context.owner.name).catch(() => undefined);
+      return answer?.nodes.filter(({ state }) => state === 'serving').map(({ name }) => name);
+    }),
+  );
+}
+
+const urlOf = (address: string, port: number): string =>
+  `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
