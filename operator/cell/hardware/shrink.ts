@@ -19,7 +19,12 @@ export async function shrinkRoles(work: CellWork): Promise<StepResult> {
   const dataNodes = excess.find(({ role }) => role === 'data-node');
   // Blocks take their time: they begin to move at once, whatever else goes on.
   const blocks = dataNodes ? await moveBlocks(work, look, dataNodes) : DONE;
-  const withStuck = excess.map((one) => ({ ...one, lastIsStuck: isStuck(look, one) }));
+  const withStuck = excess.map(({ role, pods, wanted }): Excess => ({
+    role,
+    pods,
+    wanted,
+    lastIsStuck: isStuck(look, role, pods),
+  }));
   const { next, blockedBy } = shrinkPlan(
     withStuck.filter(({ role }) => role !== 'data-node' || blocks.done),
     missingPod(look.groups),
@@ -40,7 +45,7 @@ function excessOf({ world, context, asked, sizes, cell }: CellWork): Omit<Excess
   });
 }
 
-function isStuck({ groups }: CellLook, { role, pods }: { role: ShrinkingRole; pods: number }): boolean {
+function isStuck({ groups }: CellLook, role: ShrinkingRole, pods: number): boolean {
   const members = groups.find((group) => group.role.role === role)?.members ?? [];
   return members.find(({ ordinal }) => ordinal === pods - 1)?.stuck ?? true;
 }
