@@ -18,7 +18,7 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 
 const { Reader, Writer } = protobuf;
 
-export class NameNodeError extends Error {
+class NameNodeError extends Error {
   override name = 'NameNodeError';
 }
 

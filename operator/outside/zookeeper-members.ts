@@ -26,7 +26,7 @@ const REASONS: Record<number, string> = {
   [-123]: 'changes are switched off',
 };
 
-export class EnsembleError extends Error {
+class EnsembleError extends Error {
   override name = 'EnsembleError';
 }
 
