@@ -3,14 +3,37 @@
 
 const encoder = new TextEncoder();
 
-export type KeyHash = {
+/** Where a key belongs. Look-ups need numbers only, so that the bytes are made when they are asked for. */
+export class KeyHash {
+  readonly #high: number;
+  readonly #low: number;
+
+  /** @param high, low the hash as unsigned 32-bit words */
+  constructor(high: number, low: number) {
+    this.#high = high;
+    this.#low = low;
+  }
+
   /** 0 to 65,535: which share of the user space; the first two of the eight bytes. */
-  bucket: number;
+  get bucket(): number {
+    return this.#high >>> 16;
+  }
+
   /** 0 to 2^32 - 1: the place on a cell's ring; the next four bytes, so that a cell's buckets spread over its ring. */
-  position: number;
+  get position(): number {
+    return (((this.#high & 0xffff) << 16) | (this.#low >>> 16)) >>> 0;
+  }
+
   /** All eight bytes, big-endian: what a log's rows start with. */
-  bytes: Uint8Array;
-};
+  get bytes(): Uint8Array {
+    const bytes = new Uint8Array(8);
+    for (let i = 0; i < 4; i++) {
+      bytes[i] = this.#high >>> (24 - 8 * i);
+      bytes[4 + i] = this.#low >>> (24 - 8 * i);
+    }
+    return bytes;
+  }
+}
 
 const C1 = 0x239b961b;
 const C2 = 0xab0e9789;
@@ -29,9 +52,11 @@ function fmix(h: number): number {
   return h ^ (h >>> 16);
 }
 
-/** @returns the first 64 of the 128 bits, as two unsigned 32-bit words. */
-export function murmur64(data: Uint8Array): [high: number, low: number] {
-  const length = data.length;
+/**
+ * @param length of the data, when it is less than all
+ * @returns the first 64 of the 128 bits, as two unsigned 32-bit words
+ */
+export function murmur64(data: Uint8Array, length: number = data.length): [high: number, low: number] {
   const word32 = (i: number): number =>
     (data[i] ?? 0) | ((data[i + 1] ?? 0) << 8) | ((data[i + 2] ?? 0) << 16) | ((data[i + 3] ?? 0) << 24);
   let h1 = 0;
@@ -78,18 +103,20 @@ const scratch = new Uint8Array(1024);
 /** UTF-8 takes at most three bytes for each unit of a string. */
 const MAX_SCRATCH_LENGTH = Math.floor(scratch.length / 3);
 
-function encode(key: string): Uint8Array {
-  if (key.length > MAX_SCRATCH_LENGTH) return encoder.encode(key);
-  return scratch.subarray(0, encoder.encodeInto(key, scratch).written);
+/** @returns how many bytes of `scratch` the key takes; -1 when it may not fit. */
+function encode(key: string): number {
+  if (key.length > MAX_SCRATCH_LENGTH) return -1;
+  for (let i = 0; i < key.length; i++) {
+    const unit = key.charCodeAt(i);
+    if (unit > 0x7f) return encoder.encodeInto(key, scratch).written;
+    scratch[i] = unit;
+  }
+  return key.length;
 }
 
 /** Where a log's key (`user:<id>`, `address:<address>`) belongs: bucket, ring position, row prefix. */
 export function hashKey(key: string): KeyHash {
-  const [high, low] = murmur64(encode(key));
-  const bytes = new Uint8Array(8);
-  for (let i = 0; i < 4; i++) {
-    bytes[i] = high >>> (24 - 8 * i);
-    bytes[4 + i] = low >>> (24 - 8 * i);
-  }
-  return { bucket: high >>> 16, position: (((high & 0xffff) << 16) | (low >>> 16)) >>> 0, bytes };
+  const length = encode(key);
+  const [high, low] = length < 0 ? murmur64(encoder.encode(key)) : murmur64(scratch, length);
+  return new KeyHash(high, low);
 }

@@ -1,19 +1,14 @@
 // Sends requests to whoever owns a key, and again when that changes: one place with all the policy of retries.
 import type { Readable } from 'node:stream';
-import { type Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import { bearer } from '../http/platform-token.ts';
-import type { Where } from './directory.ts';
+import type { Nowhere, Where } from './directory.ts';
 import { CellDisabled, OutcomeUnknown, Unassigned, Unavailable } from './errors.ts';
 import type { DirectoryFollower } from './follower.ts';
-import { RetryBudget } from './retry-budget.ts';
+import { NodeConnections } from './node-connections.ts';
 import { judgeRefusal, type Verdict, wasNotSent } from './verdict.ts';
 
 const DEADLINE_MS = 30_000;
-/** Requests at once to one node; more wait for one to end. Event streams hold one each. */
-const CONNECTIONS_PER_NODE = 1_000;
-const CONNECT_TIMEOUT_MS = 2_000;
-/** Shorter than the server's own, so that no request meets a connection that is being closed. */
-const KEEP_ALIVE_MS = 30_000;
 /** Between two attempts when nothing is heard of a new owner. */
 const FIRST_WAIT_MS = 25;
 const LONGEST_WAIT_MS = 500;
@@ -75,23 +70,36 @@ export type Policy = {
 };
 /** An owner that a server named: it may know a newer ring than we. */
 type Hint = { owner: Target; ringVersion: number };
+/** Where the map has a key, and which incarnation of its owner that is. */
+type Place = Where & { owner: string };
+type Turn = {
+  key: string;
+  policy: Policy;
+  place: Place | undefined;
+  /** Who was asked; undefined: nobody served the key. */
+  target: Target | undefined;
+  waitMs: number;
+  leftMs: () => number;
+};
+
+/** What a sender needs of a follower. */
+type Followed = Pick<DirectoryFollower, 'directory' | 'ready' | 'changed' | 'onChange'>;
 
 export class Sender {
-  readonly #follower: DirectoryFollower;
+  readonly #follower: Followed;
   readonly #token: string;
   readonly #isUnassigned: (key: string) => Promise<boolean>;
-  readonly #pools = new Map<string, Pool>();
-  readonly #budget = new RetryBudget();
+  readonly #nodes = new NodeConnections();
   readonly #offChange: () => void;
   /** Requests to a cell go to its app servers in turn. */
   #turn = 0;
 
   /** @param isUnassigned asks discovery itself: our copy of the map may be a moment old */
-  constructor(follower: DirectoryFollower, token: string, isUnassigned: (key: string) => Promise<boolean>) {
+  constructor(follower: Followed, token: string, isUnassigned: (key: string) => Promise<boolean>) {
     this.#follower = follower;
     this.#isUnassigned = isUnassigned;
     this.#token = token;
-    this.#offChange = follower.onChange(() => this.#dropPools());
+    this.#offChange = follower.onChange(() => this.#dropNodes());
   }
 
   /**
@@ -121,17 +129,17 @@ export class Sender {
     const deadline = performance.now() + (policy.deadlineMs ?? DEADLINE_MS);
     const leftMs = (): number => deadline - performance.now();
     await this.#follower.ready(leftMs(), policy.signal);
-    this.#budget.earn();
     let hint: Hint | undefined;
     let redirects = 0;
     let waitMs = FIRST_WAIT_MS;
     let mayBeDone = false;
     let why = 'nobody serves it';
     for (let attempts = 0; ;) {
-      const target = await this.#target(key, hint, policy.cell);
+      const place = await this.#place(key, policy.cell);
+      const target = hint && (!place || hint.ringVersion >= place.ringVersion) ? hint.owner : place;
       hint = undefined;
       if (target) {
-        attempts++;
+        if (attempts++ === 0) this.#nodes.of(target.url).budget.earn();
         const result = await this.#attempt(target, policy, leftMs(), attempt);
         if ('response' in result) return { response: result.response, attempts };
         const { verdict } = result;
@@ -147,9 +155,8 @@ export class Sender {
         continue;
       }
       redirects = 0;
-      await this.#follower.changed(Math.min(waitMs, leftMs()), policy.signal);
-      waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 2);
-      if (target) await this.#awaitBudget(key, policy, target, leftMs);
+      const isPlaced = await this.#awaitTurn({ key, policy, place, target, waitMs, leftMs });
+      waitMs = isPlaced ? FIRST_WAIT_MS : Math.min(LONGEST_WAIT_MS, waitMs * 2);
       if (leftMs() > 0) continue;
       const message = `${policy.what} was not answered in time: ${why}`;
       throw mayBeDone ? new OutcomeUnknown(message) : new Unavailable(message);
@@ -193,36 +200,45 @@ export class Sender {
 
   async close(): Promise<void> {
     this.#offChange();
-    const pools = [...this.#pools.values()];
-    this.#pools.clear();
-    await Promise.all(pools.map((pool) => pool.destroy()));
+    await this.#nodes.close();
   }
 
   /** @returns undefined while nobody serves the key @throws Unassigned, CellDisabled */
-  async #target(key: string, hint: Hint | undefined, cell: string | undefined): Promise<Target | undefined> {
+  async #place(key: string, cell: string | undefined): Promise<Place | undefined> {
+    const where = this.#where(key, cell);
+    if (!('problem' in where)) return { ...where, owner: this.#ownerOf(where) };
+    if (where.problem === 'unassigned' && (await this.#isUnassigned(key))) throw new Unassigned(key);
+    if (where.problem === 'cell-disabled') throw new CellDisabled(where.cell, where.state);
+    return undefined;
+  }
+
+  #where(key: string, cell: string | undefined): Where | Nowhere {
     const { directory } = this.#follower;
-    const where = cell === undefined ? directory.where(key) : directory.whereIn(cell, key);
-    if ('problem' in where) {
-      if (where.problem === 'unassigned' && (await this.#isUnassigned(key))) throw new Unassigned(key);
-      if (where.problem === 'cell-disabled') throw new CellDisabled(where.cell, where.state);
-      return hint?.owner;
-    }
-    return hint && hint.ringVersion >= where.ringVersion ? hint.owner : where;
+    return cell === undefined ? directory.where(key) : directory.whereIn(cell, key);
+  }
+
+  /** A member that was started again is another owner. */
+  #ownerOf({ cell, node, url }: Target): string {
+    return `${url} ${this.#follower.directory.member(cell, node)?.session}`;
   }
 
   /**
-   * Waits until another try at the same server is allowed, or another one serves the key: asking that one is no burden to
-   * the one that failed, and all who waited for it may.
+   * Waits until another try is due: when the map gives the key to another owner, at once and without regard to the retries
+   * that the last one cost; otherwise after a while, within the retries that the server which failed may get.
+   * @returns true when it has another owner
    */
-  async #awaitBudget(key: string, policy: Policy, failed: Target, leftMs: () => number): Promise<void> {
-    while (leftMs() > 0 && !this.#isElsewhere(key, policy.cell, failed) && !this.#budget.take())
-      await this.#follower.changed(Math.min(LONGEST_WAIT_MS, leftMs()), policy.signal);
-  }
-
-  #isElsewhere(key: string, cell: string | undefined, failed: Target): boolean {
-    const { directory } = this.#follower;
-    const where = cell === undefined ? directory.where(key) : directory.whereIn(cell, key);
-    return !('problem' in where) && where.url !== failed.url;
+  async #awaitTurn({ key, policy, place, target, waitMs, leftMs }: Turn): Promise<boolean> {
+    const isPlaced = (): boolean => {
+      const where = this.#where(key, policy.cell);
+      return !('problem' in where) && this.#ownerOf(where) !== place?.owner;
+    };
+    if (isPlaced()) return true;
+    await this.#follower.changed(Math.min(waitMs, leftMs()), policy.signal);
+    if (target) {
+      while (leftMs() > 0 && !isPlaced() && !this.#nodes.of(target.url).budget.take())
+        await this.#follower.changed(Math.min(LONGEST_WAIT_MS, leftMs()), policy.signal);
+    }
+    return isPlaced();
   }
 
   async #attempt<T>(
@@ -252,7 +268,7 @@ export class Sender {
   #request(options: RequestOptions): Attempt<Dispatcher.ResponseData> {
     return async (target, signal) => {
       const body = typeof options.body === 'function' ? options.body() : options.body;
-      const response = await this.#pool(target.url).request({
+      const response = await this.#nodes.of(target.url).pool.request({
         method: options.method,
         path: options.path,
         headers: { authorization: bearer(this.#token), ...options.headers },
@@ -276,34 +292,12 @@ export class Sender {
     });
   }
 
-  #pool(url: string): Pool {
-    const origin = new URL(url).origin;
-    let pool = this.#pools.get(origin);
-    if (!pool) {
-      pool = new Pool(origin, {
-        connections: CONNECTIONS_PER_NODE,
-        connect: { timeout: CONNECT_TIMEOUT_MS },
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        keepAliveMaxTimeout: KEEP_ALIVE_MS,
-      });
-      this.#pools.set(origin, pool);
-    }
-    return pool;
-  }
-
   /** Lets go of nodes that are in no ring any more; what is under way there goes on. */
-  #dropPools(): void {
-    if (this.#pools.size === 0) return;
-    const origins = new Set<string>();
-    for (const cell of this.#follower.directory.cells()) {
-      for (const member of cell.ring?.members ?? [])
-        if (URL.canParse(member.url)) origins.add(new URL(member.url).origin);
-    }
-    for (const [origin, pool] of this.#pools) {
-      if (origins.has(origin)) continue;
-      this.#pools.delete(origin);
-      pool.close().catch(() => undefined);
-    }
+  #dropNodes(): void {
+    const urls: string[] = [];
+    for (const cell of this.#follower.directory.cells())
+      for (const member of cell.ring?.members ?? []) urls.push(member.url);
+    this.#nodes.keep(urls);
   }
 }
 
