@@ -43,7 +43,7 @@ export interface LogStore {
     bodies?: readonly Uint8Array[],
   ): Promise<'appended' | 'conflict'>;
 
-  /** Rows from `fromSeq` on, in order; empty at the end of the log. Bodies are not read. */
+  /** Rows from `fromSeq` on, in order; less than both limits allow only at the end of the log. Bodies are not read. */
   read(key: string, fromSeq: number, limits: ReadLimits): Promise<LogRow[]>;
 
   /** The newest row, or undefined for a key without a log. */

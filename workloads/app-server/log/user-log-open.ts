@@ -68,9 +68,7 @@ export async function openImage<S, A>(
   const { image } = replay;
   let fences = 0;
   for (;;) {
-    const rows = await replay.read();
-    writer = (await replay.apply(rows)) ?? writer;
-    if (rows.length > 0) continue;
+    while (!replay.atEnd) writer = (await replay.apply(await replay.read())) ?? writer;
     if (!writer || (writer.server === tenure.server && writer.session === tenure.session)) return image;
     // It goes on elsewhere with the next number: nobody adds to it here, so nobody is to be fenced.
     if (parts.isServedHere?.(image.state) === false) return image;
@@ -80,7 +78,10 @@ export async function openImage<S, A>(
     const seq = image.seq + 1;
     const append = { key, seq, entry: codec.encode(fence), bodies: [] };
     const result = await appendSettled(store, clock, append, () => gate.assertOwner(key));
-    if (result === 'conflict') continue;
+    if (result === 'conflict') {
+      replay.atEnd = false;
+      continue;
+    }
     image.seq = seq;
     image.timeMs = fence.timeMs;
     image.unsavedBytes += append.entry.byteLength;
@@ -94,6 +95,8 @@ export class Replay<S, A> {
   readonly #parts: Pick<LogParts<S, A>, 'store' | 'codec' | 'fold' | 'clock'>;
   readonly #look: Look;
   readonly image: Image<S>;
+  /** True when the last reading came to the end of the log. */
+  atEnd = false;
 
   constructor(key: string, parts: Pick<LogParts<S, A>, 'store' | 'codec' | 'fold' | 'clock'>) {
     this.#key = key;
@@ -117,7 +120,10 @@ export class Replay<S, A> {
       // Its own entry is read, too: it says who wrote last, and that the snapshot is of this log.
       const rows = (await this.#read(stored.seq)).filter((row) => row.seq <= last);
       const own = rows[0]?.seq === stored.seq ? rows.shift() : undefined;
-      if (!own) return undefined;
+      if (!own) {
+        this.atEnd = false;
+        return undefined;
+      }
       const entry = codec.decode(own.entry);
       const { seq } = stored;
       Object.assign(this.image, { state, seq, timeMs: entry.timeMs, saved: { state, seq, garbage } });
@@ -131,6 +137,7 @@ export class Replay<S, A> {
         saved: undefined,
         unsavedBytes: 0,
       });
+      this.atEnd = false;
       return undefined;
     }
   }
@@ -140,9 +147,12 @@ export class Replay<S, A> {
     return this.#read(this.image.seq + 1);
   }
 
-  #read(from: number): Promise<LogRow[]> {
+  async #read(from: number): Promise<LogRow[]> {
     const { store, clock } = this.#parts;
-    return readWithin(clock, store.read(this.#key, from, REPLAY_PAGE), this.#key);
+    const rows = await readWithin(clock, store.read(this.#key, from, REPLAY_PAGE), this.#key);
+    const bytes = rows.reduce((sum, { entry }) => sum + entry.byteLength, 0);
+    this.atEnd = rows.length < REPLAY_PAGE.limit && bytes < REPLAY_PAGE.maxBytes;
+    return rows;
   }
 
   /** @returns who wrote the last of the entries */

@@ -36,6 +36,12 @@ const LOOK_AGAIN_MS = 500;
 const SEEN_MS = 2_000;
 
 /**
+ * After the end of an earlier session that this server did not end itself, the others take over; this one joins so much
+ * later. At once it would make each user wait for two changes of owner, of which the second is to a cold process.
+ */
+const REJOIN_MS = 1_000;
+
+/**
  * How long others wait for what is under way here, before they take over. What takes longer than this is held up by the
  * store; it meets the fence of the next owner.
  */
@@ -97,6 +103,7 @@ export class RingSession {
   /** Registers and resolves when this member serves. @throws when the session ended before */
   async join(): Promise<void> {
     const { clock, session, identity } = this.#options;
+    if (await this.#outliveEarlier()) await delay(clock, REJOIN_MS, this.lost.signal);
     // The node of the member comes last: who sees it finds its acknowledgements, not those of an earlier session.
     await this.#register(LEASES, new Uint8Array());
     this.#lease = new Lease(clock, session, `${LEASES}/${identity.name}`);
@@ -225,9 +232,28 @@ export class RingSession {
 
   readonly #onAck = () => this.#changes.note();
 
+  /**
+   * Waits for the end of an earlier session of this name.
+   * @returns whether it had to wait, and there are others to take over
+   */
+  async #outliveEarlier(): Promise<boolean> {
+    const { session, identity, logger } = this.#options;
+    const path = `${NODES}/${identity.name}`;
+    for (let waited = false; ; waited = true) {
+      const seen = this.#changes.count;
+      const there = await this.#persist(() => session.get(path, () => this.#changes.note()));
+      if (!there || there.stat.ephemeralOwner === session.sessionId) {
+        if (!waited) return false;
+        return ((await this.#persist(() => session.children(NODES)))?.names.length ?? 0) > 0;
+      }
+      logger?.info({ path }, 'waiting for the end of an earlier session of this name');
+      await this.#pause(seen);
+    }
+  }
+
   /** Creates this member's ephemeral node; waits for the one of an earlier session of the same name to go. */
   async #register(folder: string, data: Uint8Array): Promise<void> {
-    const { session, identity, logger } = this.#options;
+    const { session, identity } = this.#options;
     const path = `${folder}/${identity.name}`;
     await this.#make(folder);
     for (;;) {
@@ -237,9 +263,7 @@ export class RingSession {
       const there = await this.#persist(() => session.get(path, () => this.#changes.note()));
       // Ours: the answer to the creation was lost.
       if (there?.stat.ephemeralOwner === session.sessionId) return;
-      if (!there) continue;
-      logger?.info({ path }, 'waiting for the end of an earlier session of this name');
-      await this.#pause(seen);
+      if (there) await this.#pause(seen);
     }
   }
 
