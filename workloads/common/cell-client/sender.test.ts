@@ -66,7 +66,7 @@ class Followed {
     };
     const version = (this.directory.cell('a')?.ring?.version ?? 0) + 1;
     this.directory.apply({ type: 'ring', cell: 'a', ring: { version, members: [member] } });
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of this.#listeners) listener();
   }
 }
 
