@@ -15,6 +15,9 @@ const USER_ID = 1000;
 /** Changes of it restart the pods: it is a hash of what they read only at their start. */
 const CONFIG_ANNOTATION = 'cellpost.dev/config';
 
+/** Roles whose servers hold data together: two on one node could be lost together. Others only should spread. */
+const SPREAD: ReadonlySet<Role> = new Set(['zookeeper', 'journal-node', 'name-node', 'data-node']);
+
 type PodOptions = {
   owner: Owner;
   role: Role;
@@ -45,7 +48,9 @@ export function podTemplate(options: PodOptions): V1PodTemplateSpec {
         {
           maxSkew: 1,
           topologyKey: 'kubernetes.io/hostname',
-          whenUnsatisfiable: 'ScheduleAnyway',
+          whenUnsatisfiable: SPREAD.has(role) ? 'DoNotSchedule' : 'ScheduleAnyway',
+          // A node that is drained or gone takes no pod, and must not keep others from taking them.
+          nodeTaintsPolicy: 'Honor',
           labelSelector: { matchLabels: selectorOf(owner, role) },
         },
       ],

@@ -35,7 +35,7 @@ const CGROUP_TIMEOUT_MS = 30_000;
 /** Made on this machine as mount points; another's stay, since they are not empty. */
 const MOUNT_POINTS = ['/tmp/hostpath_pv', '/var/lib/containerd', '/var/lib/kubelet', '/var/lib/cni'];
 
-const READY = `jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status}{end}`;
+const READY = `jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status} {.lastHeartbeatTime}{end}`;
 
 /** The default class; its provisioner is the controller manager's own. */
 const STORAGE_CLASS = `apiVersion: storage.k8s.io/v1
@@ -76,7 +76,7 @@ async function start(options: { images: boolean }): Promise<Cluster> {
     await copyFile(pauseImage.tar, join(at.state, 'pause.tar'));
     const port = await freePort();
     await makeCredentials(at.credentials, at.kubeconfig, `https://127.0.0.1:${port}`);
-    await writeSettings(at, pauseImage.reference);
+    await writeSettings(at, at.state, { name: NODE, number: 1 }, pauseImage.reference);
     const cluster = await clusterOf(at, await startProcesses(at, { kube, coredns, port }));
     await untilReady(cluster);
     await cluster.kubectl(['apply', '-f', '-'], { input: STORAGE_CLASS });
@@ -130,18 +130,24 @@ async function clusterOf(at: Paths, { init }: Processes): Promise<Cluster> {
 }
 
 async function untilReady(cluster: Cluster): Promise<void> {
-  await until(
-    async () => {
-      const told = await cluster.kubectl(['get', 'node', NODE, '-o', READY]).catch(() => '');
-      return told === 'True';
-    },
-    { timeoutMs: READY_TIMEOUT_MS, intervalMs: 200, what: 'the node' },
-  );
+  await untilNodeReady(cluster, NODE);
   await until(() => cluster.kubectl(['get', 'serviceaccount', 'default']).catch(() => undefined), {
     timeoutMs: READY_TIMEOUT_MS,
     intervalMs: 200,
     what: 'the default service account',
   });
+}
+
+/** The node says so, and did within the last seconds: after a restart what it said before still stands. */
+export async function untilNodeReady(cluster: Cluster, name: string, since = new Date(0)): Promise<void> {
+  await until(
+    async () => {
+      const told = await cluster.kubectl(['get', 'node', name, '-o', READY]).catch(() => '');
+      const [ready, heard] = told.split(' ');
+      return ready === 'True' && Date.parse(heard ?? '') >= since.getTime();
+    },
+    { timeoutMs: READY_TIMEOUT_MS, intervalMs: 200, what: `node ${name}` },
+  );
 }
 
 const kubectlPath = (at: Paths): string => join(at.state, 'kubectl');

@@ -5,9 +5,11 @@ import { after, before, test, type TestContext } from 'node:test';
 import type { Cell } from '../../operator/types.ts';
 import { until } from '../support/wait.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
+import { startLoad as startRequests, type LoadReport } from './support/load.ts';
 import {
   NAMESPACE,
   PASSWORD,
+  assertKept,
   cellctl,
   newLoad,
   send,
@@ -21,8 +23,8 @@ import {
 // One cell with HBase on HDFS: two NameNodes, three journals, three DataNodes, two masters, two region servers.
 const CELL = 'c';
 const SAMPLE = new URL('../../charts/cellpost/samples-hdfs/cell-c.yaml', import.meta.url);
-/** Some twenty JVMs start one role after another, perhaps on two busy cores; a return after a loss may take as long. */
-const READY_DEADLINE_MS = 600_000;
+/** Some twenty JVMs start one role after another, perhaps on two busy cores; a return after a loss, or a roll, may take as long. */
+const READY_DEADLINE_MS = 900_000;
 /** With fewer its JVMs lose their sessions whenever one of them starts. CELLPOST_TEST_HDFS=1 runs it all the same. */
 const MIN_PROCESSORS = 4;
 const skip =
@@ -122,23 +124,10 @@ async function assertNothingLost(t: TestContext, loads: SmtpLoad[]): Promise<voi
   for (const [n, user] of users.entries()) {
     const load = loads[n];
     assert.ok(load);
-    const found = await until(
-      async () => {
-        const { node } = await cellctl<User>(cluster, ['where', user.address]);
-        return await withPort(cluster, `pod/${node}`, 8081, (port) => subjectsAt(port, user)).catch(
-          () => undefined,
-        );
-      },
-      { timeoutMs: READY_DEADLINE_MS, what: 'the mailbox to be read' },
-    );
     t.diagnostic(
       `${user.address}: ${load.acknowledged.length} acknowledged, ${load.refused} refused, longest ${Math.round(load.longestMs)} ms`,
     );
-    assert.deepEqual(
-      load.acknowledged.filter((subject) => !found.includes(subject)),
-      [],
-    );
-    assert.equal(new Set(found).size, found.length, 'no mail is there twice');
+    await assertKept(cluster, user, load.acknowledged);
   }
 }
 
@@ -235,9 +224,84 @@ test('deleting all pods of the cell at once loses no acknowledged mail', { skip 
   await assertNothingLost(t, loads);
 });
 
+const LEFT = 'jsonpath={range .items[*]}{.metadata.name} {end}';
+const namesOf = async (kind: string): Promise<string[]> =>
+  (await kubectl('get', kind, '-l', `cellpost.dev/cell=${CELL}`, '-o', LEFT)).trim().split(' ').toSorted();
+
+function assertNoneFailed(t: TestContext, { jmap, mail }: LoadReport): void {
+  t.diagnostic(
+    `${jmap.requests} JMAP requests, ${jmap.failures.length} failed, longest ${Math.round(jmap.longestMs)} ms; ` +
+      `${mail.acknowledged.length} mails, ${mail.failures.length} refused, longest ${Math.round(mail.longestMs)} ms`,
+  );
+  assert.deepEqual(jmap.failures, []);
+  assert.deepEqual(mail.failures, []);
+}
+
+/** Nothing is open any more, and the newest spec has been seen. */
+const settled = (what: string): Promise<unknown> =>
+  until(
+    async () => {
+      const { status, metadata } = await getCell();
+      return (
+        status?.observedGeneration === metadata.generation && status?.phase === 'Serving' && !status.roll
+      );
+    },
+    { timeoutMs: READY_DEADLINE_MS, what, intervalMs: 500 },
+  );
+
+const patch = (spec: unknown): Promise<string> =>
+  kubectl('patch', 'cell', CELL, '--type=merge', '-p', JSON.stringify({ spec }));
+
+test('DataNodes and region servers become more and fewer; no request fails', { skip }, async (t) => {
+  const before = await namesOf('pods');
+  const claims = await namesOf('pvc');
+  const load = await startRequests(cluster, users, 'more and fewer');
+  try {
+    await patch({ hbase: { regionServers: 3, hdfs: { dataNodes: { replicas: 4 } } } });
+    await settled('a third region server and a fourth DataNode');
+    assert.deepEqual(await namesOf('pods'), [...before, 'c-dn-3', 'c-rs-2'].toSorted());
+    await patch({ hbase: { regionServers: 2, hdfs: { dataNodes: { replicas: 3 } } } });
+    await settled('their end');
+  } finally {
+    await load.stop();
+  }
+  assert.deepEqual(await namesOf('pods'), before);
+  assert.deepEqual(await namesOf('pvc'), claims, 'the volume of the fourth DataNode is gone');
+  assertNoneFailed(t, load.report);
+});
+
+test('all pods of the cell are made anew under load; no request fails', { skip }, async (t) => {
+  const before = new Map(
+    await Promise.all((await namesOf('pods')).map(async (pod) => [pod, await uidOf(pod)] as const)),
+  );
+  const asks = { resources: { requests: { cpu: '21m' } } };
+  const load = await startRequests(cluster, users, 'roll');
+  const start = performance.now();
+  try {
+    await patch({
+      zookeeper: { resources: { requests: { cpu: '22m' } } },
+      hbase: {
+        master: asks,
+        regionServer: asks,
+        rest: asks,
+        hdfs: { nameNodes: asks, journalNodes: { resources: { requests: { cpu: '22m' } } }, dataNodes: asks },
+      },
+      appServers: asks,
+    });
+    await until(async () => (await getCell()).status?.roll, {
+      timeoutMs: READY_DEADLINE_MS,
+      what: 'the roll to begin',
+    });
+    await settled('the roll to end');
+  } finally {
+    await load.stop();
+  }
+  t.diagnostic(`${before.size} pods in ${Math.round((performance.now() - start) / 1000)} s`);
+  for (const [pod, uid] of before) assert.notEqual(await uidOf(pod), uid, `${pod} was made anew`);
+  assertNoneFailed(t, load.report);
+});
+
 test('impossible changes of its storage are refused with a sentence', { skip }, async () => {
-  const patch = (spec: unknown): Promise<string> =>
-    kubectl('patch', 'cell', CELL, '--type=merge', '-p', JSON.stringify({ spec }));
   for (const [spec, sentence] of [
     [{ hbase: { storage: 'Local', hdfs: null } }, /hbase\.storage can't change/],
     [{ hbase: { hdfs: { dataNodes: { replicas: 1 } } } }, /replication may not be above/],

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { command } from '../../../images/command.ts';
-import { API_SERVICE_ADDRESS, CLUSTER_DOMAIN, NODE, NODE_ADDRESS } from './addresses.ts';
+import { API_SERVICE_ADDRESS, CLUSTER_DOMAIN, MORE_NODES, NODE, NODE_ADDRESS } from './addresses.ts';
 
 const DAYS = '3650';
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
@@ -15,7 +15,8 @@ const USERS = [
   ['scheduler', 'system:kube-scheduler', ''],
   ['proxy', 'system:kube-proxy', ''],
   ['dns', 'system:coredns', 'system:masters'],
-  ['node', `system:node:${NODE}`, 'system:nodes'],
+  // All that there may ever be: the API server reads the list at its start.
+  ...[NODE, ...Object.keys(MORE_NODES)].map((name) => [name, `system:node:${name}`, 'system:nodes'] as const),
 ] as const;
 
 /**

@@ -48,6 +48,9 @@ export function paths(): Paths {
   };
 }
 
+/** Of a node that was added: its own view of the file system. */
+export const nodeFolder = ({ state }: Paths, node: string): string => join(state, 'nodes', node);
+
 /** The process files of all clusters of this cache. */
 export async function allProcessFiles(): Promise<string[]> {
   const folders = await readdir(cacheFolder());

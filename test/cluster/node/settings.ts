@@ -1,21 +1,27 @@
 // The settings files of the node's components.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CLUSTER_DOMAIN, NODE, NODE_ADDRESS, POD_NETWORK } from './addresses.ts';
+import { CLUSTER_DOMAIN, NODE_ADDRESS, POD_NETWORK, podNetworkOf } from './addresses.ts';
 import type { Paths } from './paths.ts';
 
-/** One /24 of the pods' network is the node's. */
-const NODE_POD_NETWORK = '10.244.1.0/24';
-
-/** @param pauseImage what holds a pod's namespaces open */
-export async function writeSettings(paths: Paths, pauseImage: string): Promise<void> {
-  const { state, credentials } = paths;
-  const network = join(state, 'network');
+/**
+ * @param folder the node's
+ * @param pauseImage what holds a pod's namespaces open
+ */
+export async function writeSettings(
+  paths: Paths,
+  folder: string,
+  node: { name: string; number: number },
+  pauseImage: string,
+): Promise<void> {
+  const { credentials } = paths;
+  const network = join(folder, 'network');
   const files: Record<string, string> = {
     'containerd.toml': containerd(pauseImage, network),
-    'network/10-pods.conflist': podNetwork(),
-    'kubelet.yaml': kubelet(paths),
-    'kube-proxy.yaml': kubeProxy(credentials),
+    'network/10-pods.conflist': podNetwork(podNetworkOf(node.number)),
+    'kubelet.yaml': kubelet(paths, node.name),
+    'kube-proxy.yaml': kubeProxy(credentials, node.name),
+    // Only the first node runs the DNS server.
     Corefile: coredns(credentials),
     'resolv.conf': `nameserver ${NODE_ADDRESS}
 search default.svc.${CLUSTER_DOMAIN} svc.${CLUSTER_DOMAIN} ${CLUSTER_DOMAIN}
@@ -23,7 +29,7 @@ options ndots:5
 `,
   };
   await mkdir(network, { recursive: true });
-  for (const [name, text] of Object.entries(files)) await writeFile(join(state, name), text);
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
 }
 
 /** Without rights over limits of other processes scores for the out-of-memory killer can't be lowered. */
@@ -43,7 +49,7 @@ oom_score = 0
 `;
 
 /** A pair of devices for each pod and routes between them: no bridge, so no question of filtering on bridges. */
-const podNetwork = (): string =>
+const podNetwork = (subnet: string): string =>
   JSON.stringify({
     cniVersion: '1.0.0',
     name: 'pods',
@@ -54,19 +60,22 @@ const podNetwork = (): string =>
         ipMasq: false,
         ipam: {
           type: 'host-local',
-          ranges: [[{ subnet: NODE_POD_NETWORK }]],
+          ranges: [[{ subnet }]],
           routes: [{ dst: '0.0.0.0/0' }],
         },
       },
     ],
   });
 
-const kubelet = ({ credentials, controlGroup }: Paths): string => `apiVersion: kubelet.config.k8s.io/v1beta1
+const kubelet = (
+  { credentials, controlGroup }: Paths,
+  node: string,
+): string => `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
 failCgroupV1: false
 cgroupDriver: cgroupfs
-cgroupRoot: /${controlGroup}/node
+cgroupRoot: /${controlGroup}/${node}
 oomScoreAdj: 0
 maxOpenFiles: 20000
 resolvConf: ""
@@ -80,11 +89,11 @@ imageGCHighThresholdPercent: 100
 evictionHard: { memory.available: 100Mi, nodefs.available: 1%, imagefs.available: 1% }
 `;
 
-const kubeProxy = (credentials: string): string => `apiVersion: kubeproxy.config.k8s.io/v1alpha1
+const kubeProxy = (credentials: string, node: string): string => `apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 mode: iptables
 clientConnection: { kubeconfig: "${credentials}/proxy.kubeconfig" }
-hostnameOverride: ${NODE}
+hostnameOverride: ${node}
 clusterCIDR: ${POD_NETWORK}
 oomScoreAdj: 0
 conntrack: { maxPerCore: 0 }

@@ -18,21 +18,39 @@ export type Load = {
   stop(): Promise<LoadReport>;
 };
 
+/** Where the platform is: the URL of its web server, and the place of its MTA proxy. */
+export type Doors = { web: string; smtp: { host: string; port: number } };
+
 /**
  * Each user reads the mailbox over JMAP, and the first one gets mails, one after another, without a second try.
  * @param name subjects of mails begin with it
  */
 export async function startLoad(cluster: TestCluster, users: readonly User[], name: string): Promise<Load> {
-  const [receiver] = users;
-  if (!receiver) throw new Error('A load needs users.');
   const web = await cluster.forward(NAMESPACE, 'svc/cellpost-web', 80);
   const smtp = await cluster.forward(NAMESPACE, 'svc/cellpost-mta-proxy', 25);
+  const doors = { web: `http://127.0.0.1:${web.port}`, smtp: { host: '127.0.0.1', port: smtp.port } };
+  const load = loadDoors(doors, users, name);
+  return {
+    report: load.report,
+    async stop() {
+      try {
+        return await load.stop();
+      } finally {
+        await Promise.all([web.close(), smtp.close()]);
+      }
+    },
+  };
+}
+
+/** The same load on doors that can be reached from here. */
+export function loadDoors(doors: Doors, users: readonly User[], name: string): Load {
+  const [receiver] = users;
+  if (!receiver) throw new Error('A load needs users.');
   const stopped = new AbortController();
   const report: LoadReport = {
     jmap: { requests: 0, failures: [], longestMs: 0 },
     mail: { ...newLoad(name), failures: [] },
   };
-
   const again = async (work: () => Promise<void>, kind: { failures: string[]; longestMs: number }) => {
     while (!stopped.signal.aborted) {
       const start = performance.now();
@@ -48,7 +66,7 @@ export async function startLoad(cluster: TestCluster, users: readonly User[], na
     }
   };
   const readers = users.map(async ({ address }) => {
-    const jmap = await openJmap(`http://127.0.0.1:${web.port}`, address, PASSWORD);
+    const jmap = await openJmap(doors.web, address, PASSWORD);
     await again(async () => {
       await jmap.call(['Mailbox/get', { accountId: jmap.accountId }, 'm']);
       report.jmap.requests++;
@@ -57,7 +75,7 @@ export async function startLoad(cluster: TestCluster, users: readonly User[], na
   let count = 0;
   const sender = again(async () => {
     const subject = `${name} ${count++}`;
-    await send(smtp.port, receiver.address, subject);
+    await send(doors.smtp, receiver.address, subject);
     report.mail.acknowledged.push(subject);
   }, report.mail);
   const over = Promise.all([...readers, sender]);
@@ -67,11 +85,7 @@ export async function startLoad(cluster: TestCluster, users: readonly User[], na
     report,
     async stop() {
       stopped.abort();
-      try {
-        await over;
-      } finally {
-        await Promise.all([web.close(), smtp.close()]);
-      }
+      await over;
       report.mail.refused = report.mail.failures.length;
       return report;
     },

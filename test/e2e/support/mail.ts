@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createTransport } from 'nodemailer';
 import { basic, type Invocation } from '../../support/jmap.ts';
+import { until } from '../../support/wait.ts';
 import type { TestCluster } from './cluster.ts';
 
 export const NAMESPACE = 'cellpost';
@@ -33,16 +34,19 @@ export async function withPort<T>(
   }
 }
 
-/** Sends one mail; resolves when the MTA proxy has acknowledged it. @throws whatever the proxy or the way to it said */
+/**
+ * Sends one mail; resolves when the MTA proxy has acknowledged it.
+ * @param smtp a port of 127.0.0.1, or another host's
+ * @throws whatever the proxy or the way to it said
+ */
 export async function send(
-  smtpPort: number,
+  smtp: number | { host: string; port: number },
   to: string,
   subject: string,
   attachments: { filename: string; content: Buffer }[] = [],
 ): Promise<void> {
   const transport = createTransport({
-    host: '127.0.0.1',
-    port: smtpPort,
+    ...(typeof smtp === 'number' ? { host: '127.0.0.1', port: smtp } : smtp),
     secure: false,
     ignoreTLS: true,
     connectionTimeout: SMTP_START_MS,
@@ -95,6 +99,28 @@ export async function sendUntil(
       await forward.close();
     }
   }
+}
+
+/** Every mail that was acknowledged is in the user's mailboxes, once; waits for somebody to serve the user. */
+export async function assertKept(
+  cluster: TestCluster,
+  { address }: User,
+  acknowledged: readonly string[],
+): Promise<void> {
+  const found = await until(
+    async () => {
+      const user = await cellctl<User>(cluster, ['where', address]);
+      const read = (port: number): Promise<string[]> => subjectsAt(port, user);
+      return await withPort(cluster, `pod/${user.node}`, 8081, read).catch(() => undefined);
+    },
+    { timeoutMs: BACK_DEADLINE_MS, what: 'the mailbox to be read', intervalMs: 1_000 },
+  );
+  assert.deepEqual(
+    acknowledged.filter((subject) => !found.includes(subject)),
+    [],
+    'no acknowledged mail is missing',
+  );
+  assert.equal(new Set(found).size, found.length, 'no mail is there twice');
 }
 
 /** Emails a request: below what an app server gives out at once. */

@@ -1,0 +1,290 @@
+import assert from 'node:assert/strict';
+import { fileURLToPath } from 'node:url';
+import { after, before, test, type TestContext } from 'node:test';
+import type { Cell } from '../../operator/types.ts';
+import { findCluster, type Cluster } from '../cluster/cluster.ts';
+import { until } from '../support/wait.ts';
+import { openCluster, type TestCluster } from './support/cluster.ts';
+import { startLoad, type Load, type LoadReport } from './support/load.ts';
+import type { LoadOrders } from './support/load-program.ts';
+import { NAMESPACE, PASSWORD, assertKept, cellctl, newLoad, sendUntil, type User } from './support/mail.ts';
+
+// One cell with three ZooKeeper servers and three app servers, under load, while everything breaks that can.
+const CELL = 'a';
+const DEADLINE_MS = 300_000;
+const ADDRESSES = Array.from({ length: 4 }, (_, i) => `fault${i}@cellpost.test`);
+const LOAD_PROGRAM = fileURLToPath(new URL('support/load-program.ts', import.meta.url));
+const OUTAGE_MS = 60_000;
+/** Before and after an outage. */
+const MARGIN_MS = 5_000;
+
+let cluster: TestCluster;
+/** Programs run inside its network and among its processes; undefined: nothing can be killed from here. */
+let inside: Cluster['inside'] | undefined;
+let users: User[] = [];
+
+const kubectl = (...args: string[]): Promise<string> => cluster.kubectl(['-n', NAMESPACE, ...args]);
+const getCell = async (): Promise<Cell> =>
+  JSON.parse(await kubectl('get', 'cell', CELL, '-o', 'json')) as Cell;
+const patch = (spec: unknown): Promise<string> =>
+  kubectl('patch', 'cell', CELL, '--type=merge', '-p', JSON.stringify({ spec }));
+const cpu = (milli: number): unknown => ({ resources: { requests: { cpu: `${milli}m` } } });
+
+const settled = (what: string): Promise<unknown> =>
+  until(
+    async () => {
+      const { status, metadata } = await getCell();
+      return (
+        status?.observedGeneration === metadata.generation && status?.phase === 'Serving' && !status.roll
+      );
+    },
+    { timeoutMs: DEADLINE_MS, what, intervalMs: 500 },
+  );
+
+before(async () => {
+  cluster = await openCluster(['platform.yaml', 'cell-a.yaml']);
+  const found = await findCluster();
+  if (found?.kind !== 'private') return;
+  inside = found.inside;
+  await settled('the cell to be complete');
+  await patch({ appServers: { replicas: 3 } });
+  await settled('three app servers');
+  for (const address of ADDRESSES) {
+    await cellctl(cluster, ['user', 'add', address], PASSWORD);
+    users.push(await cellctl<User>(cluster, ['where', address]));
+  }
+});
+
+after(async () => {
+  await cluster?.close();
+});
+
+/** The program that runs things inside, or a skip. */
+function surgery(t: TestContext): NonNullable<typeof inside> | undefined {
+  if (!inside) t.skip('only on a private cluster are processes and disks within reach');
+  return inside;
+}
+
+/** kill -9 of a container's process. */
+async function kill(pod: string, container: string): Promise<void> {
+  const path = `jsonpath={.status.containerStatuses[?(@.name=="${container}")].containerID}`;
+  const id = (await kubectl('get', 'pod', pod, '-o', path)).replace(/^containerd:\/\//, '');
+  assert.ok(id, `${container} of ${pod}`);
+  await inside?.(['ctr', '-n', 'k8s.io', 'tasks', 'kill', '-s', 'SIGKILL', id]);
+}
+
+const restartsOf = async (pod: string, container: string): Promise<number> => {
+  const path = `jsonpath={.status.containerStatuses[?(@.name=="${container}")].restartCount}`;
+  return Number(await kubectl('get', 'pod', pod, '-o', path));
+};
+
+async function podOf(component: string): Promise<string> {
+  const selector = `app.kubernetes.io/component=${component}`;
+  return await kubectl('get', 'pods', '-l', selector, '-o', 'jsonpath={.items[0].metadata.name}');
+}
+
+function tell(t: TestContext, { jmap, mail }: LoadReport): void {
+  t.diagnostic(
+    `${jmap.requests} JMAP requests, ${jmap.failures.length} failed, longest ${Math.round(jmap.longestMs)} ms; ` +
+      `${mail.acknowledged.length} mails, ${mail.failures.length} refused, longest ${Math.round(mail.longestMs)} ms`,
+  );
+  for (const failure of [...jmap.failures, ...mail.failures].slice(0, 5)) t.diagnostic(failure);
+}
+
+async function kept({ mail }: Pick<LoadReport, 'mail'>): Promise<void> {
+  const [user] = users;
+  assert.ok(user);
+  await assertKept(cluster, user, mail.acknowledged);
+}
+
+async function goesOn({ report }: Load): Promise<void> {
+  const before = report.mail.acknowledged.length;
+  await until(() => report.mail.acknowledged.length > before + 10, {
+    timeoutMs: DEADLINE_MS,
+    what: 'mails to be taken',
+  });
+}
+
+test('kill -9 of a process of each kind loses no acknowledged mail', async (t) => {
+  if (!surgery(t)) return;
+  const [user] = users;
+  assert.ok(user);
+  const stop = new AbortController();
+  const load = newLoad('killed');
+  const sending = sendUntil(cluster, stop.signal, user, load);
+  try {
+    const victims: [string, string][] = [
+      ['a-zk-0', 'zookeeper'],
+      ['a-app-0', 'app-server'],
+      ['a-hbase-0', 'master'],
+      ['a-hbase-0', 'rest'],
+      ['a-hbase-0', 'region-server'],
+      [await podOf('discovery'), 'discovery'],
+      ['cellpost-zk-0', 'zookeeper'],
+      [await podOf('mta-proxy'), 'mta-proxy'],
+      [await podOf('web'), 'web'],
+      [await podOf('operator'), 'operator'],
+    ];
+    for (const [pod, container] of victims) {
+      const restarts = await restartsOf(pod, container);
+      const before = load.acknowledged.length;
+      load.longestMs = 0;
+      await kill(pod, container);
+      await until(async () => (await restartsOf(pod, container)) > restarts, {
+        timeoutMs: DEADLINE_MS,
+        what: `${container} of ${pod} to be started again`,
+        intervalMs: 500,
+      });
+      await until(() => load.acknowledged.length > before + 10, {
+        timeoutMs: DEADLINE_MS,
+        what: `mails to be taken after the end of ${container}`,
+      });
+      await settled(`the cell to be whole after the end of ${container}`);
+      t.diagnostic(`${pod} ${container}: the longest wait ${Math.round(load.longestMs)} ms`);
+    }
+  } finally {
+    stop.abort();
+    await sending;
+  }
+  t.diagnostic(`${load.acknowledged.length} acknowledged, ${load.refused} refused`);
+  await kept({ mail: { ...load, failures: [] } });
+});
+
+test('the leader of ZooKeeper is lost: another leads, and no request fails', async (t) => {
+  if (!surgery(t)) return;
+  const load = await startLoad(cluster, users, 'leader');
+  const mode = async (pod: string): Promise<string> => {
+    const ask = 'echo srvr | nc -w 2 127.0.0.1 2181 | sed -n "s/^Mode: //p"';
+    return (await kubectl('exec', pod, '--', 'sh', '-c', ask).catch(() => '')).trim();
+  };
+  const leader = async (): Promise<string | undefined> => {
+    for (const pod of ['a-zk-0', 'a-zk-1', 'a-zk-2']) if ((await mode(pod)) === 'leader') return pod;
+    return undefined;
+  };
+  try {
+    const old = await until(leader, { timeoutMs: DEADLINE_MS, what: 'a leader' });
+    await kill(old, 'zookeeper');
+    await until(async () => ![undefined, old].includes(await leader()), {
+      timeoutMs: DEADLINE_MS,
+      what: 'another leader',
+    });
+    await goesOn(load);
+    await settled('the old leader to follow');
+  } finally {
+    await load.stop();
+  }
+  tell(t, load.report);
+  assert.deepEqual(load.report.jmap.failures, []);
+  assert.deepEqual(load.report.mail.failures, []);
+  await kept(load.report);
+});
+
+test('an operator that dies at each step of a roll finishes it, and no request fails', async (t) => {
+  if (!surgery(t)) return;
+  const load = await startLoad(cluster, users, 'steps');
+  const deaths: string[] = [];
+  try {
+    await patch({ zookeeper: cpu(23), appServers: cpu(103) });
+    await until(async () => (await getCell()).status?.roll, { timeoutMs: DEADLINE_MS, what: 'the roll' });
+    const operator = await podOf('operator');
+    await until(
+      async () => {
+        const { status, metadata } = await getCell();
+        const current = status?.roll?.current;
+        if (current && deaths.at(-1) !== current) {
+          deaths.push(current);
+          await kill(operator, 'operator').catch(() => deaths.pop());
+        }
+        return (
+          status?.observedGeneration === metadata.generation && status?.phase === 'Serving' && !status.roll
+        );
+      },
+      { timeoutMs: DEADLINE_MS * 2, what: 'the roll to end' },
+    );
+  } finally {
+    await load.stop();
+  }
+  tell(t, load.report);
+  t.diagnostic(`the operator died at ${deaths.join(', ')}`);
+  assert.ok(deaths.length >= 4, deaths.join(', '));
+  assert.deepEqual(load.report.jmap.failures, []);
+  assert.deepEqual(load.report.mail.failures, []);
+  await kept(load.report);
+});
+
+test('the API server is away for a minute: no request fails', async (t) => {
+  const run = surgery(t);
+  if (!run) return;
+  const address = (service: string): Promise<string> =>
+    kubectl('get', 'service', service, '-o', 'jsonpath={.spec.clusterIP}');
+  const orders: LoadOrders = {
+    doors: {
+      web: `http://${await address('cellpost-web')}`,
+      smtp: { host: await address('cellpost-mta-proxy'), port: 25 },
+    },
+    users,
+    name: 'outage',
+    forMs: OUTAGE_MS + 2 * MARGIN_MS,
+  };
+  // A server that is ended comes back at once; one that is stopped answers nobody.
+  const outage = `pid=$(pgrep -f '^\\S+ kube-apiserver ') && sleep ${MARGIN_MS / 1000} && kill -STOP $pid && sleep ${OUTAGE_MS / 1000}; kill -CONT $pid`;
+  const [report] = await Promise.all([
+    run([process.execPath, LOAD_PROGRAM, JSON.stringify(orders)]),
+    run(['sh', '-c', outage]),
+  ]);
+  const load = JSON.parse(report) as LoadReport;
+  tell(t, load);
+  assert.ok(load.mail.acknowledged.length > 100, `${load.mail.acknowledged.length} mails`);
+  assert.deepEqual(load.jmap.failures, []);
+  assert.deepEqual(load.mail.failures, []);
+  await settled('the operator to go on');
+  await kept(load);
+});
+
+test('the volume of HBase is full: nothing acknowledged is lost, and it goes on when there is room', async (t) => {
+  const run = surgery(t);
+  if (!run) return;
+  const [user] = users;
+  assert.ok(user);
+  const claim = await kubectl('get', 'pvc', 'data-a-hbase-0', '-o', 'jsonpath={.spec.volumeName}');
+  const folder = await cluster.kubectl(['get', 'pv', claim, '-o', 'jsonpath={.spec.hostPath.path}']);
+  const node = await kubectl('get', 'pod', 'a-hbase-0', '-o', 'jsonpath={.spec.nodeName}');
+  // A small disk in place of the volume, while nothing runs on it.
+  await kubectl('cordon', node);
+  await kubectl('delete', 'pod', 'a-hbase-0', '--wait=true');
+  const swap = `mkdir -p /run/small && mount -t tmpfs -o size=160m,mode=1777 small /run/small && cp -a ${folder}/. /run/small/ && mount --move /run/small ${folder}`;
+  await run(['sh', '-c', swap]);
+  await kubectl('uncordon', node);
+  await settled('HBase to run on the small disk');
+
+  const stop = new AbortController();
+  const load = newLoad('full');
+  const sending = sendUntil(cluster, stop.signal, user, load);
+  const taken = (more: number, what: string): Promise<unknown> => {
+    const before = load.acknowledged.length;
+    return until(() => load.acknowledged.length > before + more, { timeoutMs: DEADLINE_MS, what });
+  };
+  try {
+    await taken(10, 'mails to be taken');
+    await run(['sh', '-c', `dd if=/dev/zero of=${folder}/filler bs=64k 2>/dev/null; true`]);
+    // What is told does not matter as much as that it is told.
+    const told = await until(
+      async () => {
+        const { phase } = (await getCell()).status ?? {};
+        return phase !== 'Serving' && phase;
+      },
+      { timeoutMs: DEADLINE_MS, what: 'the trouble to be told' },
+    );
+    t.diagnostic(`${load.acknowledged.length} mails were taken; ${told}`);
+    await run(['rm', `${folder}/filler`]);
+    // Its containers are started again ever more seldom.
+    await kubectl('delete', 'pod', 'a-hbase-0', '--wait=true');
+    await settled('the cell to be whole');
+    await taken(10, 'mails to be taken again');
+  } finally {
+    stop.abort();
+    await sending;
+  }
+  t.diagnostic(`${load.acknowledged.length} acknowledged, ${load.refused} refused`);
+  await kept({ mail: { ...load, failures: [] } });
+});

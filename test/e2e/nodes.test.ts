@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { after, before, test, type TestContext } from 'node:test';
+import type { Cell } from '../../operator/types.ts';
+import { findCluster } from '../cluster/cluster.ts';
+import { addNode, type AddedNode } from '../cluster/nodes.ts';
+import { until } from '../support/wait.ts';
+import { openCluster, type TestCluster } from './support/cluster.ts';
+import { startLoad, type LoadReport } from './support/load.ts';
+import { NAMESPACE, PASSWORD, assertKept, cellctl, type User } from './support/mail.ts';
+
+// Three nodes. The first has the control plane, the platform's services and HBase, which is one pod; the other two have the
+// cell's app servers and ZooKeeper, and are drained, cut off and robbed of their power.
+const CELL = 'a';
+const READY_DEADLINE_MS = 300_000;
+const ADDRESSES = Array.from({ length: 4 }, (_, i) => `node${i}@cellpost.test`);
+const FIRST = 'node';
+const ENSEMBLE = ['a-zk-0', 'a-zk-1', 'a-zk-2'];
+
+let cluster: TestCluster;
+let nodes: AddedNode[] = [];
+let users: User[] = [];
+let skip: string | undefined;
+
+const kubectl = (...args: string[]): Promise<string> => cluster.kubectl(['-n', NAMESPACE, ...args]);
+const getCell = async (): Promise<Cell> =>
+  JSON.parse(await kubectl('get', 'cell', CELL, '-o', 'json')) as Cell;
+const patch = (spec: unknown): Promise<string> =>
+  kubectl('patch', 'cell', CELL, '--type=merge', '-p', JSON.stringify({ spec }));
+
+const settled = (what: string): Promise<unknown> =>
+  until(
+    async () => {
+      const { status, metadata } = await getCell();
+      return (
+        status?.observedGeneration === metadata.generation && status?.phase === 'Serving' && !status.roll
+      );
+    },
+    { timeoutMs: READY_DEADLINE_MS, what, intervalMs: 500 },
+  );
+
+/** Pod → node. */
+async function places(): Promise<Map<string, string>> {
+  const path = 'jsonpath={range .items[*]}{.metadata.name} {.spec.nodeName}{"\\n"}{end}';
+  const text = await kubectl('get', 'pods', '-l', `cellpost.dev/cell=${CELL}`, '-o', path);
+  return new Map(
+    text
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ') as [string, string]),
+  );
+}
+
+before(async () => {
+  cluster = await openCluster(['platform.yaml', 'cell-a.yaml']);
+  const found = await findCluster();
+  if (found?.kind !== 'private') {
+    skip = 'nodes can be added to a private cluster only';
+    return;
+  }
+  await settled('the cell to be complete');
+  for (const name of ['node2', 'node3'] as const) nodes.push(await addNode(found, name));
+  // What has one pod stays on the first node; what is rolled goes to the others.
+  await kubectl('cordon', FIRST);
+  await patch({
+    zookeeper: { resources: { requests: { cpu: '21m' } } },
+    appServers: { replicas: 3, resources: { requests: { cpu: '101m' } } },
+  });
+  await settled('the roll to the new nodes');
+  await kubectl('uncordon', FIRST);
+  for (const address of ADDRESSES) {
+    await cellctl(cluster, ['user', 'add', address], PASSWORD);
+    users.push(await cellctl<User>(cluster, ['where', address]));
+  }
+});
+
+after(async () => {
+  await cluster?.close();
+});
+
+/** Every mail that was acknowledged is there, once. */
+async function nothingLost({ mail }: LoadReport): Promise<void> {
+  const [user] = users;
+  assert.ok(user);
+  await assertKept(cluster, user, mail.acknowledged);
+}
+
+function tell(t: TestContext, { jmap, mail }: LoadReport): void {
+  t.diagnostic(
+    `${jmap.requests} JMAP requests, ${jmap.failures.length} failed, longest ${Math.round(jmap.longestMs)} ms; ` +
+      `${mail.acknowledged.length} mails, ${mail.failures.length} refused, longest ${Math.round(mail.longestMs)} ms`,
+  );
+  for (const failure of [...jmap.failures, ...mail.failures].slice(0, 5)) t.diagnostic(failure);
+}
+
+/** Watches the ensemble until the work is done. @returns the fewest servers that were ready */
+async function fewestReady(work: () => Promise<void>): Promise<number> {
+  let fewest = Infinity;
+  const over = new AbortController();
+  const path = 'jsonpath={.status.readyReplicas}';
+  const watching = (async () => {
+    while (!over.signal.aborted)
+      fewest = Math.min(fewest, Number(await kubectl('get', 'statefulset', 'a-zk', '-o', path)));
+  })();
+  try {
+    await work();
+  } finally {
+    over.abort();
+    await watching;
+  }
+  return fewest;
+}
+
+test('pods of a role are spread over the nodes, and a drain of either node fails no request', async (t) => {
+  if (skip) return t.skip(skip);
+  const before = await places();
+  const on = ENSEMBLE.map((pod) => before.get(pod));
+  assert.deepEqual([...new Set(on)].toSorted(), ['node2', 'node3'], `ZooKeeper is on ${on.join(', ')}`);
+  const load = await startLoad(cluster, users, 'drain');
+  const fewest = await fewestReady(async () => {
+    try {
+      for (const { name } of nodes) {
+        await drain(name);
+        assert.ok(![...(await places()).values()].includes(name), `nothing of the cell is on ${name}`);
+        await kubectl('uncordon', name);
+      }
+    } finally {
+      await load.stop();
+    }
+  });
+  tell(t, load.report);
+  assert.ok(fewest >= 2, 'the ensemble had a quorum all the time');
+  assert.deepEqual(load.report.jmap.failures, []);
+  assert.deepEqual(load.report.mail.failures, []);
+  await nothingLost(load.report);
+});
+
+/** The node has one app server and one server of ZooKeeper, whatever drains have made of it. */
+async function giveItsShare(node: AddedNode): Promise<void> {
+  const others = [FIRST, ...nodes.map(({ name }) => name)].filter((name) => name !== node.name);
+  await drain(node.name);
+  await kubectl('uncordon', node.name);
+  await kubectl('cordon', ...others);
+  await kubectl('delete', 'pods', 'a-app-1', 'a-zk-1', '--wait=true');
+  await settled(`a share of the cell to be on ${node.name}`);
+  await kubectl('uncordon', ...others);
+}
+
+async function drain(node: string): Promise<void> {
+  await kubectl('drain', node, '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=240s');
+  await settled(`the cell to be complete without ${node}`);
+}
+
+test('a node that is cut off takes no user along: others serve them, and nothing is lost', async (t) => {
+  if (skip) return t.skip(skip);
+  const [node] = nodes;
+  assert.ok(node);
+  await giveItsShare(node);
+  const load = await startLoad(cluster, users, 'cut');
+  try {
+    await node.cut();
+    await serves(load.report);
+    await node.heal();
+    await settled('the node to be back');
+  } finally {
+    await node.heal();
+    await load.stop();
+  }
+  tell(t, load.report);
+  await nothingLost(load.report);
+});
+
+test('a node without power takes no user along, and its pods come back with it', async (t) => {
+  if (skip) return t.skip(skip);
+  const [node] = nodes;
+  assert.ok(node);
+  await giveItsShare(node);
+  const load = await startLoad(cluster, users, 'power');
+  try {
+    await node.crash();
+    await serves(load.report);
+    await node.boot();
+    await settled('the node to be back');
+  } finally {
+    await load.stop();
+  }
+  tell(t, load.report);
+  await nothingLost(load.report);
+});
+
+/** Mails are taken and mailboxes read again, some time after something broke. */
+async function serves({ mail, jmap }: LoadReport): Promise<void> {
+  const before = { mails: mail.acknowledged.length, requests: jmap.requests };
+  await until(() => mail.acknowledged.length > before.mails + 20 && jmap.requests > before.requests + 80, {
+    timeoutMs: READY_DEADLINE_MS,
+    what: 'users to be served',
+  });
+}
