@@ -252,6 +252,17 @@ const settled = (what: string): Promise<unknown> =>
 const patch = (spec: unknown): Promise<string> =>
   kubectl('patch', 'cell', CELL, '--type=merge', '-p', JSON.stringify({ spec }));
 
+test('both masters are lost at once: no request needs them', { skip }, async (t) => {
+  const load = await startRequests(cluster, users, 'masters');
+  try {
+    await kubectl('delete', 'pods', 'c-hm-0', 'c-hm-1', '--grace-period=0', '--force');
+    await complete();
+  } finally {
+    await load.stop();
+  }
+  assertNoneFailed(t, load.report);
+});
+
 test('DataNodes and region servers become more and fewer; no request fails', { skip }, async (t) => {
   const before = await namesOf('pods');
   const claims = await namesOf('pvc');
