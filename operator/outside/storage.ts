@@ -18,6 +18,8 @@ export type NameNodeFacts = {
   short: number;
   /** Blocks with none. */
   missing: number;
+  /** DataNodes that it was told to let go, dead ones as well. */
+  leaving: number;
 };
 export type MasterFacts = {
   active: boolean;
@@ -54,6 +56,7 @@ export type StorageAdmin = {
 };
 
 const NAME_NODE_PORT = 8020;
+const LEAVING = ['NumDecomLiveDataNodes', 'NumDecomDeadDataNodes', 'NumDecommissioningDataNodes'];
 const LIVE_NODES = z.record(
   z.string(),
   z.object({ adminState: z.string(), usedSpace: z.number(), remaining: z.number() }),
@@ -85,6 +88,7 @@ async function nameNode(host: string): Promise<NameNodeFacts | undefined> {
     safeMode: seen.FSState !== 'Operational',
     short: Number(seen.UnderReplicatedBlocks ?? 0),
     missing: Number(seen.MissingBlocks ?? 0),
+    leaving: LEAVING.reduce((sum, name) => sum + Number(seen[name] ?? 0), 0),
   };
 }
 

@@ -133,24 +133,24 @@ async function settle(work: CellWork): Promise<StepResult> {
   const is = (role: ShrinkingRole) => (pod: string) => pod.startsWith(`${roleName(context.owner, role)}-`);
   if (marks.leaving.some(is('region-server'))) await reloadRegions(work);
   if (marks.leaving.some(is('data-node'))) {
-    const out = await stillOut(work);
-    if (out !== undefined) return waitFor(out);
+    const remembered = await forgetLeft(work);
+    if (remembered !== undefined) return waitFor(remembered);
   }
   marks.leaving = undefined;
   return DONE;
 }
 
-/** A list that a NameNode's pod gets anew takes up to a minute to reach it. */
-async function stillOut(work: CellWork): Promise<string | undefined> {
-  const { world, context } = work;
+/**
+ * A NameNode goes by the list that it read last: a server of the same name would be let go again. Its pod gets the list that
+ * is empty again within a minute or so.
+ */
+async function forgetLeft(work: CellWork): Promise<string | undefined> {
   const { facts } = await lookAtCell(work);
-  const active = activeNameNode(facts);
-  if (!active) return 'One NameNode must be active to take its DataNodes back.';
-  const nodes = await world.outside.storage.dataNodes(podHost(context.owner, 'name-node', active.ordinal));
-  const wanted = (pod: string): boolean =>
-    ordinalOf({ metadata: { name: pod } }) < (askedPods(work.asked, 'data-node') ?? 0);
-  const out = [...(nodes ?? [])].find(([pod, { state }]) => wanted(pod) && state !== 'In Service');
-  if (!out) return undefined;
+  const members = [...(facts.storage?.nameNodes ?? [])];
+  const remembers = members.find(([, { leaving }]) => leaving > 0);
+  if (members.length > 0 && !remembers) return undefined;
   await refreshNameNodes(work, facts);
-  return `NameNode ${active.pod} must take ${out[0]} back.`;
+  return remembers
+    ? `NameNode ${remembers[0]} must have read that no more DataNodes go.`
+    : 'A NameNode must answer and have read that no more DataNodes go.';
 }
