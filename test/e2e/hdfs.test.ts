@@ -31,7 +31,9 @@ const skip =
   availableParallelism() < MIN_PROCESSORS && process.env.CELLPOST_TEST_HDFS !== '1'
     ? `fewer than ${MIN_PROCESSORS} processors; CELLPOST_TEST_HDFS=1 runs it all the same`
     : false;
-const ADDRESSES = ['left@cellpost.test', 'right@cellpost.test'];
+/** Of this run: the cell may have been there before. */
+const RUN = Date.now().toString(36);
+const ADDRESSES = [`left-${RUN}@cellpost.test`, `right-${RUN}@cellpost.test`];
 
 let cluster: TestCluster;
 let users: User[] = [];
