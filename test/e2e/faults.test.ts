@@ -12,7 +12,9 @@ import { NAMESPACE, PASSWORD, assertKept, cellctl, newLoad, sendUntil, type User
 // One cell with three ZooKeeper servers and three app servers, under load, while everything breaks that can.
 const CELL = 'a';
 const DEADLINE_MS = 300_000;
-const ADDRESSES = Array.from({ length: 4 }, (_, i) => `fault${i}@cellpost.test`);
+/** Of this run: the cell may have been there before. */
+const RUN = Date.now().toString(36);
+const ADDRESSES = Array.from({ length: 4 }, (_, i) => `fault${i}-${RUN}@cellpost.test`);
 const LOAD_PROGRAM = fileURLToPath(new URL('support/load-program.ts', import.meta.url));
 const OUTAGE_MS = 60_000;
 /** Before and after an outage. */
@@ -186,14 +188,20 @@ test('an operator that dies at each step of a roll finishes it, and no request f
   try {
     await patch({ zookeeper: cpu(23), appServers: cpu(103) });
     await until(async () => (await getCell()).status?.roll, { timeoutMs: DEADLINE_MS, what: 'the roll' });
-    const operator = await podOf('operator');
     await until(
       async () => {
         const { status, metadata } = await getCell();
         const current = status?.roll?.current;
         if (current && deaths.at(-1) !== current) {
           deaths.push(current);
-          await kill(operator, 'operator').catch(() => deaths.pop());
+          const operator = await podOf('operator');
+          await kill(operator, 'operator');
+          // Another one comes at once; containers that die often are started again ever more seldom.
+          await kubectl('delete', 'pod', operator, '--grace-period=0', '--force');
+          await until(async () => (await podOf('operator')) !== operator, {
+            timeoutMs: DEADLINE_MS,
+            what: 'another operator',
+          });
         }
         return (
           status?.observedGeneration === metadata.generation && status?.phase === 'Serving' && !status.roll
