@@ -186,7 +186,9 @@ test('an operator that dies at each step of a roll finishes it, and no request f
   const load = await startLoad(cluster, users, 'steps');
   const deaths: string[] = [];
   try {
-    await patch({ zookeeper: cpu(23), appServers: cpu(103) });
+    // Other numbers than any before.
+    const more = Date.now() % 100;
+    await patch({ zookeeper: cpu(21 + more), appServers: cpu(101 + more) });
     await until(async () => (await getCell()).status?.roll, { timeoutMs: DEADLINE_MS, what: 'the roll' });
     await until(
       async () => {
