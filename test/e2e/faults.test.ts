@@ -262,7 +262,7 @@ test('the volume of HBase is full: nothing acknowledged is lost, and it goes on 
   // A small disk in place of the volume, while nothing runs on it.
   await kubectl('cordon', node);
   await kubectl('delete', 'pod', 'a-hbase-0', '--wait=true');
-  const swap = `mkdir -p /run/small && mount -t tmpfs -o size=160m,mode=1777 small /run/small && cp -a ${folder}/. /run/small/ && mount --move /run/small ${folder}`;
+  const swap = `mkdir -p /run/small && mount -t tmpfs -o size=160m,mode=1777 small /run/small && cp -a ${folder}/. /run/small/ && mount --bind /run/small ${folder}`;
   await run(['sh', '-c', swap]);
   await kubectl('uncordon', node);
   await settled('HBase to run on the small disk');
