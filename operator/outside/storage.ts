@@ -81,8 +81,12 @@ async function attributes(
 }
 
 async function nameNode(host: string): Promise<NameNodeFacts | undefined> {
-  const seen = await attributes(host, NAME_NODE_HTTP_PORT, 'Hadoop:service=NameNode,name=FSNamesystem*');
-  if (!seen) return undefined;
+  const bean = (name: string) =>
+    attributes(host, NAME_NODE_HTTP_PORT, `Hadoop:service=NameNode,name=${name}`);
+  const [metrics, state] = await Promise.all(['FSNamesystem', 'FSNamesystemState'].map(bean));
+  if (!metrics || !state) return undefined;
+  // Metrics are up to 10 s old; what both beans have is newer in the state.
+  const seen = { ...metrics, ...state };
   return {
     active: seen['tag.HAState'] === 'active',
     safeMode: seen.FSState !== 'Operational',
