@@ -28,6 +28,10 @@ export async function describeAction(action: Action, at: Place, names: Names): P
       return `user ${action.userId} made, ${printable(action.displayName)}: ${action.addresses.map(printable).join(', ')}`;
     case 'credentialsSet':
       return 'password set';
+    case 'friendAdded':
+      return `user ${action.userId} is a friend`;
+    case 'friendRemoved':
+      return `user ${action.userId} is no friend any more`;
     case 'addressAssigned':
       return `address given to user ${action.userId}`;
     case 'moved':

@@ -85,7 +85,7 @@ suite('users and sessions', () => {
     assert.match(response.headers.get('cache-control') ?? '', /no-store/);
     assert.equal(response.headers.get('x-request-id'), 'request-1');
     const session = (await response.json()) as Json;
-    assert.deepEqual(Object.keys(session.capabilities), [CORE, MAIL]);
+    assert.deepEqual(Object.keys(session.capabilities), [CORE, MAIL, 'urn:cellpost:friends']);
     assert.deepEqual(Object.keys(session.capabilities[CORE]).sort(), [
       'collationAlgorithms',
       'maxCallsInRequest',
@@ -96,7 +96,11 @@ suite('users and sessions', () => {
       'maxSizeRequest',
       'maxSizeUpload',
     ]);
-    assert.deepEqual(session.primaryAccounts, { [CORE]: 'alice', [MAIL]: 'alice' });
+    assert.deepEqual(session.primaryAccounts, {
+      [CORE]: 'alice',
+      [MAIL]: 'alice',
+      'urn:cellpost:friends': 'alice',
+    });
     const account = session.accounts.alice;
     assert.deepEqual(
       [account.name, account.isPersonal, account.isReadOnly],

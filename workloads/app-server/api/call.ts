@@ -73,7 +73,7 @@ function opened(image: Image): OpenUser {
 }
 
 function lastChange(image: UserImage): number {
-  return Math.max(image.emailsChangedAt, image.mailboxesChangedAt);
+  return Math.max(image.emailsChangedAt, image.mailboxesChangedAt, image.friendsChangedAt);
 }
 
 function accountNotFound(): MethodError {

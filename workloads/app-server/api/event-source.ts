@@ -19,6 +19,7 @@ type States = Record<string, string>;
 function statesOf(image: UserImage): States {
   return {
     Email: stateString(image.emailsChangedAt),
+    Friend: stateString(image.friendsChangedAt),
     EmailDelivery: stateString(image.lastDeliveryAt),
     Mailbox: stateString(image.mailboxesChangedAt),
     Thread: stateString(image.threadsChangedAt),

@@ -4,6 +4,8 @@ export const CORE = 'urn:ietf:params:jmap:core';
 export const MAIL = 'urn:ietf:params:jmap:mail';
 /** Our own: how mail gets in. Services only. */
 export const DELIVERY = 'urn:cellpost:delivery';
+/** Our own: who is a friend. */
+export const FRIENDS = 'urn:cellpost:friends';
 
 /** A request in JSON: a delivery carries up to 64 KiB of body in base64 and the message's headers. */
 export const MAX_REQUEST_BYTES = 10_000_000;

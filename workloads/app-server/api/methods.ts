@@ -7,6 +7,9 @@ import { emailGet } from './methods/email-get.ts';
 import { emailQueryChanges } from './methods/email-query-changes.ts';
 import { emailQuery } from './methods/email-query.ts';
 import { emailSet } from './methods/email-set.ts';
+import { friendChanges } from './methods/friend-changes.ts';
+import { friendGet } from './methods/friend-get.ts';
+import { friendSet } from './methods/friend-set.ts';
 import { mailboxChanges } from './methods/mailbox-changes.ts';
 import { mailboxGet } from './methods/mailbox-get.ts';
 import { mailboxQuery } from './methods/mailbox-query.ts';
@@ -30,6 +33,9 @@ export const methods: ReadonlyMap<string, Method> = new Map(
     emailQuery,
     emailQueryChanges,
     emailSet,
+    friendGet,
+    friendChanges,
+    friendSet,
     deliveryDeliver,
   ].map((method) => [method.name, method]),
 );

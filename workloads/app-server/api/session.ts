@@ -1,11 +1,13 @@
 // The session object (RFC 8620 section 2).
 import { createHash } from 'node:crypto';
 import { asUser, type Image } from '../image/model.ts';
+import { MAX_FRIENDS } from '../logic/friends.ts';
 import { MAX_MAILBOX_DEPTH, MAX_MAILBOX_NAME_BYTES } from '../logic/mailbox-updates.ts';
 import {
   COLLATIONS,
   CORE,
   DELIVERY,
+  FRIENDS,
   MAIL,
   MAX_CALLS_IN_REQUEST,
   MAX_CONCURRENT_REQUESTS,
@@ -61,6 +63,7 @@ export function sessionObject(
         collationAlgorithms: [...COLLATIONS],
       },
       [MAIL]: {},
+      [FRIENDS]: {},
       ...(service ? { [DELIVERY]: {} } : {}),
     },
     accounts: {
@@ -68,10 +71,15 @@ export function sessionObject(
         name: addresses[0] ?? displayName,
         isPersonal: true,
         isReadOnly: false,
-        accountCapabilities: { [CORE]: {}, [MAIL]: mail, ...(service ? { [DELIVERY]: {} } : {}) },
+        accountCapabilities: {
+          [CORE]: {},
+          [MAIL]: mail,
+          [FRIENDS]: { maxFriends: MAX_FRIENDS },
+          ...(service ? { [DELIVERY]: {} } : {}),
+        },
       },
     },
-    primaryAccounts: { [CORE]: userId, [MAIL]: userId },
+    primaryAccounts: { [CORE]: userId, [MAIL]: userId, [FRIENDS]: userId },
     username: addresses[0] ?? userId,
     apiUrl: `${base}/api`,
     downloadUrl: `${base}/download/{accountId}/{blobId}/{name}?type={type}`,

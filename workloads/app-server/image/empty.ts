@@ -5,6 +5,7 @@ import { Tree } from './pages/tree.ts';
 import {
   DELIVERIES,
   EMAILS,
+  FRIENDS,
   LABELS,
   LISTS,
   OLD_DELIVERIES,
@@ -33,6 +34,9 @@ export const EMPTY_USER: UserImage = {
   threadKeysSweepAt: MIN_SWEEP,
   deliveries: BufferedTree.empty(DELIVERIES, OLD_DELIVERIES),
   olderDeliveries: new Tree(OLD_DELIVERIES),
+  friends: new Tree(FRIENDS),
+  friendCount: 0,
+  friendsChangedAt: 0,
   emailsChangedAt: 0,
   threadsChangedAt: 0,
   mailboxesChangedAt: 0,

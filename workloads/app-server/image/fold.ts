@@ -4,6 +4,7 @@ import type { Action } from '../log/actions.ts';
 import type { Fold } from '../log/user-log-types.ts';
 import { BadAction } from './bad-action.ts';
 import { addMessage, changeKeywords, changeMailboxes, destroyMessage } from './emails.ts';
+import { sayFriend } from './friends.ts';
 import { ordinal, type Ordinal } from './ids.ts';
 import { createMailbox, destroyMailbox, updateMailbox } from './mailboxes.ts';
 import { EMPTY_ADDRESS, EMPTY_USER } from './empty.ts';
@@ -54,6 +55,9 @@ function applyToUser(image: UserImage, action: Exclude<Action, { type: 'moved' }
       return changeMailboxes(image, action, at);
     case 'messageDestroyed':
       return destroyMessage(image, action, at);
+    case 'friendAdded':
+    case 'friendRemoved':
+      return sayFriend(image, action, at);
     case 'addressAssigned':
       throw new BadAction('addressAssigned in the log of a user');
     default:

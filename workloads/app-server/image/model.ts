@@ -77,7 +77,12 @@ export type UserImage = Placed & {
   /** The last deliveries, so that the same one coming again changes nothing; and those before them. */
   readonly deliveries: BufferedTree;
   readonly olderDeliveries: Tree;
+  /** What the log says of other users: friends.ts. */
+  readonly friends: Tree;
+  /** How many of them are friends. */
+  readonly friendCount: number;
   /** The last action that changed something of the type. */
+  readonly friendsChangedAt: Ordinal;
   readonly emailsChangedAt: Ordinal;
   readonly threadsChangedAt: Ordinal;
   readonly mailboxesChangedAt: Ordinal;

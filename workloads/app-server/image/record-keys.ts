@@ -34,6 +34,11 @@ export const THREAD_KEYS = layout(ORDINAL_BYTES, ORDINAL_BYTES, PAGE_BYTES);
 /** digest of a delivery key -> email */
 export const DELIVERIES = layout(DIGEST_BYTES, ORDINAL_BYTES, PAGE_BYTES);
 
+/** The longest user id (keys.ts); shorter ones are filled up with zeros. */
+export const USER_ID_BYTES = 64;
+/** user id -> is a friend (1) or no longer (0), and since which action */
+export const FRIENDS = layout(USER_ID_BYTES, 1 + ORDINAL_BYTES, PAGE_BYTES);
+
 /** The same records where many of them lie in no order. */
 export const OLD_THREAD_KEYS = layout(ORDINAL_BYTES, ORDINAL_BYTES, HASH_PAGE_BYTES);
 export const OLD_DELIVERIES = layout(DIGEST_BYTES, ORDINAL_BYTES, HASH_PAGE_BYTES);

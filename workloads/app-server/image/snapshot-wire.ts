@@ -37,6 +37,8 @@ type WireUser = {
   lastDeliveryAt?: number;
   destroyedMailboxes?: readonly { id?: number; destroyedAt?: number }[];
   mailboxFloor?: number;
+  friendCount?: number;
+  friendsChangedAt?: number;
 };
 
 export type WireSnapshot = {
@@ -62,6 +64,8 @@ export function toWire(image: UserImage, trees: WireTree[]): WireUser {
     lastDeliveryAt: image.lastDeliveryAt,
     destroyedMailboxes,
     mailboxFloor: image.mailboxFloor,
+    friendCount: image.friendCount,
+    friendsChangedAt: image.friendsChangedAt,
   };
 }
 
@@ -105,6 +109,8 @@ export function fromWire(
       destroyedAt,
     })),
     mailboxFloor: wire.mailboxFloor ?? 0,
+    friendCount: wire.friendCount ?? 0,
+    friendsChangedAt: wire.friendsChangedAt ?? 0,
   };
 }
 

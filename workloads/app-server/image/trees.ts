@@ -4,7 +4,7 @@ import { BufferedTree } from './pages/buffered-tree.ts';
 import type { Tree } from './pages/tree.ts';
 
 export function treesOf(image: UserImage): Tree[] {
-  const { emails, lists, threads, labels, threadKeys, deliveries, olderDeliveries } = image;
+  const { emails, lists, threads, labels, threadKeys, deliveries, olderDeliveries, friends } = image;
   return [
     emails,
     lists,
@@ -15,6 +15,7 @@ export function treesOf(image: UserImage): Tree[] {
     deliveries.recent,
     deliveries.main,
     olderDeliveries,
+    friends,
   ];
 }
 
@@ -28,19 +29,10 @@ export function withTrees(
   trees: readonly Tree[],
 ): Pick<
   UserImage,
-  'emails' | 'lists' | 'threads' | 'labels' | 'threadKeys' | 'deliveries' | 'olderDeliveries'
+  'emails' | 'lists' | 'threads' | 'labels' | 'threadKeys' | 'deliveries' | 'olderDeliveries' | 'friends'
 > {
-  const [emails, lists, threads, labels, recentKeys, mainKeys, recent, main, olderDeliveries] = trees as [
-    Tree,
-    Tree,
-    Tree,
-    Tree,
-    Tree,
-    Tree,
-    Tree,
-    Tree,
-    Tree,
-  ];
+  const [emails, lists, threads, labels, recentKeys, mainKeys, recent, main, olderDeliveries, friends] =
+    trees as [Tree, Tree, Tree, Tree, Tree, Tree, Tree, Tree, Tree, Tree];
   return {
     emails,
     lists,
@@ -49,5 +41,6 @@ export function withTrees(
     threadKeys: new BufferedTree(recentKeys, mainKeys),
     deliveries: new BufferedTree(recent, main),
     olderDeliveries,
+    friends,
   };
 }

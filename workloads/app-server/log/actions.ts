@@ -82,6 +82,13 @@ export type MessageMailboxesChanged = {
 /** Names the thread, so that changes of threads can be told from the log alone. */
 export type MessageDestroyed = { type: 'messageDestroyed'; emailId: string; threadId: string };
 
+/**
+ * What this user's log says of another user. Two are friends when neither's log says otherwise, and both say so or an edge
+ * list did: docs/user-index.md.
+ */
+export type FriendAdded = { type: 'friendAdded'; userId: string };
+export type FriendRemoved = { type: 'friendRemoved'; userId: string };
+
 /** In the log of an address. */
 type AddressAssigned = Begun & { type: 'addressAssigned'; userId: string };
 
@@ -98,5 +105,7 @@ export type Action =
   | MessageKeywordsChanged
   | MessageMailboxesChanged
   | MessageDestroyed
+  | FriendAdded
+  | FriendRemoved
   | AddressAssigned
   | Moved;

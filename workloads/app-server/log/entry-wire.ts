@@ -29,6 +29,8 @@ export type WireAction = {
   messageDestroyed?: { emailId?: string; threadId?: string };
   addressAssigned?: { userId?: string; cell?: string };
   moved?: { toCell?: string };
+  friendAdded?: { userId?: string };
+  friendRemoved?: { userId?: string };
 };
 
 export type WireEntry = {

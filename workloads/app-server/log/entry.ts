@@ -63,6 +63,10 @@ function encodeAction(action: Action): WireAction {
       return { messageMailboxesChanged: action };
     case 'messageDestroyed':
       return { messageDestroyed: action };
+    case 'friendAdded':
+      return { friendAdded: action };
+    case 'friendRemoved':
+      return { friendRemoved: action };
     case 'addressAssigned':
       return { addressAssigned: action };
     case 'moved':
@@ -131,6 +135,8 @@ function decodeAction(wire: WireAction): Action {
     const { userId = '', cell = '' } = wire.addressAssigned;
     return { type: 'addressAssigned', userId, cell };
   }
+  if (wire.friendAdded) return { type: 'friendAdded', userId: wire.friendAdded.userId ?? '' };
+  if (wire.friendRemoved) return { type: 'friendRemoved', userId: wire.friendRemoved.userId ?? '' };
   if (wire.moved) return { type: 'moved', toCell: wire.moved.toCell ?? '' };
   throw new UnreadableEntry('an action that this version does not know');
 }

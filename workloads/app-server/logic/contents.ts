@@ -104,6 +104,8 @@ export class Contents {
       case 'userCreated':
       case 'credentialsSet':
       case 'addressAssigned':
+      case 'friendAdded':
+      case 'friendRemoved':
       case 'moved':
         return;
       default:
