@@ -72,6 +72,8 @@ function delivery(subject: string, changes: Partial<OutgoingDelivery> = {}): Out
     rcptTo: ['alice@cellpost.test'],
     message: encodeMessageBytes(parseMessage(bytes)),
     blob: nothing,
+    authentication: undefined,
+    junk: '',
     bytes,
     ...changes,
   };

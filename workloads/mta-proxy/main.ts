@@ -6,10 +6,13 @@ import { openCells } from '../common/cell-client/cells.ts';
 import { readEnvironment, type Environment } from '../common/config/env.ts';
 import { listenHttp } from '../common/http/server.ts';
 import { createLogger } from '../common/log.ts';
+import { Authenticator } from './authentication/authenticator.ts';
+import { dnsServers, trustedNetworks } from './authentication/networks.ts';
 import { DeliveryChannels } from './delivery/delivery-channels.ts';
 import { CellMailSink } from './delivery/mail-sink.ts';
 import { createMetrics } from './metrics.ts';
 import { Parsers } from './parsing/parsers.ts';
+import { Screening } from './screening.ts';
 import { variables } from './settings.ts';
 import { DEFAULT_LIMITS, type SmtpLimits } from './smtp/limits.ts';
 import { listenSmtp, type SmtpListener } from './smtp/server.ts';
@@ -44,11 +47,26 @@ export async function start(
     all.close(),
   );
   const parsers = opened.adopt(new Parsers(settings.CELLPOST_PARSE_TIMEOUT_MS, logger), (all) => all.close());
+  const authenticator = opened.adopt(
+    new Authenticator({
+      hostname: settings.CELLPOST_SMTP_HOSTNAME,
+      dnsServers: dnsServers(settings.CELLPOST_DNS_SERVERS),
+      logger,
+      onChecked: metrics.checked,
+    }),
+    (thread) => thread.close(),
+  );
+  const screening = new Screening({
+    authenticator,
+    enforce: settings.CELLPOST_DMARC_ENFORCE,
+    isTrusted: trustedNetworks(settings.CELLPOST_TRUSTED_NETWORKS),
+  });
   const sink = new CellMailSink({
     cells,
     channels,
     hostname: settings.CELLPOST_SMTP_HOSTNAME,
     incoming: { blobs, parsers, inlineBytes: settings.CELLPOST_INLINE_BYTES },
+    screening,
     logger,
     onDelivery: metrics.delivery,
     onMessage: metrics.message,

@@ -1,5 +1,6 @@
 // What this door counts.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Checked } from './authentication/protocol.ts';
 import type { Outcome } from './delivery/deliverer.ts';
 import type { Client } from './smtp/sink.ts';
 
@@ -9,6 +10,7 @@ export type MtaMetrics = {
   command(verb: string): void;
   message(protocol: Client['protocol'], durationMs: number): void;
   delivery(outcome: Outcome, durationMs: number): void;
+  checked(checked: Checked, durationMs: number): void;
 };
 
 /** @param sessions how many are open now */
@@ -34,6 +36,18 @@ export function createMetrics(registry: Registry, sessions: () => number): MtaMe
     buckets: SECONDS,
     registers,
   });
+  const authentications = new Counter({
+    name: 'cellpost_mta_proxy_authentication_total',
+    help: 'Messages checked, by method (spf, dkim, dmarc, arc) and result',
+    labelNames: ['method', 'result'],
+    registers,
+  });
+  const checks = new Histogram({
+    name: 'cellpost_mta_proxy_authentication_duration_seconds',
+    help: 'Time to check one message by SPF, DKIM, DMARC and ARC, lookups and all',
+    buckets: SECONDS,
+    registers,
+  });
   registry.registerMetric(
     new Gauge({
       name: 'cellpost_mta_proxy_sessions',
@@ -47,6 +61,11 @@ export function createMetrics(registry: Registry, sessions: () => number): MtaMe
   return {
     command: (verb) => commands.inc({ verb }),
     message: (protocol, durationMs) => messages.observe({ protocol }, durationMs / 1_000),
+    checked: ({ authentication: { spf, dkim, dmarc, arc } }, durationMs) => {
+      for (const [method, result] of Object.entries({ spf, dkim, dmarc, arc }))
+        if (result !== '') authentications.inc({ method, result });
+      checks.observe(durationMs / 1_000);
+    },
     delivery: (outcome, durationMs) => deliveries.observe({ outcome }, durationMs / 1_000),
   };
 }

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { commonVariables, port, positiveInteger } from '../common/config/env.ts';
+import { ENFORCEMENTS } from './authentication/enforcement.ts';
 import { DEFAULT_LIMITS } from './smtp/limits.ts';
 
 export const variables = z.object({
@@ -23,4 +24,10 @@ export const variables = z.object({
   CELLPOST_INLINE_BYTES: positiveInteger.max(512 * 1024).default(64 * 1024),
   /** How long parsing one message may take of a thread's time; the client of one that takes longer is told to try later. */
   CELLPOST_PARSE_TIMEOUT_MS: positiveInteger.default(5_000),
+  /** What is done at most with mail that fails the DMARC policy of its From domain. */
+  CELLPOST_DMARC_ENFORCE: z.enum(ENFORCEMENTS).default('junk'),
+  /** Name servers to ask, separated by commas; none: the system's. */
+  CELLPOST_DNS_SERVERS: z.string().default(''),
+  /** Networks whose mail is taken without being checked, separated by commas. */
+  CELLPOST_TRUSTED_NETWORKS: z.string().default('127.0.0.0/8,::1'),
 });

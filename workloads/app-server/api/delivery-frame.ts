@@ -63,6 +63,8 @@ function toDelivery(header: DeliveryHeader, bytes: Uint8Array): Delivery | undef
     envelope: { mailFrom, rcptTo: [...rcptTo] },
     channel: 'email',
     message,
+    authentication: header.authentication,
+    junk: header.junk !== '',
     sizeBytes: message.sizeBytes,
     body:
       blob.length === 0

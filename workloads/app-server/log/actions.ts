@@ -1,4 +1,5 @@
 // What can be said in a user's or an address's log. entry.proto is how it is written; its numbers stay for years.
+import type { Authentication } from '../../common/mail-auth/authentication.ts';
 import type { ParsedMessage } from '../../common/mime/message.ts';
 
 /** How a message reached us. */
@@ -69,6 +70,8 @@ export type MessageAdded = {
   body: BodyRef;
   /** The thread that it joins; '' when it starts one. Decided when it was written, so that replays need no such rules. */
   threadId: string;
+  /** What is known of who sent it; undefined when nobody looked. */
+  authentication?: Authentication | undefined;
   /** For one that a restore added again: its id before. */
   restoredFrom?: string | undefined;
 };

@@ -1,4 +1,5 @@
 // The action by which a message comes into a log, to and from its wire form.
+import { authenticationOf } from '../../common/mail-auth/authentication.ts';
 import { decodeMessage, encodeMessage } from '../../common/mime/message-wire.ts';
 import type { BodyRef, Channel, MessageAdded } from './actions.ts';
 import { UnreadableEntry } from './entry-codec.ts';
@@ -30,6 +31,7 @@ export function encodeMessageAdded(action: MessageAdded): WireMessageAdded {
     message: encodeMessage(action.message),
     ...(body.kind === 'inline' ? { inlineBody: body.index } : { blobBody: Buffer.from(body.sha256, 'hex') }),
     threadId,
+    ...(action.authentication && { authentication: action.authentication }),
     ...(restoredFrom !== undefined && { restoredFrom }),
   };
 }
@@ -50,6 +52,7 @@ export function decodeMessageAdded(wire: WireMessageAdded): MessageAdded {
     message: decodeMessage(wire.message ?? {}),
     body: decodeBody(wire),
     threadId: wire.threadId ?? '',
+    ...(wire.authentication && { authentication: authenticationOf(wire.authentication) }),
     ...(wire.restoredFrom && { restoredFrom: wire.restoredFrom }),
   };
 }

@@ -1,4 +1,5 @@
 // The objects that protobufjs makes of entry.proto's messages: a field at its default value is missing.
+import type { WireAuthentication } from '../../common/mail-auth/authentication.ts';
 import type { WireMessage } from '../../common/mime/message-wire.ts';
 
 type Opt<T> = T | null | undefined;
@@ -53,4 +54,5 @@ export type WireMessageAdded = {
   blobBody?: Opt<Uint8Array>;
   threadId?: string;
   restoredFrom?: string;
+  authentication?: Opt<WireAuthentication>;
 };

@@ -1,6 +1,7 @@
 // The codec of log entries: entry.proto on the wire, actions.ts in the program.
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
+import { authenticationProto } from '../../common/mail-auth/authentication.ts';
 import { messageProto } from '../../common/mime/message-wire.ts';
 import type { Action } from './actions.ts';
 import { UnreadableEntry, type EntryCodec } from './entry-codec.ts';
@@ -11,6 +12,7 @@ import type { WireAction, WireEntry } from './entry-wire.ts';
 const FORMAT = 1;
 
 const root = protobuf.parse(messageProto).root;
+protobuf.parse(authenticationProto, root);
 protobuf.parse(readFileSync(new URL('entry.proto', import.meta.url), 'utf8'), root);
 const wireType = root.lookupType('cellpost.log.LogEntry');
 

@@ -1,12 +1,14 @@
 // A message arrives: exactly once, whatever is repeated.
 import { findDelivery } from '../image/deliveries.ts';
-import { emailId, mailboxId, ordinal, stateString, threadId } from '../image/ids.ts';
-import { asUser, type MailboxRecord, type UserImage } from '../image/model.ts';
+import { emailId, ordinal, stateString, threadId } from '../image/ids.ts';
+import { asUser } from '../image/model.ts';
 import { MAX_TIME_MS } from '../image/record-keys.ts';
 import { together } from '../image/pages/page.ts';
 import { findThread, threadKeys } from '../image/threading.ts';
 import type { Channel, Envelope } from '../log/actions.ts';
+import type { Authentication } from '../../common/mail-auth/authentication.ts';
 import type { ParsedMessage } from '../../common/mime/message.ts';
+import { chooseFolder, folderOf } from './folders.ts';
 import type { Tx } from './users.ts';
 
 export type Delivery = {
@@ -15,6 +17,10 @@ export type Delivery = {
   envelope: Envelope;
   channel: Channel;
   message: ParsedMessage;
+  /** What is known of who sent it; undefined when nobody looked. */
+  authentication?: Authentication | undefined;
+  /** Authentication or policy says that it belongs into Junk. */
+  junk?: boolean;
   sizeBytes: number;
   /** The bytes themselves, or the blob that holds them. */
   body: { kind: 'bytes'; bytes: Uint8Array } | { kind: 'blob'; sha256: string };
@@ -36,12 +42,12 @@ export function deliver(tx: Tx, delivery: Delivery): Delivered | 'noUser' | 'ove
   ]);
   if (before !== undefined)
     return { emailId: emailId(before), duplicate: true, newState: stateString(image.emailsChangedAt) };
-  const mailbox = inboxOf(image);
-  if (!mailbox || image.emails.size >= MAX_EMAILS) return 'overQuota';
+  if (image.emails.size >= MAX_EMAILS) return 'overQuota';
+  const folder = chooseFolder({ junk: delivery.junk ?? false });
   const { body } = delivery;
   const at = tx.add({
     type: 'messageAdded',
-    mailboxIds: [mailboxId(mailbox.id)],
+    mailboxIds: [folderOf(tx, folder)],
     keywords: [],
     receivedAtMs: Math.min(Math.max(0, delivery.receivedAtMs), MAX_TIME_MS),
     sizeBytes: delivery.sizeBytes,
@@ -49,6 +55,7 @@ export function deliver(tx: Tx, delivery: Delivery): Delivered | 'noUser' | 'ove
     envelope: delivery.envelope,
     channel: delivery.channel,
     message: delivery.message,
+    authentication: delivery.authentication,
     body:
       body.kind === 'blob'
         ? { kind: 'blob', sha256: body.sha256 }
@@ -56,9 +63,4 @@ export function deliver(tx: Tx, delivery: Delivery): Delivered | 'noUser' | 'ove
     threadId: thread === undefined ? '' : threadId(thread),
   });
   return { emailId: emailId(ordinal(at)), duplicate: false, newState: stateString(ordinal(at)) };
-}
-
-function inboxOf(image: UserImage): MailboxRecord | undefined {
-  for (const mailbox of image.mailboxes.values()) if (mailbox.role === 'inbox') return mailbox;
-  return image.mailboxes.values().next().value;
 }

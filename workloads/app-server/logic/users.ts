@@ -4,7 +4,7 @@ import type { Action } from '../log/actions.ts';
 import { asUser, type Image, type OpenUser, type ScryptHash, type UserProfile } from '../image/model.ts';
 
 /** What every user starts with; roles are those of RFC 8621 section 2. "Other" is for senders who are no friends. */
-const DEFAULT_MAILBOXES = [
+export const DEFAULT_MAILBOXES = [
   { name: 'Inbox', role: 'inbox' },
   { name: 'Archive', role: 'archive' },
   { name: 'Drafts', role: 'drafts' },

@@ -42,6 +42,11 @@ export class Spool {
     return this.#file ? createReadStream(this.#path) : Buffer.concat(this.#chunks);
   }
 
+  /** Where the bytes are until close(), for whoever reads them by themselves. */
+  source(): { bytes: Uint8Array } | { path: string } {
+    return this.#file ? { path: this.#path } : { bytes: Buffer.concat(this.#chunks) };
+  }
+
   async close(): Promise<void> {
     this.#chunks = [];
     const file = this.#file;

@@ -1,6 +1,12 @@
 // The messages of a delivery channel: delivery.proto.
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
+import {
+  authenticationOf,
+  authenticationProto,
+  type Authentication,
+  type WireAuthentication,
+} from '../mail-auth/authentication.ts';
 
 /** What a client asks for in `Upgrade` at GET DELIVERY_PATH. The number rises with changes that older peers misread. */
 export const DELIVERY_PROTOCOL = 'cellpost-delivery-1';
@@ -18,11 +24,16 @@ export type DeliveryHeader = {
   message: Uint8Array;
   /** Empty: the message's bytes follow. */
   blob: Uint8Array;
+  /** Undefined when the message was not checked. */
+  authentication: Authentication | undefined;
+  /** Why it belongs into Junk; '' when it does not. */
+  junk: string;
 };
 
 export type Answer = { number: number; status: number; duplicate: boolean; problem: string };
 
-const { root } = protobuf.parse(readFileSync(new URL('delivery.proto', import.meta.url), 'utf8'));
+const { root } = protobuf.parse(authenticationProto);
+protobuf.parse(readFileSync(new URL('delivery.proto', import.meta.url), 'utf8'), root);
 const deliveryType = root.lookupType('cellpost.delivery.Delivery');
 const answerType = root.lookupType('cellpost.delivery.Answer');
 
@@ -32,7 +43,14 @@ export function encodeDelivery(header: DeliveryHeader): Uint8Array {
 
 /** @throws when the bytes are none */
 export function decodeDelivery(bytes: Uint8Array): DeliveryHeader {
-  return deliveryType.toObject(deliveryType.decode(bytes), DEFAULTS) as DeliveryHeader;
+  const wire = deliveryType.toObject(deliveryType.decode(bytes), DEFAULTS) as Omit<
+    DeliveryHeader,
+    'authentication'
+  > & {
+    authentication: WireAuthentication | null;
+  };
+  const { authentication } = wire;
+  return { ...wire, authentication: authentication ? authenticationOf(authentication) : undefined };
 }
 
 export function encodeAnswer(answer: Partial<Answer>): Uint8Array {

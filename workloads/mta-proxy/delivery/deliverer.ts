@@ -6,6 +6,7 @@ import type { Recipient, Refusal, Transaction } from '../smtp/sink.ts';
 import type { OutgoingDelivery } from './delivery-channel.ts';
 import type { DeliveryChannels } from './delivery-channels.ts';
 import type { CompleteMessage } from './incoming-message.ts';
+import type { Ready } from './mail-sink.ts';
 import { CELL_DISABLED, LATER, MAILBOX_FULL, NOBODY, NOT_STORABLE } from './refusals.ts';
 
 /** Deliveries of one message at once. */
@@ -34,7 +35,7 @@ export class Deliverer {
   async deliver(
     transaction: Transaction,
     recipients: readonly Recipient<string>[],
-    message: CompleteMessage,
+    { complete: message, screened }: Ready,
     receivedAt: Date,
   ): Promise<Verdict[]> {
     const addresses = Map.groupBy(recipients, (recipient) => recipient.known);
@@ -58,6 +59,8 @@ export class Deliverer {
             message: message.parsed.message,
             blob: 'blobId' in message.body ? Buffer.from(message.body.blobId, 'hex') : NOTHING,
             bytes: 'bytes' in message.body ? message.body.bytes : NOTHING,
+            authentication: screened?.authentication,
+            junk: screened?.junk ?? '',
           },
           deadlineMs,
         );

@@ -77,7 +77,7 @@ export class IncomingMessage {
 }
 
 /** In memory of their own: what goes to a thread takes with it all that it is a view of. */
-function together(chunks: readonly Uint8Array[]): Uint8Array {
+export function together(chunks: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
   let at = 0;
   for (const chunk of chunks) {

@@ -4,15 +4,18 @@ import type { Cells } from '../../common/cell-client/cells.ts';
 import { CellDisabled, Unassigned } from '../../common/cell-client/errors.ts';
 import { normalizeAddress } from '../../common/keys.ts';
 import type { Client, MailSink, MessageWriter, Recipient, Refusal, Transaction } from '../smtp/sink.ts';
+import type { Screened, Screening } from '../screening.ts';
 import { Deliverer, type DelivererOptions } from './deliverer.ts';
-import { IncomingMessage, type IncomingOptions } from './incoming-message.ts';
+import { IncomingMessage, type CompleteMessage, type IncomingOptions } from './incoming-message.ts';
 import { CELL_DISABLED, LATER, NOBODY } from './refusals.ts';
+import { SpooledMessage } from './spooled-message.ts';
 import { traceHeaders } from './trace-headers.ts';
 
 export type MailSinkOptions = DelivererOptions & {
   cells: Cells;
   hostname: string;
   incoming: IncomingOptions;
+  screening: Screening;
   /** A message has been answered, so long after its first byte. */
   onMessage: (protocol: Client['protocol'], durationMs: number) => void;
 };
@@ -44,9 +47,9 @@ export class CellMailSink implements MailSink<string> {
   }
 
   message(transaction: Transaction, recipients: readonly Recipient<string>[]): MessageWriter {
-    const { hostname, incoming, logger, onMessage } = this.#options;
+    const { logger, onMessage } = this.#options;
     const receivedAt = new Date();
-    const message = new IncomingMessage(incoming, traceHeaders(transaction, hostname, receivedAt));
+    const message = this.#taken(transaction, receivedAt);
     // The blob store is away, or the message takes too long to parse: the rest of it is let go by, and the client asked to
     // send it again.
     let failed = false;
@@ -61,17 +64,19 @@ export class CellMailSink implements MailSink<string> {
       },
       abort: () => message.abort(),
       deliver: async () => {
-        const complete = failed ? undefined : await message.complete().catch(fail);
-        const verdicts = complete
-          ? await this.#deliverer.deliver(transaction, recipients, complete, receivedAt)
-          : recipients.map(() => LATER);
+        const taken = (failed ? undefined : await message.complete().catch(fail)) ?? { refusal: LATER };
+        const verdicts =
+          'refusal' in taken
+            ? recipients.map(() => taken.refusal)
+            : await this.#deliverer.deliver(transaction, recipients, taken, receivedAt);
+        if ('refusal' in taken) await message.abort();
         onMessage(transaction.client.protocol, Date.now() - receivedAt.getTime());
         logger.info(
           {
             requestId: transaction.id,
             client: transaction.client.address,
             protocol: transaction.client.protocol,
-            sizeBytes: complete?.parsed.sizeBytes,
+            sizeBytes: 'refusal' in taken ? undefined : taken.complete.parsed.sizeBytes,
             recipients: recipients.length,
             stored: verdicts.filter((verdict) => verdict === true).length,
           },
@@ -81,4 +86,38 @@ export class CellMailSink implements MailSink<string> {
       },
     };
   }
+
+  /** The message as it comes: stored as it streams in, or first looked at as a whole. */
+  #taken(transaction: Transaction, receivedAt: Date): TakenMessage {
+    const { hostname, incoming, screening } = this.#options;
+    const trace = traceHeaders(transaction, hostname, receivedAt);
+    if (!screening.concerns(transaction)) {
+      const message = new IncomingMessage(incoming, trace);
+      return {
+        write: (chunk) => message.write(chunk),
+        complete: async () => ({ complete: await message.complete() }),
+        abort: () => message.abort(),
+      };
+    }
+    const message = new SpooledMessage(incoming);
+    return {
+      write: (chunk) => message.write(chunk),
+      complete: async () => {
+        const screened = await screening.screen(transaction, message.source());
+        if ('refusal' in screened) return screened;
+        const top = Buffer.concat([Buffer.from(screened.header), trace]);
+        return { complete: await message.complete(top, hostname), screened };
+      },
+      abort: () => message.abort(),
+    };
+  }
 }
+
+/** A message ready to be delivered, and what is known of its sender, if it was looked at. */
+export type Ready = { complete: CompleteMessage; screened?: Screened };
+
+type TakenMessage = {
+  write(chunk: Uint8Array): Promise<void>;
+  complete(): Promise<Ready | { refusal: Refusal }>;
+  abort(): Promise<void>;
+};

@@ -1,0 +1,112 @@
+// The near side of the authentication thread. A message is never lost or refused because it could not be checked.
+import { Worker } from 'node:worker_threads';
+import type { Logger } from '../../common/log.ts';
+import type { Checked, Job, Question, ThreadAnswer, ThreadOptions } from './protocol.ts';
+import { MESSAGE_DEADLINE_MS, notFoundOut } from './verify.ts';
+
+/** Beyond these messages wait: each holds memory in the thread while name servers are asked. */
+const MAX_AT_ONCE = 256;
+/** The thread keeps its own deadline. One that is so much later hangs, or can't keep up. */
+const HANG_MS = MESSAGE_DEADLINE_MS + 5_000;
+/** In line and at work together: longer than that a client does not wait. */
+const WAIT_DEADLINE_MS = 45_000;
+const MAX_HEAP_MB = 256;
+
+type Waiting = { job: Job; resolve: (checked: Checked | undefined) => void };
+
+export type AuthenticatorOptions = ThreadOptions & {
+  logger: Logger;
+  /** A message was checked, in so long. */
+  onChecked: (checked: Checked, durationMs: number) => void;
+};
+
+export class Authenticator {
+  readonly #options: AuthenticatorOptions;
+  readonly #line: Waiting[] = [];
+  readonly #atWork = new Map<number, Waiting & { hangs: NodeJS.Timeout }>();
+  #worker: Worker | undefined;
+  #nextId = 1;
+  #closed = false;
+
+  constructor(options: AuthenticatorOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects: what can't be found out is a `temperror`. A file must stay until this resolves. */
+  async check(question: Question): Promise<Checked> {
+    const startedMs = performance.now();
+    let timer: NodeJS.Timeout | undefined;
+    const checked = await new Promise<Checked | undefined>((resolve) => {
+      if (this.#closed) return resolve(undefined);
+      timer = setTimeout(() => resolve(undefined), WAIT_DEADLINE_MS);
+      this.#line.push({ job: { id: this.#nextId++, ...question }, resolve });
+      this.#next();
+    });
+    clearTimeout(timer);
+    const result = checked ?? notFoundOut(this.#options.hostname);
+    this.#options.onChecked(result, performance.now() - startedMs);
+    return result;
+  }
+
+  /** Ends the thread; what waits is answered as not found out. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { resolve } of this.#line.splice(0)) resolve(undefined);
+    const worker = this.#worker;
+    if (worker) this.#giveUp(worker, undefined);
+    await worker?.terminate();
+  }
+
+  #next(): void {
+    while (this.#atWork.size < MAX_AT_ONCE) {
+      const waiting = this.#line.shift();
+      if (!waiting) return;
+      const worker = (this.#worker ??= this.#start());
+      const { id } = waiting.job;
+      const hangs = setTimeout(() => this.#giveUp(worker, 'it does not answer'), HANG_MS);
+      this.#atWork.set(id, { ...waiting, hangs });
+      // eslint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+      worker.postMessage(waiting.job);
+    }
+  }
+
+  #start(): Worker {
+    const { hostname, dnsServers, logger } = this.#options;
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      name: 'authentication',
+      execArgv: [],
+      workerData: { hostname, dnsServers } satisfies ThreadOptions,
+      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+    });
+    worker.on('message', (answer: ThreadAnswer) => {
+      if (worker !== this.#worker) return;
+      const { id, ...checked } = answer;
+      this.#take(id)?.resolve(checked);
+      this.#next();
+    });
+    worker.on('error', (error) => logger.error({ err: error }, 'the authentication thread failed'));
+    worker.on('exit', () => this.#giveUp(worker, 'it ended'));
+    return worker;
+  }
+
+  #take(id: number): Waiting | undefined {
+    const waiting = this.#atWork.get(id);
+    clearTimeout(waiting?.hangs);
+    this.#atWork.delete(id);
+    return waiting;
+  }
+
+  /** What the thread had is answered as not found out: nobody knows which of them it hung at. */
+  #giveUp(worker: Worker, why: string | undefined): void {
+    if (worker !== this.#worker) return;
+    this.#worker = undefined;
+    if (why !== undefined && this.#atWork.size > 0)
+      this.#options.logger.warn(
+        { why, messages: this.#atWork.size },
+        'the authentication thread is given up',
+      );
+    void worker.terminate();
+    for (const id of this.#atWork.keys()) this.#take(id)?.resolve(undefined);
+    if (!this.#closed) this.#next();
+  }
+}
