@@ -620,3 +620,102 @@ test('a cell of an impossible name is refused with a sentence', async () => {
     });
   }
 });
+
+/** Rights that leave no trace in the audit log: the API server asks for them beside those of the request itself. */
+const UNSEEN = ['update cells/finalizers.cellpost.dev', 'update platforms/finalizers.cellpost.dev'];
+
+// The last one: it looks at what all tests before it made the operator do, and at what is done here besides.
+test('the operator uses each right that the chart gives it, and asks for no other', async () => {
+  await bringUp('rights');
+  // The ensemble was completed: its StatefulSet is another.
+  await waitFor('the whole cell', async () => {
+    await markReady('statefulset', 'rights-zk');
+    return condition(await getCell('rights'), 'Progressing') === 'False';
+  });
+  await markReady('statefulset', 'cellpost-zk');
+  for (const name of ['discovery', 'mta-proxy', 'web'])
+    await waitForExisting('deployment', `cellpost-${name}`);
+  type Labelled = { spec: { template: { metadata: { labels: Record<string, string> } } } };
+  const labelsOf = async (name: string): Promise<Record<string, string>> =>
+    (await json<Labelled>('get', 'statefulset', name)).spec.template.metadata.labels;
+  // A pod of another revision is rolled, a claim grows, a rollout tells its state.
+  await apply(
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        name: 'rights-app-0',
+        namespace: 'default',
+        labels: { ...(await labelsOf('rights-app')), 'controller-revision-hash': 'r0' },
+      },
+      spec: { containers: [{ name: 'app', image: 'localhost/none:1.0' }] },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'data-rights-zk-0', namespace: 'default', labels: await labelsOf('rights-zk') },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    },
+    {
+      apiVersion: 'cellpost.dev/v1alpha1',
+      kind: 'Rollout',
+      metadata: { name: 'rights', namespace: 'default' },
+      spec: { version: '2.0', paused: true },
+    },
+  );
+  const containerStatuses = [
+    {
+      name: 'app',
+      image: '',
+      imageID: '',
+      ready: false,
+      restartCount: 0,
+      state: { waiting: { reason: 'ImagePullBackOff' } },
+    },
+  ];
+  const stuck = JSON.stringify({ status: { containerStatuses } });
+  await server.kubectl(['patch', 'pod', 'rights-app-0', '--subresource=status', '--type=merge', '-p', stuck]);
+  await applyCell('rights', { zookeeper: { storage: { size: '5Gi' } } });
+  const unused = async (): Promise<string[]> => {
+    const { granted, used } = await rights();
+    return [...granted].filter((right) => !used.has(right) && !UNSEEN.includes(right));
+  };
+  await waitFor('the rights of a cell’s life', async () =>
+    (await unused()).every((right) => right === 'delete deployments.apps'),
+  ).catch(async () => assert.deepEqual(await unused(), [], 'rights that nothing needs'));
+  await removeAll('rights');
+  await remove('platform', 'cellpost');
+  assert.deepEqual(await unused(), [], 'rights that nothing needs');
+  const { granted, asked } = await rights();
+  assert.deepEqual(
+    [...asked].filter((right) => !granted.has(right)),
+    [],
+    'rights that the chart does not give',
+  );
+});
+
+type Rights = { granted: Set<string>; used: Set<string>; asked: Set<string> };
+
+/** What the chart allows; what was allowed and done; what was asked for. */
+async function rights(): Promise<Rights> {
+  type Rule = { apiGroups: string[]; resources: string[]; verbs: string[] };
+  const roles = (await renderChart()).filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role');
+  const granted = new Set<string>();
+  for (const { apiGroups, resources, verbs } of roles.flatMap((role) => role.rules as Rule[]))
+    for (const group of apiGroups)
+      for (const resource of resources) for (const verb of verbs) granted.add(`${verb} ${resource}.${group}`);
+  const used = new Set<string>();
+  const asked = new Set<string>();
+  for (const { verb, user, objectRef, responseStatus, annotations } of await server.audit()) {
+    if (user.username !== 'system:serviceaccount:cellpost:cellpost-operator' || !objectRef) continue;
+    const { resource, subresource, apiGroup = '' } = objectRef;
+    const what = `${[resource, subresource].filter(Boolean).join('/')}.${apiGroup}`;
+    asked.add(`${verb} ${what}`);
+    // What is allowed may still be refused: a claim whose class does not let it grow.
+    if (annotations?.['authorization.k8s.io/decision'] !== 'allow') continue;
+    used.add(`${verb} ${what}`);
+    // An apply that makes the object.
+    if (verb === 'patch' && responseStatus?.code === 201) used.add(`create ${what}`);
+  }
+  return { granted, used, asked };
+}

@@ -25,9 +25,28 @@ export type ApiServer = {
   kill(): Promise<void>;
   /** Starts it again on the same port. */
   restart(): Promise<void>;
+  /** What service accounts have asked of it so far. */
+  audit(): Promise<AuditEvent[]>;
   /** Forgets all history before now, so that older resource versions answer 410. */
   compact(): Promise<void>;
   close(): Promise<void>;
+};
+
+/** Of the API server's audit log (audit.k8s.io/v1 Event), as far as rights go. */
+export type AuditEvent = {
+  verb: string;
+  user: { username: string };
+  objectRef?: { apiGroup?: string; resource: string; subresource?: string };
+  responseStatus?: { code: number };
+  annotations?: { 'authorization.k8s.io/decision'?: 'allow' | 'forbid' };
+};
+
+/** Everything that a service account asks, and nothing else. */
+const AUDIT_POLICY = {
+  apiVersion: 'audit.k8s.io/v1',
+  kind: 'Policy',
+  omitStages: ['RequestReceived'],
+  rules: [{ level: 'Metadata', userGroups: ['system:serviceaccounts'] }, { level: 'None' }],
 };
 
 export type ApiServerOptions = {
@@ -50,6 +69,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   await writeFile(join(home, 'sa.pub'), publicKey);
   await writeFile(join(home, 'sa.key'), privateKey, { mode: 0o600 });
   await writeFile(join(home, 'tokens.csv'), `${token},admin,admin,"system:masters"\n`, { mode: 0o600 });
+
+  const auditPolicy = join(home, 'audit-policy.json');
+  const auditLog = join(home, 'audit.log');
+  await writeFile(auditPolicy, JSON.stringify(AUDIT_POLICY));
 
   const children = new Set<ChildProcess>();
   const start = (args: string[]): ChildProcess => {
@@ -96,6 +119,8 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
         ...(options.controllers
           ? []
           : ['--disable-admission-plugins=ServiceAccount,StorageObjectInUseProtection']),
+        `--audit-policy-file=${auditPolicy}`,
+        `--audit-log-path=${auditLog}`,
         '--profiling=false',
       ]);
     let server = startServer();
@@ -152,6 +177,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       async restart() {
         server = startServer();
         await ready();
+      },
+      async audit() {
+        const lines = (await readFile(auditLog, 'utf8')).trim().split('\n');
+        return lines.map((line) => JSON.parse(line) as AuditEvent);
       },
       async compact() {
         const post = async (path: string, body: unknown): Promise<Response> =>
