@@ -33,7 +33,7 @@ export type ApiServer = {
 };
 
 /** Of the API server's audit log (audit.k8s.io/v1 Event), as far as rights go. */
-export type AuditEvent = {
+type AuditEvent = {
   verb: string;
   user: { username: string };
   objectRef?: { apiGroup?: string; resource: string; subresource?: string };
