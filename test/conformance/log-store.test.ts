@@ -380,6 +380,21 @@ for (const maker of STORES) {
       assert.equal(text((await other.readLast(key))?.entry), 'anew');
     });
 
+    it('lists every key with an entry since a time, whatever others it may list', async () => {
+      const [early, late, never] = [newKey(), newKey(), newKey()];
+      for (const key of [early, late, never]) await store.append(key, 1, bytes('x'));
+      // Of the same clock, as everything of a test runs on this machine.
+      const writtenSinceMs = Date.now();
+      for (const key of [early, late]) await store.append(key, 2, bytes('y'));
+      for (const key of [early, late]) {
+        const { bucket } = hashKey(key);
+        assert.ok((await other.listKeys({ bucket, limit: 1000, writtenSinceMs })).includes(key));
+        const later = Date.now() + 60_000;
+        const listed = await other.listKeys({ bucket, limit: 1000, writtenSinceMs: later });
+        assert.ok(listed.every((one) => hashKey(one).bucket === bucket));
+      }
+    });
+
     it('lists the keys of a bucket, and no others', async () => {
       const keys = Array.from({ length: KEYS_TO_LIST }, newKey);
       await Promise.all(keys.map((key) => store.append(key, 1, bytes('x'))));

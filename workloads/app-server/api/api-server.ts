@@ -13,6 +13,7 @@ import type { OwnershipGate } from '../log/user-log-types.ts';
 import { UserLogs } from '../log/user-log.ts';
 import { PasswordVerifier } from '../logic/credentials.ts';
 import { BlobIds } from './blob-ids.ts';
+import { ChangeFeed } from './change-feed.ts';
 import { DeliveryChannels } from './delivery-channels.ts';
 import { EventStreams } from './event-source.ts';
 import { ActionReader } from './log-changes.ts';
@@ -81,15 +82,17 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   };
   metrics.watchLogs(() => logs.stats());
   const streams = new EventStreams({ logs, gate, cell, metrics });
+  const feed = new ChangeFeed(logs);
   const listener = await listenHttp({
     host: options.host,
     port: options.port,
     logger,
     registry,
     ready: options.ready,
-    routes: (app) => addRoutes(app, services, streams),
+    routes: (app) => addRoutes(app, services, streams, feed),
   }).catch(async (error: unknown) => {
     streams.close();
+    feed.close();
     await logs.close();
     throw error;
   });
@@ -100,6 +103,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     logs,
     async close() {
       streams.close();
+      // Whoever follows reads from the logs what the requests that still end here change.
+      feed.close();
       await Promise.all([channels.close(), listener.close()]);
       await logs.close();
     },

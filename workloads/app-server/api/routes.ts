@@ -5,10 +5,13 @@ import { isUserId, userKey } from '../../common/keys.ts';
 import { asUser } from '../image/model.ts';
 import { getAddress, putAddress } from './addresses.ts';
 import { Call } from './call.ts';
+import type { ChangeFeed } from './change-feed.ts';
+import { getChangedKeys } from './changed-keys.ts';
 import { ConcurrencyLimit } from './concurrency.ts';
 import { download } from './download.ts';
 import { parseEventSourceQuery, type EventStreams } from './event-source.ts';
 import { checkRequest, runRequest } from './jmap-request.ts';
+import { getFriends } from './friends.ts';
 import { MAX_CONCURRENT_REQUESTS, MAX_CONCURRENT_UPLOADS, MAX_EVENT_STREAMS } from './limits.ts';
 import { authenticate, isService } from './principal.ts';
 import { deleteLog, postAdopt, postMove, postPrepare } from './moves.ts';
@@ -24,7 +27,7 @@ import { putUser } from './users.ts';
 import { postRegenerate, postVerify } from './verify.ts';
 import { notFound, wrap } from './wrap.ts';
 
-export function addRoutes(app: Express, services: Services, streams: EventStreams): void {
+export function addRoutes(app: Express, services: Services, streams: EventStreams, feed: ChangeFeed): void {
   const requests = new ConcurrencyLimit('maxConcurrentRequests', MAX_CONCURRENT_REQUESTS);
   const uploads = new ConcurrencyLimit('maxConcurrentUpload', MAX_CONCURRENT_UPLOADS);
 
@@ -83,6 +86,18 @@ export function addRoutes(app: Express, services: Services, streams: EventStream
         sendProblem(response, 429, 'about:blank', `At most ${MAX_EVENT_STREAMS} event streams at once.`);
       else await streams.open(key, userId, options, response, request.get('last-event-id'));
     }),
+  );
+  app.get(
+    '/users/:userId/friends',
+    userRoute('getFriends', (at) => getFriends(services, at)),
+  );
+  app.get(
+    '/changes',
+    serviceRoute('changes', async (request, response) => feed.follow(request, response)),
+  );
+  app.get(
+    '/changes/keys',
+    serviceRoute('changedKeys', (request, response) => getChangedKeys(services, request, response)),
   );
   app.put(
     '/users/:userId',

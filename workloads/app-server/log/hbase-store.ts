@@ -163,7 +163,7 @@ class HbaseStore implements LogStore {
     });
   }
 
-  listKeys({ after, bucket, limit }: KeyPage): Promise<string[]> {
+  listKeys({ after, bucket, limit, writtenSinceMs }: KeyPage): Promise<string[]> {
     return this.#track(async () => {
       checkLimit(limit);
       const keys: string[] = [];
@@ -183,6 +183,7 @@ class HbaseStore implements LogStore {
             to,
             where: ENTRY,
             limit: 1,
+            sinceMs: writtenSinceMs,
             deadlineMs: READ_DEADLINE_MS,
           });
           const [first] = rows;

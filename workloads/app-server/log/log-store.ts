@@ -26,7 +26,13 @@ export type StoredSnapshot = {
 /** A part of an image, named by the hash of its bytes: 32 hexadecimal digits. */
 export type StoredPage = { id: string; bytes: Uint8Array };
 
-export type KeyPage = { after?: string | undefined; bucket?: number | undefined; limit: number };
+export type KeyPage = {
+  after?: string | undefined;
+  bucket?: number | undefined;
+  limit: number;
+  /** Keys whose entries were all stored before this time may be left out, by a store that can tell them cheaply. */
+  writtenSinceMs?: number | undefined;
+};
 
 export interface LogStore {
   /**

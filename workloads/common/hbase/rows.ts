@@ -136,6 +136,8 @@ export type ScanOptions = Time & {
   limit: number;
   maxBytes?: number;
   reversed?: boolean;
+  /** Only cells that were stored at this time or later, by the clocks of the servers. */
+  sinceMs?: number | undefined;
 };
 
 /**
@@ -175,7 +177,7 @@ function isBeyond(end: Uint8Array, stop: Uint8Array, reversed: boolean): boolean
 
 /** @returns end: the key where the region ends, in the direction of the scan, when it has no more rows than these */
 async function scanRegion(
-  { to, where, limit, maxBytes = MAX_RESULT_BYTES, reversed = false }: ScanOptions,
+  { to, where, limit, maxBytes = MAX_RESULT_BYTES, reversed = false, sinceMs }: ScanOptions,
   place: Place,
   ...[connection, region, timeoutMs]: Parameters<Attempt<unknown>>
 ): Promise<{ rows: Row[]; end: Uint8Array | undefined }> {
@@ -187,6 +189,7 @@ async function scanRegion(
     // Said, for else a scan from a row to the same row reads that row.
     include_stop_row: false,
     reversed,
+    ...(sinceMs && { time_range: { from: sinceMs } }),
     caching: limit,
     max_result_size: maxBytes,
   };

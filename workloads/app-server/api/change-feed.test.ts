@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
+import { after, test } from 'node:test';
+import { Registry } from 'prom-client';
+import { listenHttp, type HttpListener } from '../../common/http/server.ts';
+import { createLogger } from '../../common/log.ts';
+import { EMPTY_USER } from '../image/empty.ts';
+import { ordinal } from '../image/ids.ts';
+import type { Image } from '../image/model.ts';
+import { ChangeFeed } from './change-feed.ts';
+
+type Listener = (key: string, seq: number, state: Image) => void;
+const closing: (() => Promise<void> | void)[] = [];
+after(async () => {
+  for (const close of closing.reverse()) await close();
+});
+
+async function start(
+  remembered: number,
+): Promise<{ tell: Listener; listener: HttpListener; feed: ChangeFeed }> {
+  let tell: Listener = () => undefined;
+  const logs = { onAppended: (listener: Listener) => ((tell = listener), () => undefined) };
+  const feed = new ChangeFeed(logs, remembered);
+  const listener = await listenHttp({
+    host: '127.0.0.1',
+    port: 0,
+    logger: createLogger('test', 'silent'),
+    registry: new Registry(),
+    ready: () => true,
+    routes: (app) => app.get('/changes', (request, response) => feed.follow(request, response)),
+  });
+  closing.push(
+    () => listener.close(),
+    () => feed.close(),
+  );
+  return { tell, listener, feed };
+}
+
+test(
+  'a follower that does not read is cut, and costs those who append nothing but the ring',
+  { timeout: 30_000 },
+  async () => {
+    const { tell, listener, feed } = await start(4_096);
+    const socket = createConnection(listener.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write('GET /changes HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'readable');
+    socket.pause();
+    assert.equal(feed.followers, 1);
+    for (let seq = 1; feed.followers > 0; seq++) {
+      for (let n = 0; n < 1_000; n++)
+        tell(`user:${'x'.repeat(60)}${n}`, seq, {
+          ...EMPTY_USER,
+          emailsChangedAt: ordinal({ seq, index: 0 }),
+        });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    socket.destroy();
+  },
+);
+
+test('a follower that comes back too late is told that it missed something', async () => {
+  const { tell, listener } = await start(4);
+  const hello = async (query: string): Promise<{ instance: string; number: number; resumed: boolean }> => {
+    const response = await fetch(`${listener.url}/changes?${query}`);
+    const { value } = (await response.body?.getReader().read()) ?? {};
+    return JSON.parse(new TextDecoder().decode(value).split('\n')[0] ?? '') as Awaited<
+      ReturnType<typeof hello>
+    >;
+  };
+  const { instance, number } = await hello('');
+  for (let seq = 1; seq <= 4; seq++) tell('user:a', seq, EMPTY_USER);
+  assert.equal((await hello(`instance=${instance}&after=${number}`)).resumed, true);
+  tell('user:a', 5, EMPTY_USER);
+  assert.equal((await hello(`instance=${instance}&after=${number}`)).resumed, false);
+  assert.equal((await fetch(`${listener.url}/changes?kinds=nonsense`)).status, 400);
+});
