@@ -17,6 +17,7 @@ import { userLogCommand } from './commands/user-log.ts';
 import { userMoveCommand } from './commands/user-move.ts';
 import { userRegenerateCommand, userVerifyCommand } from './commands/user-verify.ts';
 import { userRestoreCommand } from './commands/user-restore.ts';
+import { userIndexCommand } from './commands/user-index.ts';
 import { whereCommand } from './commands/where.ts';
 
 const program = new Command('cellctl')
@@ -40,6 +41,7 @@ program.addCommand(
     .addCommand(userRegenerateCommand())
     .addCommand(userMoveCommand()),
 );
+program.addCommand(userIndexCommand());
 program.addCommand(
   new Command('blobs').description('large bodies and attachments').addCommand(blobsSweepCommand()),
 );

@@ -22,6 +22,10 @@ const SERVICES: Record<string, Entry> = {
     describe: 'the SMTP and LMTP door',
     load: () => import('../workloads/mta-proxy/main.ts'),
   },
+  'user-index': {
+    describe: 'who is a friend of whom',
+    load: () => import('../workloads/user-index/main.ts'),
+  },
   web: {
     describe: 'the HTTP door: JMAP and the inbox page',
     load: () => import('../workloads/web/main.ts'),

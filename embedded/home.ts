@@ -19,6 +19,7 @@ export type PlatformNote = {
   pid: number;
   discoveryUrl: string;
   webUrl: string;
+  userIndexUrl: string;
   smtp: { host: string; port: number };
 };
 

@@ -1,4 +1,4 @@
-// The processes of an embedded platform: cells of two app servers each, discovery, the MTA proxy and the web door,
+// The processes of an embedded platform: cells of two app servers each, discovery, the user index, the MTA proxy and the web door,
 // around the coordinator inside this process.
 import { join } from 'node:path';
 import { openCells, type Cells } from '../workloads/common/cell-client/cells.ts';
@@ -40,7 +40,8 @@ export async function startPlatform(
   );
   const mtaProxy = makeChild('mta-proxy', 'mta-proxy');
   const web = makeChild('web', 'web');
-  const children = [web, mtaProxy, ...nodes.map((node) => node.child), discovery];
+  const userIndex = makeChild('user-index', 'user-index');
+  const children = [web, mtaProxy, userIndex, ...nodes.map((node) => node.child), discovery];
 
   const coordinator = await startCoordinator({
     socketPath: home.socketPath,
@@ -89,7 +90,8 @@ export async function startPlatform(
         coordination: coordinator.url(`/cells/${cell}`),
       });
     }
-    const [smtp, http] = await Promise.all([
+    const [index, smtp, http] = await Promise.all([
+      userIndex.start({ ...doors }, { http: 'CELLPOST_HTTP_PORT' }),
       hinted(
         'CELLPOST_SMTP_PORT',
         mtaProxy.start(
@@ -122,11 +124,12 @@ export async function startPlatform(
         pid: process.pid,
         discoveryUrl: found.url,
         webUrl: http.url,
+        userIndexUrl: index.url,
         smtp: { host: HOST, port: smtp.ports.smtp ?? settings.smtpPort },
       },
       async close() {
         // Doors first, then who stores, then who knows the way.
-        await Promise.all([web.stop(), mtaProxy.stop()]);
+        await Promise.all([web.stop(), mtaProxy.stop(), userIndex.stop()]);
         await opened.close();
         await Promise.all(nodes.map((node) => node.child.stop()));
         await discovery.stop();

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { BlobId, BlobStore } from '../../workloads/common/blobs/blob-store.ts';
 import { sweepBlobs, type SweepResult } from '../../workloads/common/blobs/sweep.ts';
 import type { Cells } from '../../workloads/common/cell-client/cells.ts';
+import { readIndexReferences } from '../../workloads/user-index/snapshots.ts';
 import { readBackupReferences } from '../backup/references.ts';
 import { withBlobs, withCells } from '../connect.ts';
 import { readBlobReferences } from '../log/blob-references.ts';
@@ -48,6 +49,7 @@ export function blobsSweepCommand(): Command {
 async function* references(cells: Cells, store: BlobStore, onKey: () => void): AsyncGenerator<BlobId> {
   yield* readBlobReferences(cells, onKey);
   yield* readBackupReferences(store);
+  yield* readIndexReferences(store);
 }
 
 function describe({ found, setAside, takenBack, deleted }: SweepResult, dryRun: boolean): string {

@@ -26,7 +26,7 @@ export async function openJmap(webUrl: string, user: string, password: string): 
       method: 'POST',
       headers,
       body: JSON.stringify({
-        using: ['urn:ietf:params:jmap:core', 'urn:ietf:params:jmap:mail'],
+        using: ['urn:ietf:params:jmap:core', 'urn:ietf:params:jmap:mail', 'urn:cellpost:friends'],
         methodCalls,
       }),
     });

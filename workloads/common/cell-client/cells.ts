@@ -47,6 +47,8 @@ export interface Cells {
   putCell(name: string, record: Omit<CellRecord, 'name'>): Promise<void>;
   /** Asks and changes discovery itself: where buckets and keys are. */
   readonly discovery: DiscoveryClient;
+  /** The app servers that are on the rings of the cells as far as that is known now, whatever their state. */
+  appServers(): { cell: string; url: string }[];
   /** The app servers of all cells. */
   nodes(): Promise<NodeInfo[]>;
   close(): Promise<void>;
@@ -134,6 +136,12 @@ class DiscoveredCells implements Cells {
 
   putCell(name: string, record: Omit<CellRecord, 'name'>): Promise<void> {
     return this.discovery.putCell(name, record);
+  }
+
+  appServers(): { cell: string; url: string }[] {
+    return this.#follower.directory
+      .cells()
+      .flatMap(({ name, ring }) => (ring?.members ?? []).map(({ url }) => ({ cell: name, url })));
   }
 
   async nodes(): Promise<NodeInfo[]> {

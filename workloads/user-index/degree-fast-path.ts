@@ -1,0 +1,40 @@
+// GET /v1/degree?a=…&b=…, the question that each delivery asks, answered without express. Whatever is not plain goes on to
+// the routes.
+import { timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { bearer } from '../common/http/platform-token.ts';
+import type { FriendGraph } from './graph.ts';
+
+const PLAIN = /^\/v1\/degree\?a=([A-Za-z0-9][A-Za-z0-9_-]{0,63})&b=([A-Za-z0-9][A-Za-z0-9_-]{0,63})$/;
+
+export type FastPathOptions = {
+  token: string;
+  graph: () => FriendGraph;
+  ready: () => true | string;
+  count: (route: string, status: number, seconds: number) => void;
+};
+
+export function degreeFastPath({
+  token,
+  graph,
+  ready,
+  count,
+}: FastPathOptions): (request: IncomingMessage, response: ServerResponse) => boolean {
+  const wanted = Buffer.from(bearer(token));
+  return (request, response) => {
+    if (request.method !== 'GET') return false;
+    const began = performance.now();
+    const [, a, b] = PLAIN.exec(request.url ?? '') ?? [];
+    if (a === undefined || b === undefined || ready() !== true) return false;
+    const given = Buffer.from(request.headers.authorization ?? '');
+    if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) return false;
+    const body = JSON.stringify({ degree: graph().degree(a, b) });
+    response.writeHead(200, {
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': body.length,
+    });
+    response.end(body);
+    count('GET /v1/degree', 200, (performance.now() - began) / 1_000);
+    return true;
+  };
+}

@@ -1,0 +1,117 @@
+// Reads what users' logs say of friends, from whoever owns them, after a hint that it changed. Hints of one user that come
+// together cost one reading; one that comes while the user is read costs another, so that the last state is seen.
+import { z } from 'zod';
+import type { Cells } from '../common/cell-client/cells.ts';
+import { Unassigned } from '../common/cell-client/errors.ts';
+import { userKey } from '../common/keys.ts';
+import type { Logger } from '../common/log.ts';
+import type { Words } from './graph.ts';
+
+/** Readings under way at once: a rebuild reads every user. */
+const PARALLEL = 32;
+const DEADLINE_MS = 10_000;
+const RETRY_MS = 1_000;
+
+const answer = z.object({ friends: z.array(z.string()), former: z.array(z.string()) });
+const NOTHING: Words = { friends: [], former: [] };
+
+export type FriendSyncOptions = {
+  cells: Pick<Cells, 'request'>;
+  logger: Logger;
+  onWords: (userId: string, words: Words) => void;
+};
+
+export class FriendSync {
+  readonly #options: FriendSyncOptions;
+  readonly #pending = new Set<string>();
+  readonly #reading = new Set<string>();
+  readonly #ending = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  readonly #waiting: { userIds: ReadonlySet<string>; resolve: () => void }[] = [];
+
+  constructor(options: FriendSyncOptions) {
+    this.#options = options;
+  }
+
+  /** Users that are still to be read. */
+  get pending(): number {
+    return this.#pending.size + this.#reading.size;
+  }
+
+  /** Sees to it that a user's friends are read, from now on. */
+  note(userId: string): void {
+    this.#pending.add(userId);
+    this.#start();
+  }
+
+  /** Reads some users, and resolves when what is known of them is not older than this call. */
+  async refresh(userIds: readonly string[]): Promise<void> {
+    const done = new Promise<void>((resolve) => this.#waiting.push({ userIds: new Set(userIds), resolve }));
+    for (const userId of userIds) this.note(userId);
+    await done;
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort();
+    this.#pending.clear();
+    await Promise.all(this.#running);
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+
+  #start(): void {
+    for (const userId of this.#pending) {
+      if (this.#reading.size >= PARALLEL || this.#ending.signal.aborted) return;
+      if (this.#reading.has(userId)) continue;
+      this.#pending.delete(userId);
+      this.#reading.add(userId);
+      const running = this.#read(userId).finally(() => {
+        this.#running.delete(running);
+        this.#reading.delete(userId);
+        this.#settle();
+        this.#start();
+      });
+      this.#running.add(running);
+    }
+  }
+
+  async #read(userId: string): Promise<void> {
+    try {
+      this.#options.onWords(userId, await this.#fetch(userId));
+    } catch (error) {
+      if (this.#ending.signal.aborted) return;
+      this.#options.logger.warn(
+        { err: error, userId },
+        'the friends of a user could not be read; again in a second',
+      );
+      this.#pending.add(userId);
+      await new Promise<void>((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+
+  async #fetch(userId: string): Promise<Words> {
+    try {
+      const response = await this.#options.cells.request(userKey(userId), {
+        method: 'GET',
+        path: `/users/${userId}/friends`,
+        idempotent: true,
+        deadlineMs: DEADLINE_MS,
+        signal: this.#ending.signal,
+      });
+      if (response.status === 200) return answer.parse(await response.json());
+      await response.body.dump();
+      if (response.status === 404) return NOTHING;
+      throw new Error(`it answers ${response.status}`);
+    } catch (error) {
+      if (error instanceof Unassigned) return NOTHING;
+      throw error;
+    }
+  }
+
+  #settle(): void {
+    for (const [index, { userIds, resolve }] of [...this.#waiting.entries()].reverse()) {
+      if ([...userIds].some((userId) => this.#pending.has(userId) || this.#reading.has(userId))) continue;
+      this.#waiting.splice(index, 1);
+      resolve();
+    }
+  }
+}
