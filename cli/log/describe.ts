@@ -28,6 +28,10 @@ export async function describeAction(action: Action, at: Place, names: Names): P
       return `user ${action.userId} made, ${printable(action.displayName)}: ${action.addresses.map(printable).join(', ')}`;
     case 'credentialsSet':
       return 'password set';
+    case 'privacySet': {
+      const blocks = action.blockedAddresses.length + action.blockedDomains.length;
+      return `${action.reach} may reach the user, ${blocks} blocked, ${action.mutedSenders.length + action.mutedThreads.length} muted`;
+    }
     case 'friendAdded':
       return `user ${action.userId} is a friend`;
     case 'friendRemoved':

@@ -6,6 +6,7 @@ import { Registry } from 'prom-client';
 import { startApiServer } from '../../workloads/app-server/api/api-server.ts';
 import { openLogStore } from '../../workloads/app-server/log/open-log-store.ts';
 import type { OwnershipGate } from '../../workloads/app-server/log/user-log-types.ts';
+import type { Relations } from '../../workloads/app-server/relations.ts';
 import { soleOwner } from '../../workloads/app-server/ring/sole-owner.ts';
 import { openBlobStore } from '../../workloads/common/blobs/open-blob-store.ts';
 import { bearer } from '../../workloads/common/http/platform-token.ts';
@@ -27,18 +28,21 @@ export function basic(address: string, password = PASSWORD): string {
 export class Harness {
   readonly folder: string;
   readonly #store: string;
+  readonly #relations: Relations | undefined;
   url = '';
   #close: () => Promise<void> = () => Promise.resolve();
   #deliveries = 0;
 
-  private constructor(folder: string, store: string) {
+  private constructor(folder: string, store: string, relations: Relations | undefined) {
+    this.#relations = relations;
     this.folder = folder;
     this.#store = store;
   }
 
   /** @param store 'memory', 'sqlite' (in the harness's own folder) or the URL of a log store */
-  static async start(store = 'memory', gate?: OwnershipGate): Promise<Harness> {
-    const harness = new Harness(await mkdtemp(join(tmpdir(), 'cellpost-jmap-')), store);
+  static async start(store = 'memory', gate?: OwnershipGate, relations?: Relations): Promise<Harness> {
+    const folder = await mkdtemp(join(tmpdir(), 'cellpost-jmap-'));
+    const harness = new Harness(folder, store, relations);
     await harness.open(gate);
     return harness;
   }
@@ -57,6 +61,7 @@ export class Harness {
       gate,
       cell: 'a',
       platformToken: TOKEN,
+      ...(this.#relations && { relations: this.#relations }),
       logger: createLogger('app-server', process.env.CELLPOST_LOG_LEVEL ?? 'silent'),
       registry: new Registry(),
       cacheBytes: 64 * 1024 * 1024,

@@ -85,7 +85,12 @@ suite('users and sessions', () => {
     assert.match(response.headers.get('cache-control') ?? '', /no-store/);
     assert.equal(response.headers.get('x-request-id'), 'request-1');
     const session = (await response.json()) as Json;
-    assert.deepEqual(Object.keys(session.capabilities), [CORE, MAIL, 'urn:cellpost:friends']);
+    assert.deepEqual(Object.keys(session.capabilities), [
+      CORE,
+      MAIL,
+      'urn:cellpost:friends',
+      'urn:cellpost:privacy',
+    ]);
     assert.deepEqual(Object.keys(session.capabilities[CORE]).sort(), [
       'collationAlgorithms',
       'maxCallsInRequest',
@@ -100,6 +105,7 @@ suite('users and sessions', () => {
       [CORE]: 'alice',
       [MAIL]: 'alice',
       'urn:cellpost:friends': 'alice',
+      'urn:cellpost:privacy': 'alice',
     });
     const account = session.accounts.alice;
     assert.deepEqual(

@@ -19,6 +19,7 @@ import { EventStreams } from './event-source.ts';
 import { ActionReader } from './log-changes.ts';
 import { ApiMetrics } from './metrics.ts';
 import { addRoutes } from './routes.ts';
+import { unknownRelations, type Relations } from '../relations.ts';
 import type { Logs, Services } from './services.ts';
 
 /** Of the memory for caches, this share is for messages' headers and structure; the rest is for images. */
@@ -31,6 +32,8 @@ export type ApiServerOptions = {
   /** The name of this server's cell: logs that were moved to another are not served. */
   cell: string;
   platformToken: string;
+  /** Who is a friend; without it nobody is known to be one. */
+  relations?: Relations;
   logger: Logger;
   registry: Registry;
   /** Memory for images and messages. */
@@ -75,6 +78,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     actions: new ActionReader(store, entryCodec),
     passwords: new PasswordVerifier(),
     blobIds: new BlobIds(platformToken),
+    relations: options.relations ?? unknownRelations,
     metrics,
     logger,
     platformToken,

@@ -73,7 +73,12 @@ function opened(image: Image): OpenUser {
 }
 
 function lastChange(image: UserImage): number {
-  return Math.max(image.emailsChangedAt, image.mailboxesChangedAt, image.friendsChangedAt);
+  return Math.max(
+    image.emailsChangedAt,
+    image.mailboxesChangedAt,
+    image.friendsChangedAt,
+    image.privacyChangedAt,
+  );
 }
 
 function accountNotFound(): MethodError {

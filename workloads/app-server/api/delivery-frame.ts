@@ -4,6 +4,7 @@ import { isUserId, userKey } from '../../common/keys.ts';
 import { decodeMessageBytes } from '../../common/mime/message-wire.ts';
 import { EntryTooLarge, MAX_BODY_BYTES } from '../log/log-store.ts';
 import { deliver, type Delivery } from '../logic/delivery.ts';
+import { senderDegree } from '../logic/sender-degree.ts';
 import type { MethodErrorType } from './errors.ts';
 import type { Services } from './services.ts';
 import { isUnavailable, unavailableProblem } from './unavailable.ts';
@@ -29,9 +30,12 @@ export async function deliverFrame(
   const delivery = toDelivery(header, bytes);
   if (!delivery || !isUserId(header.userId)) return refuse('invalidArguments');
   try {
-    const result = await services.logs.write(userKey(header.userId), (tx) => deliver(tx, delivery));
+    const degree = await senderDegree(services.relations, header.userId, delivery);
+    const result = await services.logs.write(userKey(header.userId), (tx) =>
+      deliver(tx, { ...delivery, degree }),
+    );
     if (result === 'noUser') return refuse('accountNotFound');
-    if (result === 'overQuota') return refuse('overQuota');
+    if (result === 'overQuota' || result === 'forbidden') return refuse(result);
     timed('ok');
     return { status: 200, duplicate: result.duplicate };
   } catch (error) {

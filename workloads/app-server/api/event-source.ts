@@ -20,6 +20,7 @@ function statesOf(image: UserImage): States {
   return {
     Email: stateString(image.emailsChangedAt),
     Friend: stateString(image.friendsChangedAt),
+    PrivacySettings: stateString(image.privacyChangedAt),
     EmailDelivery: stateString(image.lastDeliveryAt),
     Mailbox: stateString(image.mailboxesChangedAt),
     Thread: stateString(image.threadsChangedAt),

@@ -15,6 +15,7 @@ import { mailboxGet } from './methods/mailbox-get.ts';
 import { mailboxQuery } from './methods/mailbox-query.ts';
 import { mailboxSet } from './methods/mailbox-set.ts';
 import { mailboxQueryChanges } from './methods/mailbox-query-changes.ts';
+import { privacySettingsGet, privacySettingsSet } from './methods/privacy-settings.ts';
 import { threadChanges } from './methods/thread-changes.ts';
 import { threadGet } from './methods/thread-get.ts';
 
@@ -36,6 +37,8 @@ export const methods: ReadonlyMap<string, Method> = new Map(
     friendGet,
     friendChanges,
     friendSet,
+    privacySettingsGet,
+    privacySettingsSet,
     deliveryDeliver,
   ].map((method) => [method.name, method]),
 );

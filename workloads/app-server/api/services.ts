@@ -8,6 +8,7 @@ import type { LogStore } from '../log/log-store.ts';
 import type { OwnershipGate } from '../log/user-log-types.ts';
 import type { UserLogs } from '../log/user-log.ts';
 import type { PasswordVerifier } from '../logic/credentials.ts';
+import type { Relations } from '../relations.ts';
 import type { BlobIds } from './blob-ids.ts';
 import type { ActionReader } from './log-changes.ts';
 import type { ApiMetrics } from './metrics.ts';
@@ -26,6 +27,7 @@ export type Services = {
   actions: ActionReader;
   passwords: PasswordVerifier;
   blobIds: BlobIds;
+  relations: Relations;
   metrics: ApiMetrics;
   logger: Logger;
   platformToken: string;

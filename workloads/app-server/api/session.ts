@@ -1,6 +1,7 @@
 // The session object (RFC 8620 section 2).
 import { createHash } from 'node:crypto';
 import { asUser, type Image } from '../image/model.ts';
+import { MAX_PRIVACY_ITEMS } from '../logic/privacy.ts';
 import { MAX_FRIENDS } from '../logic/friends.ts';
 import { MAX_MAILBOX_DEPTH, MAX_MAILBOX_NAME_BYTES } from '../logic/mailbox-updates.ts';
 import {
@@ -16,6 +17,7 @@ import {
   MAX_OBJECTS_IN_SET,
   MAX_REQUEST_BYTES,
   MAX_UPLOAD_BYTES,
+  PRIVACY,
 } from './limits.ts';
 import { EMAIL_SORT_PROPERTIES } from './email-sort.ts';
 import type { Principal } from './principal.ts';
@@ -64,6 +66,7 @@ export function sessionObject(
       },
       [MAIL]: {},
       [FRIENDS]: {},
+      [PRIVACY]: {},
       ...(service ? { [DELIVERY]: {} } : {}),
     },
     accounts: {
@@ -75,11 +78,12 @@ export function sessionObject(
           [CORE]: {},
           [MAIL]: mail,
           [FRIENDS]: { maxFriends: MAX_FRIENDS },
+          [PRIVACY]: { maxItems: MAX_PRIVACY_ITEMS },
           ...(service ? { [DELIVERY]: {} } : {}),
         },
       },
     },
-    primaryAccounts: { [CORE]: userId, [MAIL]: userId, [FRIENDS]: userId },
+    primaryAccounts: { [CORE]: userId, [MAIL]: userId, [FRIENDS]: userId, [PRIVACY]: userId },
     username: addresses[0] ?? userId,
     apiUrl: `${base}/api`,
     downloadUrl: `${base}/download/{accountId}/{blobId}/{name}?type={type}`,

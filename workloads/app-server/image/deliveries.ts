@@ -21,12 +21,18 @@ export function findDelivery(image: UserImage, deliveryKey: string): Ordinal | u
   return value && readOrdinal(value, 0);
 }
 
-/** @throws PageMissing */
-export function rememberDelivery(image: UserImage, deliveryKey: string, email: Ordinal): UserImage {
+/** @param isMuted the delivery is not announced @throws PageMissing */
+export function rememberDelivery(
+  image: UserImage,
+  deliveryKey: string,
+  email: Ordinal,
+  isMuted: boolean,
+): UserImage {
   const record = new Uint8Array(DELIVERIES.keyBytes + DELIVERIES.valueBytes);
   record.set(digest(deliveryKey));
   writeOrdinal(record, DIGEST_BYTES, email);
-  const remembered = { ...image, deliveries: image.deliveries.put(record), lastDeliveryAt: email };
+  const lastDeliveryAt = isMuted ? image.lastDeliveryAt : email;
+  const remembered = { ...image, deliveries: image.deliveries.put(record), lastDeliveryAt };
   const { deliveries } = remembered;
   if (!deliveries.isFull) return remembered;
   if (deliveries.main.size < MIN_REMEMBERED) return { ...remembered, deliveries: deliveries.merge() };

@@ -34,7 +34,8 @@ export function addMessage(image: UserImage, action: MessageAdded, at: Ordinal):
   if (threadId !== at) next = { ...next, threads: next.threads.put(ordinalKey(threadId, at)) };
   next = countChange(next, thread, [...thread, email], at);
   next = rememberThread(next, threadKeys(action.message.headers), threadId);
-  if (action.deliveryKey !== '') next = rememberDelivery(next, action.deliveryKey, at);
+  if (action.deliveryKey !== '')
+    next = rememberDelivery(next, action.deliveryKey, at, action.isMuted ?? false);
   return { ...next, emailsChangedAt: at, threadsChangedAt: at };
 }
 

@@ -1,5 +1,6 @@
 // Images before anything happened.
 import type { AddressImage, UserImage } from './model.ts';
+import { NO_PRIVACY } from './privacy.ts';
 import { BufferedTree } from './pages/buffered-tree.ts';
 import { Tree } from './pages/tree.ts';
 import {
@@ -37,6 +38,8 @@ export const EMPTY_USER: UserImage = {
   friends: new Tree(FRIENDS),
   friendCount: 0,
   friendsChangedAt: 0,
+  privacy: NO_PRIVACY,
+  privacyChangedAt: 0,
   emailsChangedAt: 0,
   threadsChangedAt: 0,
   mailboxesChangedAt: 0,

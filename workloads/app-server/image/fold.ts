@@ -55,6 +55,10 @@ function applyToUser(image: UserImage, action: Exclude<Action, { type: 'moved' }
       return changeMailboxes(image, action, at);
     case 'messageDestroyed':
       return destroyMessage(image, action, at);
+    case 'privacySet': {
+      const { type: _type, ...privacy } = action;
+      return { ...image, privacy, privacyChangedAt: at };
+    }
     case 'friendAdded':
     case 'friendRemoved':
       return sayFriend(image, action, at);

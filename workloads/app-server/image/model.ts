@@ -1,5 +1,6 @@
 // What an app server keeps of a key in memory: the fold of its log. Nothing here is ever changed: an action makes the next
 // image, which shares with the one before whatever stayed the same.
+import type { PrivacySettings } from '../log/actions.ts';
 import type { Ordinal } from './ids.ts';
 import type { BufferedTree } from './pages/buffered-tree.ts';
 import type { Tree } from './pages/tree.ts';
@@ -83,6 +84,8 @@ export type UserImage = Placed & {
   readonly friendCount: number;
   /** The last action that changed something of the type. */
   readonly friendsChangedAt: Ordinal;
+  readonly privacy: PrivacySettings;
+  readonly privacyChangedAt: Ordinal;
   readonly emailsChangedAt: Ordinal;
   readonly threadsChangedAt: Ordinal;
   readonly mailboxesChangedAt: Ordinal;

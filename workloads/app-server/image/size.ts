@@ -6,6 +6,8 @@ import { treesOf } from './trees.ts';
 const IMAGE_BYTES = 2_500;
 const MAILBOX_BYTES = 250;
 const ADDRESS_BYTES = 200;
+/** An address or a domain, as they mostly are. */
+const PRIVACY_ITEM_BYTES = 64;
 /** The objects around a page's bytes. */
 const PAGE_BYTES = 350;
 /** A reference to a page with its id. */
@@ -14,7 +16,7 @@ const REF_BYTES = 120;
 /** @returns its memory, and how much of it a snapshot would let go */
 export function imageSize(image: Image): { bytes: number; unsavedBytes: number } {
   if (image.kind === 'address') return { bytes: ADDRESS_BYTES, unsavedBytes: 0 };
-  let bytes = IMAGE_BYTES + image.mailboxes.size * MAILBOX_BYTES;
+  let bytes = IMAGE_BYTES + image.mailboxes.size * MAILBOX_BYTES + privacyItems(image) * PRIVACY_ITEM_BYTES;
   let unsavedBytes = 0;
   for (const ref of pagesInMemory(image)) {
     const size = pageBytes(ref.page as Page);
@@ -22,6 +24,11 @@ export function imageSize(image: Image): { bytes: number; unsavedBytes: number }
     if (!ref.isStored) unsavedBytes += size;
   }
   return { bytes, unsavedBytes };
+}
+
+function privacyItems({ privacy }: UserImage): number {
+  const { blockedAddresses, blockedDomains, mutedSenders, mutedThreads } = privacy;
+  return blockedAddresses.length + blockedDomains.length + mutedSenders.length + mutedThreads.length;
 }
 
 /** Lets go pages that the store has: first those that were not used since the last time, then all, until so many bytes are left. */

@@ -1,6 +1,9 @@
 // The objects that protobufjs makes of snapshot.proto's messages, and images as such: a field at its default value is missing.
 import { EMPTY_USER } from './empty.ts';
 import type { MailboxRecord, UserImage } from './model.ts';
+import { BadSnapshot } from '../log/user-log-types.ts';
+import type { PrivacySettings } from '../log/actions.ts';
+import { decodePrivacy, encodePrivacy, NO_PRIVACY, type WirePrivacy } from './privacy.ts';
 import type { Layout } from './pages/page.ts';
 import type { Tree } from './pages/tree.ts';
 import { treesOf, withTrees } from './trees.ts';
@@ -39,6 +42,8 @@ type WireUser = {
   mailboxFloor?: number;
   friendCount?: number;
   friendsChangedAt?: number;
+  privacy?: Opt<WirePrivacy>;
+  privacyChangedAt?: number;
 };
 
 export type WireSnapshot = {
@@ -66,6 +71,8 @@ export function toWire(image: UserImage, trees: WireTree[]): WireUser {
     mailboxFloor: image.mailboxFloor,
     friendCount: image.friendCount,
     friendsChangedAt: image.friendsChangedAt,
+    ...(image.privacyChangedAt > 0 && { privacy: encodePrivacy(image.privacy) }),
+    privacyChangedAt: image.privacyChangedAt,
   };
 }
 
@@ -111,7 +118,16 @@ export function fromWire(
     mailboxFloor: wire.mailboxFloor ?? 0,
     friendCount: wire.friendCount ?? 0,
     friendsChangedAt: wire.friendsChangedAt ?? 0,
+    privacy: privacyOf(wire.privacy),
+    privacyChangedAt: wire.privacyChangedAt ?? 0,
   };
+}
+
+/** @throws BadSnapshot: what is set must not be forgotten */
+function privacyOf(wire: Opt<WirePrivacy>): PrivacySettings {
+  const settings = wire ? decodePrivacy(wire) : NO_PRIVACY;
+  if (!settings) throw new BadSnapshot(`settings of the unknown reach ${wire?.reach}`);
+  return settings;
 }
 
 function emptyTree(index: number): Tree {

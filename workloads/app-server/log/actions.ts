@@ -72,6 +72,8 @@ export type MessageAdded = {
   threadId: string;
   /** What is known of who sent it; undefined when nobody looked. */
   authentication?: Authentication | undefined;
+  /** It came without being announced. */
+  isMuted?: boolean | undefined;
   /** For one that a restore added again: its id before. */
   restoredFrom?: string | undefined;
 };
@@ -84,6 +86,21 @@ export type MessageMailboxesChanged = {
 };
 /** Names the thread, so that changes of threads can be told from the log alone. */
 export type MessageDestroyed = { type: 'messageDestroyed'; emailId: string; threadId: string };
+
+/** Replaces what was set before. */
+type PrivacySet = PrivacySettings & { type: 'privacySet' };
+
+/** Addresses and domains are in lower case: see normalizeAddress. */
+export type PrivacySettings = {
+  /** Whose mail is taken. */
+  reach: 'everyone' | 'friendsOfFriends' | 'friends';
+  /** Nothing is taken from these. */
+  blockedAddresses: string[];
+  blockedDomains: string[];
+  /** What arrives from these, or in these threads, is not announced. */
+  mutedSenders: string[];
+  mutedThreads: string[];
+};
 
 /**
  * What this user's log says of another user. Two are friends when neither's log says otherwise, and both say so or an edge
@@ -110,5 +127,6 @@ export type Action =
   | MessageDestroyed
   | FriendAdded
   | FriendRemoved
+  | PrivacySet
   | AddressAssigned
   | Moved;

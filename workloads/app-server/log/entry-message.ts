@@ -32,6 +32,7 @@ export function encodeMessageAdded(action: MessageAdded): WireMessageAdded {
     ...(body.kind === 'inline' ? { inlineBody: body.index } : { blobBody: Buffer.from(body.sha256, 'hex') }),
     threadId,
     ...(action.authentication && { authentication: action.authentication }),
+    ...(action.isMuted && { isMuted: true }),
     ...(restoredFrom !== undefined && { restoredFrom }),
   };
 }
@@ -53,6 +54,7 @@ export function decodeMessageAdded(wire: WireMessageAdded): MessageAdded {
     body: decodeBody(wire),
     threadId: wire.threadId ?? '',
     ...(wire.authentication && { authentication: authenticationOf(wire.authentication) }),
+    ...(wire.isMuted && { isMuted: true }),
     ...(wire.restoredFrom && { restoredFrom: wire.restoredFrom }),
   };
 }

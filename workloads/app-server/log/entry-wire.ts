@@ -1,4 +1,5 @@
 // The objects that protobufjs makes of entry.proto's messages: a field at its default value is missing.
+import type { WirePrivacy } from '../image/privacy.ts';
 import type { WireAuthentication } from '../../common/mail-auth/authentication.ts';
 import type { WireMessage } from '../../common/mime/message-wire.ts';
 
@@ -30,6 +31,7 @@ export type WireAction = {
   messageDestroyed?: { emailId?: string; threadId?: string };
   addressAssigned?: { userId?: string; cell?: string };
   moved?: { toCell?: string };
+  privacySet?: WirePrivacy;
   friendAdded?: { userId?: string };
   friendRemoved?: { userId?: string };
 };
@@ -55,4 +57,5 @@ export type WireMessageAdded = {
   threadId?: string;
   restoredFrom?: string;
   authentication?: Opt<WireAuthentication>;
+  isMuted?: boolean;
 };

@@ -1,6 +1,7 @@
 // The codec of log entries: entry.proto on the wire, actions.ts in the program.
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
+import { decodePrivacy, encodePrivacy } from '../image/privacy.ts';
 import { authenticationProto } from '../../common/mail-auth/authentication.ts';
 import { messageProto } from '../../common/mime/message-wire.ts';
 import type { Action } from './actions.ts';
@@ -65,6 +66,8 @@ function encodeAction(action: Action): WireAction {
       return { messageMailboxesChanged: action };
     case 'messageDestroyed':
       return { messageDestroyed: action };
+    case 'privacySet':
+      return { privacySet: encodePrivacy(action) };
     case 'friendAdded':
       return { friendAdded: action };
     case 'friendRemoved':
@@ -136,6 +139,11 @@ function decodeAction(wire: WireAction): Action {
   if (wire.addressAssigned) {
     const { userId = '', cell = '' } = wire.addressAssigned;
     return { type: 'addressAssigned', userId, cell };
+  }
+  if (wire.privacySet) {
+    const settings = decodePrivacy(wire.privacySet);
+    if (!settings) throw new UnreadableEntry(`settings of the unknown reach ${wire.privacySet.reach}`);
+    return { type: 'privacySet', ...settings };
   }
   if (wire.friendAdded) return { type: 'friendAdded', userId: wire.friendAdded.userId ?? '' };
   if (wire.friendRemoved) return { type: 'friendRemoved', userId: wire.friendRemoved.userId ?? '' };

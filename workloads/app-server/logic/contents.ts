@@ -104,6 +104,7 @@ export class Contents {
       case 'userCreated':
       case 'credentialsSet':
       case 'addressAssigned':
+      case 'privacySet':
       case 'friendAdded':
       case 'friendRemoved':
       case 'moved':

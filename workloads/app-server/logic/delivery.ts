@@ -6,9 +6,11 @@ import { MAX_TIME_MS } from '../image/record-keys.ts';
 import { together } from '../image/pages/page.ts';
 import { findThread, threadKeys } from '../image/threading.ts';
 import type { Channel, Envelope } from '../log/actions.ts';
+import type { Degree } from '../relations.ts';
 import type { Authentication } from '../../common/mail-auth/authentication.ts';
 import type { ParsedMessage } from '../../common/mime/message.ts';
 import { chooseFolder, folderOf } from './folders.ts';
+import { isMuted, reachOf, type SenderFacts } from './privacy.ts';
 import type { Tx } from './users.ts';
 
 export type Delivery = {
@@ -21,6 +23,8 @@ export type Delivery = {
   authentication?: Authentication | undefined;
   /** Authentication or policy says that it belongs into Junk. */
   junk?: boolean;
+  /** How far the sender and the user are apart; unknown unless told. */
+  degree?: Degree;
   sizeBytes: number;
   /** The bytes themselves, or the blob that holds them. */
   body: { kind: 'bytes'; bytes: Uint8Array } | { kind: 'blob'; sha256: string };
@@ -31,8 +35,10 @@ export type Delivered = { emailId: string; duplicate: boolean; newState: string 
 /** Emails that one user may have; beyond it deliveries are refused for good (SMTP 552). */
 const MAX_EMAILS = 2_000_000;
 
-/** @returns 'noUser' when the log holds no user; 'overQuota' */
-export function deliver(tx: Tx, delivery: Delivery): Delivered | 'noUser' | 'overQuota' {
+export type Refused = 'noUser' | 'overQuota' | 'forbidden';
+
+/** @returns 'noUser' when the log holds no user; 'forbidden' when the user's settings keep the sender out; 'overQuota' */
+export function deliver(tx: Tx, delivery: Delivery): Delivered | Refused {
   const image = asUser(tx.state);
   if (!image) return 'noUser';
   const keys = threadKeys(delivery.message.headers);
@@ -42,8 +48,12 @@ export function deliver(tx: Tx, delivery: Delivery): Delivered | 'noUser' | 'ove
   ]);
   if (before !== undefined)
     return { emailId: emailId(before), duplicate: true, newState: stateString(image.emailsChangedAt) };
+  const sender = senderOf(delivery);
+  const reach = reachOf(image.privacy, sender);
+  if (reach === 'no') return 'forbidden';
   if (image.emails.size >= MAX_EMAILS) return 'overQuota';
-  const folder = chooseFolder({ junk: delivery.junk ?? false });
+  const folder = chooseFolder({ junk: delivery.junk ?? false, isUnsure: reach === 'unsure' });
+  const joined = thread === undefined ? '' : threadId(thread);
   const { body } = delivery;
   const at = tx.add({
     type: 'messageAdded',
@@ -60,7 +70,17 @@ export function deliver(tx: Tx, delivery: Delivery): Delivered | 'noUser' | 'ove
       body.kind === 'blob'
         ? { kind: 'blob', sha256: body.sha256 }
         : { kind: 'inline', index: tx.addBody(body.bytes) },
-    threadId: thread === undefined ? '' : threadId(thread),
+    threadId: joined,
+    isMuted: isMuted(image.privacy, sender, joined),
   });
   return { emailId: emailId(ordinal(at)), duplicate: false, newState: stateString(ordinal(at)) };
+}
+
+function senderOf({ envelope, message, degree = 'unknown' }: Delivery): SenderFacts {
+  return { mailFrom: envelope.mailFrom, from: fromOf(message), degree };
+}
+
+/** The addresses of the From header. */
+export function fromOf(message: ParsedMessage): string[] {
+  return (message.headers.from ?? []).map(({ email }) => email);
 }

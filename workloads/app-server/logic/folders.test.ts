@@ -7,8 +7,10 @@ import { delivery, transactions } from './testing.ts';
 
 test('the folder of a message follows from what is known', () => {
   const table: [FolderFacts, Folder][] = [
-    [{ junk: false }, 'inbox'],
-    [{ junk: true }, 'junk'],
+    [{ junk: false, isUnsure: false }, 'inbox'],
+    [{ junk: false, isUnsure: true }, 'other'],
+    [{ junk: true, isUnsure: false }, 'junk'],
+    [{ junk: true, isUnsure: true }, 'junk'],
   ];
   for (const [facts, expected] of table) assert.equal(chooseFolder(facts), expected, JSON.stringify(facts));
 });

@@ -9,11 +9,14 @@ export type Folder = 'inbox' | 'junk' | 'other';
 export type FolderFacts = {
   /** Authentication or the platform's policy says so. */
   junk: boolean;
+  /** What the user has set would keep a stranger out, and whether this is one isn't known. */
+  isUnsure: boolean;
 };
 
 /** The one place that decides it; what it decides stands in the log, so that replays need no such rules. */
-export function chooseFolder({ junk }: FolderFacts): Folder {
-  return junk ? 'junk' : 'inbox';
+export function chooseFolder({ junk, isUnsure }: FolderFacts): Folder {
+  if (junk) return 'junk';
+  return isUnsure ? 'other' : 'inbox';
 }
 
 /** The id of the user's folder of that kind, which is made when it is not there (any more). */

@@ -7,7 +7,7 @@ import type { OutgoingDelivery } from './delivery-channel.ts';
 import type { DeliveryChannels } from './delivery-channels.ts';
 import type { CompleteMessage } from './incoming-message.ts';
 import type { Ready } from './mail-sink.ts';
-import { CELL_DISABLED, LATER, MAILBOX_FULL, NOBODY, NOT_STORABLE } from './refusals.ts';
+import { CELL_DISABLED, LATER, MAILBOX_FULL, NOBODY, NOT_STORABLE, NOT_WANTED } from './refusals.ts';
 
 /** Deliveries of one message at once. */
 const MAX_CONCURRENT = 20;
@@ -109,6 +109,7 @@ function refused(refusal: Refusal): { verdict: Refusal; outcome: Outcome } {
 
 function refusalOf(type: string): Refusal {
   if (type === 'accountNotFound') return NOBODY;
+  if (type === 'forbidden') return NOT_WANTED;
   if (type === 'overQuota') return MAILBOX_FULL;
   if (type === 'invalidArguments') return NOT_STORABLE;
   return LATER;

@@ -9,4 +9,10 @@ export const CELL_DISABLED: Refusal = {
   text: 'This mailbox is not in service now',
 };
 export const MAILBOX_FULL: Refusal = { code: 452, status: '4.2.2', text: 'The mailbox is full' };
+/** The same whether it is a block, or who may reach the user: it tells nothing of friends. */
+export const NOT_WANTED: Refusal = {
+  code: 550,
+  status: '5.7.1',
+  text: 'The recipient takes no mail from this sender',
+};
 export const NOT_STORABLE: Refusal = { code: 554, status: '5.6.0', text: 'This message cannot be stored' };

@@ -1,6 +1,7 @@
 // Delivery/deliver (our own): how a message gets into a mailbox. Services only; the same delivery key delivers once.
 import { z } from 'zod';
 import { EntryTooLarge, MAX_BODY_BYTES } from '../../log/log-store.ts';
+import { senderDegree } from '../../logic/sender-degree.ts';
 import { deliver, type Delivery } from '../../logic/delivery.ts';
 import type { EmailAddress, Part } from '../../../common/mime/message.ts';
 import { MethodError } from '../errors.ts';
@@ -101,13 +102,16 @@ export const deliveryDeliver = accountMethod({
   args,
   async run(given, call) {
     const delivery = toDelivery(given);
+    const degree = await senderDegree(call.services.relations, call.userId, delivery);
     const result = await call
-      .write((tx) => deliver(tx, delivery))
+      .write((tx) => deliver(tx, { ...delivery, degree }))
       .catch((error: unknown) => {
         if (!(error instanceof EntryTooLarge)) throw error;
         throw new MethodError('invalidArguments', 'message: its headers and structure are too large.');
       });
     if (result === 'noUser') throw new MethodError('accountNotFound', 'There is no such account here.');
+    if (result === 'forbidden')
+      throw new MethodError('forbidden', 'The recipient takes no messages from this sender.');
     if (result === 'overQuota') throw new MethodError('overQuota', 'The mailbox is full.');
     return result;
   },

@@ -1,0 +1,16 @@
+// What an app server asks about people before it takes a message: the seam to the user index.
+
+export type Degree = 'self' | 'friend' | 'friend-of-friend' | 'none' | 'unknown';
+
+export interface Relations {
+  /**
+   * How far apart the user and whoever has this address are. Answers `unknown` rather than late, and never rejects: mail
+   * is taken without it.
+   */
+  degree(userId: string, senderAddress: string): Promise<Degree>;
+}
+
+/** Without a user index nobody is known to be a friend, or not to be one. */
+export const unknownRelations: Relations = {
+  degree: () => Promise.resolve('unknown'),
+};
