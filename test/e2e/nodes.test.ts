@@ -134,7 +134,64 @@ test('pods of a role are spread over the nodes, and a drain of either node fails
   await nothingLost(load.report);
 });
 
+/** The node has one app server and one server of ZooKeeper, whatever drains have made of it. */
+async function giveItsShare(node: AddedNode): Promise<void> {
+  const others = [FIRST, ...nodes.map(({ name }) => name)].filter((name) => name !== node.name);
+  await drain(node.name);
+  await kubectl('uncordon', node.name);
+  await kubectl('cordon', ...others);
+  await kubectl('delete', 'pods', 'a-app-1', 'a-zk-1', '--wait=true');
+  await settled(`a share of the cell to be on ${node.name}`);
+  await kubectl('uncordon', ...others);
+}
+
 async function drain(node: string): Promise<void> {
   await kubectl('drain', node, '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=240s');
   await settled(`the cell to be complete without ${node}`);
+}
+
+test('a node that is cut off takes no user along: others serve them, and nothing is lost', async (t) => {
+  if (skip) return t.skip(skip);
+  const [node] = nodes;
+  assert.ok(node);
+  await giveItsShare(node);
+  const load = await startLoad(cluster, users, 'cut');
+  try {
+    await node.cut();
+    await serves(load.report);
+    await node.heal();
+    await settled('the node to be back');
+  } finally {
+    await node.heal();
+    await load.stop();
+  }
+  tell(t, load.report);
+  await nothingLost(load.report);
+});
+
+test('a node without power takes no user along, and its pods come back with it', async (t) => {
+  if (skip) return t.skip(skip);
+  const [node] = nodes;
+  assert.ok(node);
+  await giveItsShare(node);
+  const load = await startLoad(cluster, users, 'power');
+  try {
+    await node.crash();
+    await serves(load.report);
+    await node.boot();
+    await settled('the node to be back');
+  } finally {
+    await load.stop();
+  }
+  tell(t, load.report);
+  await nothingLost(load.report);
+});
+
+/** Mails are taken and mailboxes read again, some time after something broke. */
+async function serves({ mail, jmap }: LoadReport): Promise<void> {
+  const before = { mails: mail.acknowledged.length, requests: jmap.requests };
+  await until(() => mail.acknowledged.length > before.mails + 20 && jmap.requests > before.requests + 80, {
+    timeoutMs: READY_DEADLINE_MS,
+    what: 'users to be served',
+  });
 }
