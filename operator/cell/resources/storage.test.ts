@@ -8,7 +8,7 @@ import type { V1Container } from '@kubernetes/client-node';
 import type { ConfigMap, NetworkPolicy, StatefulSet } from '../../resources/manifests.ts';
 import { script } from '../../resources/scripts.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
-import type { CellSpec, FormatMark, Resources, StoredRole } from '../../types.ts';
+import type { CellSpec, Resources, StorageRecord, StoredRole } from '../../types.ts';
 import type { CellContext } from '../context.ts';
 import { neededOf } from '../storage-steps.ts';
 import { cellEnsembleResources } from './ensemble.ts';
@@ -60,7 +60,7 @@ const context: CellContext = {
   operatorLabels: { 'app.kubernetes.io/component': 'operator' },
 };
 
-const build = (spec: CellSpec, record: FormatMark = {}): KubeObject[] =>
+const build = (spec: CellSpec, record: StorageRecord = {}): KubeObject[] =>
   storageRoles(spec).flatMap(({ role }) => storageResources(context, spec, role, record));
 const setsOf = (objects: KubeObject[]): StatefulSet[] =>
   objects.filter((object): object is StatefulSet => object.kind === 'StatefulSet');
@@ -130,6 +130,43 @@ test('more DataNodes, region servers or masters restart no server of another rol
   const templates = (spec: CellSpec): unknown[] => setsOf(build(spec)).map((set) => set.spec.template);
   assert.deepEqual(templates(few), templates(many));
   assert.equal(logStoreUrl(context.owner, few), logStoreUrl(context.owner, many));
+});
+
+test('DataNodes that leave are named in a file that NameNodes read, and nothing restarts', () => {
+  const before = build(cellSpec(2));
+  const after = build(cellSpec(2), { leaving: ['a-dn-2', 'a-rs-1', 'a-dn-7'] });
+  assert.equal(configOf(before, 'a-nn').leaving, '');
+  assert.equal(configOf(after, 'a-nn').leaving, 'a-dn-2.a-dn.mail.svc.cluster.local\n');
+  assert.match(
+    configOf(after, 'a-nn')['hdfs-site.xml'] ?? '',
+    /dfs\.hosts\.exclude<\/name><value>\/conf\/leaving</,
+  );
+  assert.deepEqual(setsOf(after), setsOf(before));
+});
+
+test('ZooKeeper that grows from three members to five restarts none of them, nor whoever connects to them', () => {
+  const three = cellSpec(2);
+  const five: CellSpec = { ...three, zookeeper: { ...three.zookeeper, replicas: 5 } };
+  const templates = (spec: CellSpec): unknown[] =>
+    setsOf([...cellEnsembleResources(context, spec), ...build(spec)]).map((set) => set.spec.template);
+  assert.deepEqual(templates(five), templates(three));
+  assert.equal(configOf(cellEnsembleResources(context, five), 'a-zk').members, '5');
+  const joining: CellSpec = { ...three, zookeeper: { ...three.zookeeper, servers: 5 } };
+  const objects = cellEnsembleResources(context, joining);
+  assert.equal(setsOf(objects)[0]?.spec.replicas, 5);
+  assert.equal(configOf(objects, 'a-zk').members, '3', 'those that join are no members yet');
+});
+
+test('servers that hold data together never share a node while there is another one', () => {
+  const sets = setsOf([...cellEnsembleResources(context, cellSpec(2)), ...build(cellSpec(2))]);
+  const strict = sets
+    .filter(({ spec }) =>
+      spec.template.spec?.topologySpreadConstraints?.some(
+        ({ whenUnsatisfiable }) => whenUnsatisfiable === 'DoNotSchedule',
+      ),
+    )
+    .map(({ metadata }) => metadata.name);
+  assert.deepEqual(strict, ['a-zk', 'a-jn', 'a-nn', 'a-dn']);
 });
 
 test('app servers and the schema begin at the masters, whichever of them rules', () => {
