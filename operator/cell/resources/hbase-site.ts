@@ -5,7 +5,9 @@ export const LOCAL_STORAGE: Record<string, string> = {
   'hbase.rootdir': 'file:///data/hbase',
   'hbase.tmp.dir': '/tmp',
   'fs.file.impl': 'org.apache.hadoop.fs.RawLocalFileSystem',
-  'hbase.wal.provider': 'filesystem',
+  // Not `filesystem`: that one takes an error of this file system (FSError, as when the volume is full) for no error, and
+  // acknowledges what it could not write. This one never answers then.
+  'hbase.wal.provider': 'asyncfs',
   'hbase.unsafe.stream.capability.enforce': 'false',
 };
 
