@@ -250,3 +250,46 @@ test('the API server is away for a minute: no request fails', async (t) => {
   await settled('the operator to go on');
   await kept(load);
 });
+
+test('the volume of HBase is full: nothing acknowledged is lost, and it goes on when there is room', async (t) => {
+  const run = surgery(t);
+  if (!run) return;
+  const [user] = users;
+  assert.ok(user);
+  const claim = await kubectl('get', 'pvc', 'data-a-hbase-0', '-o', 'jsonpath={.spec.volumeName}');
+  const folder = await cluster.kubectl(['get', 'pv', claim, '-o', 'jsonpath={.spec.hostPath.path}']);
+  const node = await kubectl('get', 'pod', 'a-hbase-0', '-o', 'jsonpath={.spec.nodeName}');
+  // A small disk in place of the volume, while nothing runs on it.
+  await kubectl('cordon', node);
+  await kubectl('delete', 'pod', 'a-hbase-0', '--wait=true');
+  const swap = `mkdir -p /run/small && mount -t tmpfs -o size=160m,mode=1777 small /run/small && cp -a ${folder}/. /run/small/ && mount --bind /run/small ${folder}`;
+  await run(['sh', '-c', swap]);
+  await kubectl('uncordon', node);
+  await settled('HBase to run on the small disk');
+
+  const stop = new AbortController();
+  const load = newLoad('full');
+  const sending = sendUntil(cluster, stop.signal, user, load);
+  const taken = (more: number, what: string): Promise<unknown> => {
+    const before = load.acknowledged.length;
+    return until(() => load.acknowledged.length > before + more, { timeoutMs: DEADLINE_MS, what });
+  };
+  try {
+    await taken(10, 'mails to be taken');
+    await run(['sh', '-c', `dd if=/dev/zero of=${folder}/filler bs=64k 2>/dev/null; true`]);
+    // None that could not be written may be taken.
+    const { refused } = load;
+    await until(() => load.refused > refused, { timeoutMs: DEADLINE_MS, what: 'a mail to be refused' });
+    t.diagnostic(`${load.acknowledged.length} mails were taken until the volume was full`);
+    await run(['rm', `${folder}/filler`]);
+    // Its containers are started again ever more seldom.
+    await kubectl('delete', 'pod', 'a-hbase-0', '--wait=true');
+    await settled('the cell to be whole');
+    await taken(10, 'mails to be taken again');
+  } finally {
+    stop.abort();
+    await sending;
+  }
+  t.diagnostic(`${load.acknowledged.length} acknowledged, ${load.refused} refused`);
+  await kept({ mail: { ...load, failures: [] } });
+});
