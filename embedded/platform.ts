@@ -97,6 +97,7 @@ export async function startPlatform(
         mtaProxy.start(
           {
             ...doors,
+            ...settings.mail,
             CELLPOST_SMTP_HOST: HOST,
             CELLPOST_SMTP_PORT: String(settings.smtpPort),
             CELLPOST_SMTP_HOSTNAME: 'localhost',

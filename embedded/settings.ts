@@ -1,6 +1,7 @@
 // What `npm start` reads from its environment.
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { MAIL_VARIABLES } from '../workloads/mta-proxy/settings.ts';
 import { type Environment, port, positiveInteger, readEnvironment } from '../workloads/common/config/env.ts';
 
 export type Settings = {
@@ -13,6 +14,8 @@ export type Settings = {
   sessionTimeoutMs: number;
   /** Named a, b and so on. */
   cells: number;
+  /** What the MTA proxy reads about authentication, policy and limits, as it stands in our own environment. */
+  mail: Environment;
 };
 
 /** More than one machine has a use for. */
@@ -41,5 +44,6 @@ export function readSettings(env: Environment): Settings {
     logLevel: values.CELLPOST_LOG_LEVEL,
     sessionTimeoutMs: values.CELLPOST_SESSION_TIMEOUT_MS,
     cells: values.CELLPOST_CELLS,
+    mail: Object.fromEntries(MAIL_VARIABLES.map((name) => [name, env[name]])),
   };
 }

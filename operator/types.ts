@@ -106,6 +106,13 @@ export type Cell = KubeObject & { spec: CellSpec; status?: CellStatus };
 
 export type ServiceType = 'ClusterIP' | 'NodePort' | 'LoadBalancer';
 
+/** Each as the MTA proxy's own default when absent. */
+type MailAuthenticationSpec = {
+  enforce?: string;
+  dnsServers?: string[];
+  trustedNetworks?: string[];
+};
+
 export type PlatformSpec = {
   version?: string;
   images: { cellpost?: string; hbase?: string; pullPolicy: PullPolicy };
@@ -117,6 +124,9 @@ export type PlatformSpec = {
     resources: Resources;
     hostname?: string;
     maxMessageBytes: number;
+    authentication?: MailAuthenticationSpec;
+    policy?: { url: string; timeoutMs?: number; onFailure?: string };
+    limits?: { client?: number; senderDomain?: number; sender?: number; recipient?: number };
     service: { type: ServiceType };
   };
   web: { replicas: number; resources: Resources; service: { type: ServiceType } };

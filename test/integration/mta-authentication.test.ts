@@ -1,7 +1,10 @@
 // Mail authentication from the socket to the mailbox: really signed messages, a real name server, a real platform.
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
-import { after, before, test } from 'node:test';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, test, type TestContext } from 'node:test';
 import { join } from 'node:path';
 import { dkimSign, sealMessage } from 'mailauth';
 import { readNote } from '../../embedded/home.ts';
@@ -11,6 +14,8 @@ import { DnsServer } from '../support/dns-server.ts';
 import { basic, openJmap, type JmapClient } from '../support/jmap.ts';
 import { startPlatform, type PlatformUnderTest } from '../support/platform.ts';
 
+// oxlint-disable-next-line typescript/no-explicit-any -- tests look into any JSON
+type Json = any;
 type Proxy = Awaited<ReturnType<typeof start>>;
 
 const KEY = generateKeyPairSync('rsa', {
@@ -22,6 +27,7 @@ const KEY_RECORD = `v=DKIM1; k=rsa; p=${KEY.publicKey.toString('base64')}`;
 
 let platform: PlatformUnderTest;
 let dns: DnsServer;
+let environment: NodeJS.ProcessEnv;
 let junking: Proxy;
 let rejecting: Proxy;
 let inbox: JmapClient;
@@ -43,7 +49,7 @@ before(async () => {
   dns.txt('good.test', 'v=spf1 ip4:127.0.0.1 -all');
   dns.txt('strict.test', 'v=spf1 ip4:192.0.2.1 -all');
   platform = await startPlatform({ CELLPOST_LOG_LEVEL: 'warn' });
-  const environment = {
+  environment = {
     CELLPOST_HTTP_PORT: '0',
     CELLPOST_SMTP_PORT: '0',
     CELLPOST_LMTP_PORT: '0',
@@ -247,4 +253,123 @@ test('mail over LMTP and from trusted networks goes by as it is', async () => {
   const sent = await send(message('strict.test'), { port: junking.ports.lmtp });
   assert.equal(sent.folder, 'inbox');
   assert.equal(sent.results, '');
+});
+
+type Hook = { url: string; questions: Json[]; answer: { status: number; body: string; maxAge?: number } };
+
+/** A policy hook of a test, over real HTTP. */
+async function openHook(t: TestContext): Promise<Hook> {
+  const hook: Hook = { url: '', questions: [], answer: { status: 200, body: '{"action":"accept"}' } };
+  const server = createServer((request, response) => {
+    request.setEncoding('utf8').once('data', (text: string) => {
+      hook.questions.push(JSON.parse(text));
+      const { status, body, maxAge } = hook.answer;
+      response
+        .writeHead(status, maxAge === undefined ? {} : { 'cache-control': `max-age=${maxAge}` })
+        .end(body);
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  hook.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/policy`;
+  return hook;
+}
+
+async function startProxy(t: TestContext, more: NodeJS.ProcessEnv): Promise<Proxy> {
+  const proxy = await start({ ...environment, ...more });
+  t.after(() => proxy.close());
+  return proxy;
+}
+
+test('the policy hook takes, files, refuses and defers, and is asked once while its answer holds', async (t) => {
+  const hook = await openHook(t);
+  const proxy = await startProxy(t, {
+    CELLPOST_POLICY_URL: hook.url,
+    CELLPOST_POLICY_ON_FAILURE: 'tempfail',
+  });
+  const from = 'x@unknown.test';
+  const raw = (): Buffer => message('unknown.test');
+  assert.equal((await send(raw(), { from, proxy })).folder, 'inbox');
+  const [question] = hook.questions;
+  assert.equal(question.clientAddress.replace('::ffff:', ''), '127.0.0.1');
+  assert.deepEqual(
+    [question.helo, question.mailFrom, question.rcptTo, question.authentication.spf],
+    ['client.test', from, ['alice@cellpost.test'], 'none'],
+  );
+  assert.ok(question.sizeBytes > 100);
+  assert.doesNotMatch(JSON.stringify(question), /hello/);
+  hook.answer = { status: 200, body: '{"action":"junk"}', maxAge: 60 };
+  for (let i = 0; i < 3; i++) assert.equal((await send(raw(), { from, proxy })).folder, 'junk');
+  assert.equal(hook.questions.length, 2);
+  const other = 'y@unknown.test';
+  hook.answer = { status: 200, body: JSON.stringify({ action: 'reject', text: 'No\r\n250 ok, thanks' }) };
+  assert.equal((await send(raw(), { from: other, proxy })).answer, '550 5.7.1 No 250 ok, thanks');
+  hook.answer = { status: 200, body: '{"action":"tempfail"}' };
+  assert.match((await send(raw(), { from: other, proxy })).answer, /^451 4\.7\.1 /);
+  for (const answer of [
+    { status: 500, body: '' },
+    { status: 200, body: 'x' },
+    { status: 200, body: `{"action":"accept","text":"${'x'.repeat(100_000)}"}` },
+  ]) {
+    hook.answer = answer;
+    assert.match((await send(raw(), { from: other, proxy })).answer, /^451 4\.7\.1 /);
+  }
+});
+
+test('a hook that is away has its answer given for it, and is left alone after some failures', async (t) => {
+  const hook = await openHook(t);
+  hook.answer = { status: 500, body: '' };
+  const proxy = await startProxy(t, { CELLPOST_POLICY_URL: hook.url, CELLPOST_POLICY_ON_FAILURE: 'junk' });
+  for (let i = 0; i < 8; i++) assert.equal((await send(message('unknown.test'), { proxy })).folder, 'junk');
+  assert.equal(hook.questions.length, 5);
+  const metrics = await (await fetch(`${proxy.url}/metrics`)).text();
+  assert.match(metrics, /cellpost_mta_proxy_policy_total\{action="junk",source="failure"\} 8/);
+});
+
+test('too much mail from a sender or to a user is asked for later', async (t) => {
+  const bySender = await startProxy(t, { CELLPOST_LIMIT_PER_SENDER: '2' });
+  const smtp = new TestClient(bySender.ports.smtp ?? 0);
+  await smtp.reply();
+  await smtp.command('EHLO client.test');
+  await smtp.command('MAIL FROM:<much@b.test>');
+  const asked = ['alice', 'bob', 'carol'].map((name) => `RCPT TO:<${name}@cellpost.test>`);
+  const answers: string[] = [];
+  for (const line of asked) answers.push(await smtp.command(line));
+  assert.match(answers.join('\n'), /^250 .*\n250 .*\n450 4\.7\.1 Too many messages from this sender/);
+  await smtp.command('RSET');
+  await smtp.command('MAIL FROM:<other@b.test>');
+  assert.match(await smtp.command(asked[2] ?? ''), /^250/);
+  const byRecipient = await startProxy(t, { CELLPOST_LIMIT_PER_RECIPIENT: '1' });
+  assert.match((await send(message('unknown.test'), { proxy: byRecipient })).answer, /^250/);
+  const full = new TestClient(byRecipient.ports.smtp ?? 0);
+  await full.reply();
+  await full.command('EHLO client.test');
+  await full.command('MAIL FROM:<third@b.test>');
+  assert.match(await full.command(asked[0] ?? ''), /^450 4\.2\.1 This mailbox gets too much mail/);
+  assert.match(await full.command(asked[1] ?? ''), /^250/);
+});
+
+test('a sender whom the user has blocked is refused, and told nothing of why', async () => {
+  const headers = { authorization: basic('alice@cellpost.test', 'demo'), 'content-type': 'application/json' };
+  const set = async (blockedAddresses: string[]): Promise<void> => {
+    const update = { singleton: { blockedAddresses } };
+    const response = await fetch(`${platform.webUrl}/jmap/api`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({
+        using: ['urn:ietf:params:jmap:core', 'urn:cellpost:privacy'],
+        methodCalls: [['PrivacySettings/set', { accountId: inbox.accountId, update }, '0']],
+      }),
+    });
+    assert.match(await response.text(), /"updated":\{"singleton":null\}/);
+  };
+  await set(['eve@unknown.test']);
+  const refused = await send(message('unknown.test'), { from: 'eve@unknown.test' });
+  assert.equal(refused.answer, '550 5.7.1 The recipient takes no mail from this sender');
+  assert.equal(refused.folder, undefined);
+  await set([]);
+  assert.equal((await send(message('unknown.test'), { from: 'eve@unknown.test' })).folder, 'inbox');
 });

@@ -12,6 +12,8 @@ import { DeliveryChannels } from './delivery/delivery-channels.ts';
 import { CellMailSink } from './delivery/mail-sink.ts';
 import { createMetrics } from './metrics.ts';
 import { Parsers } from './parsing/parsers.ts';
+import { PolicyHook } from './policy/hook.ts';
+import { RateLimits } from './policy/rate-limits.ts';
 import { Screening } from './screening.ts';
 import { variables } from './settings.ts';
 import { DEFAULT_LIMITS, type SmtpLimits } from './smtp/limits.ts';
@@ -58,6 +60,23 @@ export async function start(
   );
   const screening = new Screening({
     authenticator,
+    hook:
+      settings.CELLPOST_POLICY_URL === undefined
+        ? undefined
+        : new PolicyHook({
+            url: settings.CELLPOST_POLICY_URL,
+            deadlineMs: settings.CELLPOST_POLICY_TIMEOUT_MS,
+            onFailure: settings.CELLPOST_POLICY_ON_FAILURE,
+            logger,
+            onAnswer: metrics.policy,
+          }),
+    limits: new RateLimits({
+      client: settings.CELLPOST_LIMIT_PER_CLIENT,
+      senderDomain: settings.CELLPOST_LIMIT_PER_SENDER_DOMAIN,
+      sender: settings.CELLPOST_LIMIT_PER_SENDER,
+      recipient: settings.CELLPOST_LIMIT_PER_RECIPIENT,
+    }),
+    onLimited: metrics.limited,
     enforce: settings.CELLPOST_DMARC_ENFORCE,
     isTrusted: trustedNetworks(settings.CELLPOST_TRUSTED_NETWORKS),
   });

@@ -11,6 +11,8 @@ export type MtaMetrics = {
   message(protocol: Client['protocol'], durationMs: number): void;
   delivery(outcome: Outcome, durationMs: number): void;
   checked(checked: Checked, durationMs: number): void;
+  policy(action: string, source: string): void;
+  limited(kind: string): void;
 };
 
 /** @param sessions how many are open now */
@@ -48,6 +50,18 @@ export function createMetrics(registry: Registry, sessions: () => number): MtaMe
     buckets: SECONDS,
     registers,
   });
+  const policies = new Counter({
+    name: 'cellpost_mta_proxy_policy_total',
+    help: 'Answers of the policy hook, and where they are from: hook, cache, failure',
+    labelNames: ['action', 'source'],
+    registers,
+  });
+  const limited = new Counter({
+    name: 'cellpost_mta_proxy_limited_total',
+    help: 'Recipients refused for now, by what was too much: client, senderDomain, sender, recipient',
+    labelNames: ['kind'],
+    registers,
+  });
   registry.registerMetric(
     new Gauge({
       name: 'cellpost_mta_proxy_sessions',
@@ -61,6 +75,8 @@ export function createMetrics(registry: Registry, sessions: () => number): MtaMe
   return {
     command: (verb) => commands.inc({ verb }),
     message: (protocol, durationMs) => messages.observe({ protocol }, durationMs / 1_000),
+    policy: (action, source) => policies.inc({ action, source }),
+    limited: (kind) => limited.inc({ kind }),
     checked: ({ authentication: { spf, dkim, dmarc, arc } }, durationMs) => {
       for (const [method, result] of Object.entries({ spf, dkim, dmarc, arc }))
         if (result !== '') authentications.inc({ method, result });

@@ -3,6 +3,8 @@ import type { Authentication } from '../common/mail-auth/authentication.ts';
 import type { Authenticator } from './authentication/authenticator.ts';
 import { enforced, type Enforcement } from './authentication/enforcement.ts';
 import type { Source } from './authentication/protocol.ts';
+import type { PolicyAnswer, PolicyHook } from './policy/hook.ts';
+import { senderKeys, type RateKind, type RateLimits } from './policy/rate-limits.ts';
 import type { Refusal, Transaction } from './smtp/sink.ts';
 
 export type Screened = {
@@ -10,11 +12,15 @@ export type Screened = {
   header: string;
   authentication: Authentication;
   /** Why it belongs into Junk; '' when it does not. */
-  junk: '' | 'dmarc';
+  junk: '' | 'dmarc' | 'policy';
 };
 
 export type ScreeningOptions = {
   authenticator: Authenticator;
+  /** Undefined: the platform has none. */
+  hook: PolicyHook | undefined;
+  limits: RateLimits;
+  onLimited: (kind: RateKind) => void;
   enforce: Enforcement;
   /** Does mail from this address go by as it is? */
   isTrusted: (address: string) => boolean;
@@ -32,13 +38,67 @@ export class Screening {
     return client.protocol !== 'LMTP' && !this.#options.isTrusted(client.address);
   }
 
-  async screen({ client, mailFrom }: Transaction, source: Source): Promise<Screened | { refusal: Refusal }> {
+  /** May this sender send one more copy? */
+  senderRefusal(transaction: Transaction): Refusal | undefined {
+    const { client, mailFrom } = transaction;
+    if (!this.concerns(transaction)) return undefined;
+    return this.#limited(this.#options.limits.take(senderKeys(client.address, mailFrom)));
+  }
+
+  /** May this user get one more copy? */
+  recipientRefusal(transaction: Transaction, userId: string): Refusal | undefined {
+    if (!this.concerns(transaction)) return undefined;
+    return this.#limited(this.#options.limits.take({ recipient: userId }));
+  }
+
+  #limited(kind: RateKind | undefined): Refusal | undefined {
+    if (kind === undefined) return undefined;
+    this.#options.onLimited(kind);
+    return kind === 'recipient' ? TOO_MUCH_MAIL : TOO_MANY_MESSAGES;
+  }
+
+  async screen(
+    { client, mailFrom }: Transaction,
+    rcptTo: readonly string[],
+    source: Source,
+    sizeBytes: number,
+  ): Promise<Screened | { refusal: Refusal }> {
     const question = { ip: client.address, helo: client.name, mailFrom, source };
     const { header, authentication } = await this.#options.authenticator.check(question);
     const verdict = enforced(authentication, this.#options.enforce);
     if (verdict === 'reject') return { refusal: dmarcRefusal(authentication) };
-    return { header, authentication, junk: verdict === 'junk' ? 'dmarc' : '' };
+    const { address: clientAddress, name: helo } = client;
+    const answer = await this.#options.hook?.ask({
+      clientAddress,
+      helo,
+      mailFrom,
+      rcptTo,
+      sizeBytes,
+      authentication,
+    });
+    const refusal = answer && policyRefusal(answer);
+    if (refusal) return { refusal };
+    const junk = verdict === 'junk' ? 'dmarc' : answer?.action === 'junk' ? 'policy' : '';
+    return { header, authentication, junk };
   }
+}
+
+const TOO_MANY_MESSAGES: Refusal = {
+  code: 450,
+  status: '4.7.1',
+  text: 'Too many messages from this sender, try again later',
+};
+const TOO_MUCH_MAIL: Refusal = {
+  code: 450,
+  status: '4.2.1',
+  text: 'This mailbox gets too much mail now, try again later',
+};
+
+function policyRefusal({ action, text }: PolicyAnswer): Refusal | undefined {
+  if (action === 'reject') return { code: 550, status: '5.7.1', text: text || 'Refused by policy' };
+  if (action === 'tempfail')
+    return { code: 451, status: '4.7.1', text: text || 'Not now by policy, try again later' };
+  return undefined;
 }
 
 /** The domain is the client's word: only what may stand in a reply is said again. */

@@ -96,8 +96,30 @@ export function mtaProxyResources(
       { name: 'CELLPOST_SMTP_PORT', value: String(SMTP_PORT) },
       { name: 'CELLPOST_SMTP_HOSTNAME', value: hostname ?? serviceHost(context.owner, 'mta-proxy') },
       { name: 'CELLPOST_MAX_MESSAGE_BYTES', value: String(maxMessageBytes) },
+      ...mailEnvironment(spec.mtaProxy),
     ],
   });
+}
+
+/** Only what is set: the defaults are the MTA proxy's own. */
+function mailEnvironment({ authentication, policy, limits }: PlatformSpec['mtaProxy']): V1EnvVar[] {
+  const list = (items: readonly string[] | undefined, none: string): string | undefined =>
+    items && (items.join(',') || none);
+  const values = {
+    CELLPOST_DMARC_ENFORCE: authentication?.enforce,
+    CELLPOST_DNS_SERVERS: list(authentication?.dnsServers, ''),
+    CELLPOST_TRUSTED_NETWORKS: list(authentication?.trustedNetworks, 'none'),
+    CELLPOST_POLICY_URL: policy?.url,
+    CELLPOST_POLICY_TIMEOUT_MS: policy?.timeoutMs,
+    CELLPOST_POLICY_ON_FAILURE: policy?.onFailure,
+    CELLPOST_LIMIT_PER_CLIENT: limits?.client,
+    CELLPOST_LIMIT_PER_SENDER_DOMAIN: limits?.senderDomain,
+    CELLPOST_LIMIT_PER_SENDER: limits?.sender,
+    CELLPOST_LIMIT_PER_RECIPIENT: limits?.recipient,
+  };
+  return Object.entries(values).flatMap(([name, value]) =>
+    value === undefined ? [] : [{ name, value: String(value) }],
+  );
 }
 
 export function webResources(

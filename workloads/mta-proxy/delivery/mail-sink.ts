@@ -35,10 +35,15 @@ export class CellMailSink implements MailSink<string> {
     transaction: Transaction,
   ): Promise<{ known: string } | { refusal: Refusal }> {
     const normalized = normalizeAddress(address);
+    const { screening } = this.#options;
+    const limited = screening.senderRefusal(transaction);
+    if (limited) return { refusal: limited };
     if (!normalized) return { refusal: NOBODY };
     try {
       const userId = await this.#options.cells.resolveAddress(normalized);
-      return userId ? { known: userId } : { refusal: NOBODY };
+      if (!userId) return { refusal: NOBODY };
+      const refusal = screening.recipientRefusal(transaction, userId);
+      return refusal ? { refusal } : { known: userId };
     } catch (error) {
       if (error instanceof Unassigned) return { refusal: NOBODY };
       this.#options.logger.warn({ err: error, requestId: transaction.id }, 'recipient not resolved');
@@ -49,7 +54,7 @@ export class CellMailSink implements MailSink<string> {
   message(transaction: Transaction, recipients: readonly Recipient<string>[]): MessageWriter {
     const { logger, onMessage } = this.#options;
     const receivedAt = new Date();
-    const message = this.#taken(transaction, receivedAt);
+    const message = this.#taken(transaction, recipients, receivedAt);
     // The blob store is away, or the message takes too long to parse: the rest of it is let go by, and the client asked to
     // send it again.
     let failed = false;
@@ -88,7 +93,7 @@ export class CellMailSink implements MailSink<string> {
   }
 
   /** The message as it comes: stored as it streams in, or first looked at as a whole. */
-  #taken(transaction: Transaction, receivedAt: Date): TakenMessage {
+  #taken(transaction: Transaction, recipients: readonly Recipient<string>[], receivedAt: Date): TakenMessage {
     const { hostname, incoming, screening } = this.#options;
     const trace = traceHeaders(transaction, hostname, receivedAt);
     if (!screening.concerns(transaction)) {
@@ -103,7 +108,8 @@ export class CellMailSink implements MailSink<string> {
     return {
       write: (chunk) => message.write(chunk),
       complete: async () => {
-        const screened = await screening.screen(transaction, message.source());
+        const rcptTo = recipients.map(({ address }) => address);
+        const screened = await screening.screen(transaction, rcptTo, message.source(), message.sizeBytes);
         if ('refusal' in screened) return screened;
         const top = Buffer.concat([Buffer.from(screened.header), trace]);
         return { complete: await message.complete(top, hostname), screened };
