@@ -1,5 +1,5 @@
 // An edge list: two user ids a line, with a space, a tab or a comma between; both are friends of each other. `#` begins a
-// comment line. The file is read twice, first to count, then to fill: so nothing is held in memory but what the graph is made of.
+// comment line. It takes twice the memory of the graph.
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
@@ -8,8 +8,9 @@ import { FriendGraph } from './graph.ts';
 import { IdTable } from './id-table.ts';
 import { removeRepeats } from './sorted.ts';
 
-/** Directed edges that one array of offsets can tell. */
-const MAX_TARGETS = 2 ** 32 - 1;
+/** Offsets of 4 bytes tell so many, each in both directions. */
+const MAX_EDGES = 2 ** 31 - 1;
+const EDGES_IN_CHUNK = 1 << 20;
 /** As keys.ts has it. */
 const MAX_ID_BYTES = 64;
 const MAX_LINE_BYTES = 4 * MAX_ID_BYTES;
@@ -45,51 +46,64 @@ for (let byte = 0; byte < 256; byte++) {
 export async function loadEdgeList(file: string, onProgress: LoadProgress = () => {}): Promise<FriendGraph> {
   const { size } = await stat(file);
   const ids = new IdTable();
-  let degrees = new Uint32Array(1024);
-  const count = (user: number): void => {
-    if (user >= degrees.length) {
-      const larger = new Uint32Array(Math.max(user + 1, degrees.length * 2));
-      larger.set(degrees);
-      degrees = larger;
-    }
-    degrees[user] = (degrees[user] as number) + 1;
-  };
+  const pairs = new Pairs();
   await readEdges(
     file,
     ids,
-    (read) => onProgress(read, 2 * size),
-    (a, b) => {
-      count(a);
-      count(b);
-    },
+    (read) => onProgress(read, size),
+    (a, b) => pairs.add(a, b),
   );
-  const users = ids.size;
-  const offsets = new Uint32Array(users + 1);
-  let total = 0;
-  for (let user = 0; user < users; user++) {
-    offsets[user] = total;
-    total += degrees[user] ?? 0;
-  }
-  if (total > MAX_TARGETS) throw new BadEdgeList(`More than ${MAX_TARGETS / 2} edges.`);
-  offsets[users] = total;
-  const targets = new Uint32Array(total);
-  const next = offsets.slice(0, users);
-  const fill = (user: number, friend: number): void => {
+  const offsets = new Uint32Array(ids.size + 1);
+  pairs.each((user) => (offsets[user + 1] = (offsets[user + 1] as number) + 1));
+  for (let user = 0; user < ids.size; user++)
+    offsets[user + 1] = (offsets[user + 1] as number) + (offsets[user] as number);
+  const next = offsets.slice(0, ids.size);
+  const targets = new Uint32Array(2 * pairs.count);
+  pairs.each((user, friend) => {
     const at = next[user] as number;
     targets[at] = friend;
     next[user] = at + 1;
-  };
-  await readEdges(
-    file,
-    ids,
-    (read) => onProgress(size + read, 2 * size),
-    (a, b) => {
-      if (a >= users || b >= users) throw new BadEdgeList('The file changed while it was read.');
-      fill(a, b);
-      fill(b, a);
-    },
-  );
+  });
+  pairs.clear();
   return new FriendGraph(ids, await tidy(offsets, targets));
+}
+
+/** Edges as they were read, in arrays that need not be copied to grow. */
+class Pairs {
+  #chunks: Uint32Array[] = [];
+  #last = new Uint32Array();
+  #filled = 0;
+  count = 0;
+
+  /** @throws BadEdgeList */
+  add(a: number, b: number): void {
+    if (this.#filled === this.#last.length) {
+      if (this.count >= MAX_EDGES) throw new BadEdgeList(`There are more than ${MAX_EDGES} edges.`);
+      this.#last = new Uint32Array(2 * EDGES_IN_CHUNK);
+      this.#chunks.push(this.#last);
+      this.#filled = 0;
+    }
+    this.#last[this.#filled++] = a;
+    this.#last[this.#filled++] = b;
+    this.count++;
+  }
+
+  /** Each edge in both directions. */
+  each(visit: (user: number, friend: number) => void): void {
+    for (const chunk of this.#chunks) {
+      const end = chunk === this.#last ? this.#filled : chunk.length;
+      for (let i = 0; i < end; i += 2) {
+        visit(chunk[i] as number, chunk[i + 1] as number);
+        visit(chunk[i + 1] as number, chunk[i] as number);
+      }
+    }
+  }
+
+  clear(): void {
+    this.#chunks = [];
+    this.#last = new Uint32Array();
+    this.#filled = 0;
+  }
 }
 
 /** Sorts each list and leaves out what is twice in it. */
@@ -166,7 +180,8 @@ class EdgeParser {
   push(chunk: Buffer): void {
     const data = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
     let start = 0;
-    for (let end = data.indexOf(NEWLINE); end >= 0; end = data.indexOf(NEWLINE, start)) {
+    for (let end = 0; end < data.length; end++) {
+      if (data[end] !== NEWLINE) continue;
       this.#parse(data, start, end);
       start = end + 1;
     }
@@ -195,10 +210,18 @@ class EdgeParser {
   }
 
   #first(data: Buffer, start: number, end: number): number {
-    if (this.#lastNumber >= 0 && this.#lastId.compare(data, start, end) === 0) return this.#lastNumber;
-    this.#lastNumber = this.#ids.addBytes(data, start, end);
-    this.#lastId = Buffer.from(data.subarray(start, end));
+    if (!this.#isLast(data, start, end)) {
+      this.#lastNumber = this.#ids.addBytes(data, start, end);
+      this.#lastId = Buffer.from(data.subarray(start, end));
+    }
     return this.#lastNumber;
+  }
+
+  #isLast(data: Buffer, start: number, end: number): boolean {
+    const last = this.#lastId;
+    if (last.length !== end - start) return false;
+    for (let i = 0; i < last.length; i++) if (last[i] !== data[start + i]) return false;
+    return true;
   }
 
   #idEnd(data: Buffer, start: number, end: number): number {
