@@ -136,6 +136,8 @@ export type PullPolicy = 'Always' | 'IfNotPresent' | 'Never';
 
 export type PlatformStatus = CommonStatus & {
   version?: string;
+  /** What the platform runs where its spec names no image: what the operator that made it brought. */
+  images?: { cellpost: string; hbase: string };
   discoveryUrl?: string;
   zookeeper?: EnsembleStatus;
   discovery?: RoleStatus;

@@ -1,5 +1,6 @@
 // All that the builders of a cell's objects need to know besides its spec: a pure function of what was observed.
 import { blobStoreUrl } from '../blob-store-url.ts';
+import { imagesOf } from '../platform/context.ts';
 import { ownerOf, type Owner } from '../resources/owner.ts';
 import { imageAt } from '../resources/service-pod.ts';
 import type { Settings } from '../settings.ts';
@@ -26,16 +27,16 @@ function effectiveImage(asked: string, status: CellStatus | undefined): string {
 }
 
 export function cellContext(cell: Cell, platform: Platform, settings: Settings): CellContext {
-  const { images } = platform.spec;
-  const asked = imageAt(images.cellpost ?? settings.images.cellpost, cell.spec.version);
+  const { cellpost, hbase } = imagesOf(platform, settings);
+  const asked = imageAt(cellpost, cell.spec.version);
   return {
     owner: ownerOf(cell, settings.domain),
     platform: platformOf(cell),
     images: {
       asked,
       cellpost: effectiveImage(asked, cell.status),
-      hbase: images.hbase ?? settings.images.hbase,
-      pullPolicy: images.pullPolicy,
+      hbase,
+      pullPolicy: platform.spec.images.pullPolicy,
     },
     blobStoreUrl: blobStoreUrl(platform.spec.blobStore),
     operatorNamespace: settings.namespace,

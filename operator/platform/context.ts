@@ -16,15 +16,27 @@ export type PlatformContext = {
   operatorLabels: Record<string, string>;
 };
 
+/**
+ * Without the version of the spec. Where the spec names none an image stays what it was when the platform was made: an
+ * upgrade of the operator is none of what it looks after.
+ */
+export function imagesOf(
+  { spec, status }: Platform,
+  settings: Settings,
+): { cellpost: string; hbase: string } {
+  const { cellpost, hbase } = { ...settings.images, ...status?.images };
+  return { cellpost: spec.images.cellpost ?? cellpost, hbase: spec.images.hbase ?? hbase };
+}
+
 export function platformContext(platform: Platform, settings: Settings): PlatformContext {
-  const { images } = platform.spec;
+  const { cellpost, hbase } = imagesOf(platform, settings);
   const owner = ownerOf(platform, settings.domain);
   return {
     owner,
     images: {
-      cellpost: imageAt(images.cellpost ?? settings.images.cellpost, platform.spec.version),
-      hbase: images.hbase ?? settings.images.hbase,
-      pullPolicy: images.pullPolicy,
+      cellpost: imageAt(cellpost, platform.spec.version),
+      hbase,
+      pullPolicy: platform.spec.images.pullPolicy,
     },
     blobStoreUrl: blobStoreUrl(platform.spec.blobStore),
     discoveryUrl: `http://${serviceHost(owner, 'discovery')}:${DISCOVERY_PORT}`,

@@ -14,7 +14,7 @@ import { tellOfChanges } from '../tell.ts';
 import { isUnmanaged } from '../unmanaged.ts';
 import type { Platform } from '../types.ts';
 import { ensureAll, messageOf, type World } from '../world.ts';
-import { platformContext, type PlatformContext } from './context.ts';
+import { imagesOf, platformContext, type PlatformContext } from './context.ts';
 import { ensureCredentials } from './credentials.ts';
 import { discoveryResources, mtaProxyResources, webResources } from './resources/services.ts';
 import { platformStatus, type PlatformObservation } from './status.ts';
@@ -52,6 +52,7 @@ async function bringUp(world: World, platform: Platform, refusal?: string): Prom
     formedAt: marks.formedAt,
     discoveryUrl: context.discoveryUrl,
     image: context.images.cellpost,
+    images: imagesOf(platform, world.settings),
     refusal,
     now,
   });

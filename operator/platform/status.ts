@@ -31,6 +31,8 @@ export type PlatformStatusInput = {
   discoveryUrl: string;
   /** The image that the services should run. */
   image: string;
+  /** See PlatformStatus. */
+  images: { cellpost: string; hbase: string };
   /** Why a deletion does not go on. */
   refusal: string | undefined;
   now: Date;
@@ -63,6 +65,7 @@ export function platformStatus(input: PlatformStatusInput): PlatformStatus {
     nextAction: open.nextAction,
     blockedBy: open.blockedBy,
     ...(version !== undefined && { version }),
+    images: input.images,
     discoveryUrl: input.discoveryUrl,
     zookeeper: {
       ...countsOf(observed.zookeeper),

@@ -48,6 +48,19 @@ export async function installChart(
   say('the operator runs');
 }
 
+/** Has a platform that was made by another build run this one: an upgrade of the operator leaves it what it runs. */
+export async function runImages(cluster: Cluster, images: ImageReferences | undefined): Promise<void> {
+  if (!images) return;
+  const { cellpost, hbase } = images;
+  const of = ['platform', 'cellpost', '-n', NAMESPACE];
+  const path = 'jsonpath={.status.images.cellpost} {.status.images.hbase}';
+  const seen = await cluster.kubectl(['get', ...of, '--ignore-not-found', '-o', path]);
+  if (seen.trim() === '' || seen === `${cellpost} ${hbase}`) return;
+  const patch = JSON.stringify({ spec: { images: { cellpost, hbase } } });
+  await cluster.kubectl(['patch', ...of, '--type=merge', '-p', patch]);
+  say('the platform goes to the new images');
+}
+
 /** Applies the chart's samples: the named ones, by default a platform and two cells. */
 export async function applySamples(cluster: Cluster, names?: readonly string[]): Promise<void> {
   for (const name of names ?? (await readdir(SAMPLES)).sort()) {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { say } from '../../images/progress.ts';
 import { ensureCluster, type Cluster } from './cluster.ts';
-import { applySamples, installChart, NAMESPACE, untilCellsReady } from './install.ts';
+import { applySamples, installChart, NAMESPACE, runImages, untilCellsReady } from './install.ts';
 
 const { values, positionals } = parseArgs({
   options: { 'only-kubernetes': { type: 'boolean' }, 'no-samples': { type: 'boolean' } },
@@ -14,9 +14,11 @@ const { values, positionals } = parseArgs({
 try {
   const cluster = await ensureCluster({ images: !values['only-kubernetes'] });
   if (!values['only-kubernetes']) {
-    await installChart(cluster, await cluster.loadImages(), positionals);
+    const images = await cluster.loadImages();
+    await installChart(cluster, images, positionals);
     if (!values['no-samples']) {
       await applySamples(cluster);
+      await runImages(cluster, images);
       await untilCellsReady(cluster);
     }
   }

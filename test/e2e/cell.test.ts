@@ -397,6 +397,36 @@ test('a version goes through cells and services by a Rollout, a bad one comes ba
   );
 });
 
+test('an upgrade of the operator restarts no pod of platform and cells', async (t) => {
+  await allReady();
+  type Pods = {
+    items: {
+      metadata: { name: string; uid: string };
+      status: { containerStatuses?: { restartCount: number }[] };
+    }[];
+  };
+  const pods = async (): Promise<string[]> =>
+    (await json<Pods>('get', 'pods', '-l', 'app.kubernetes.io/managed-by=cellpost')).items
+      .map(({ metadata: { name, uid }, status }) =>
+        [name, uid, ...(status.containerStatuses ?? []).map((one) => one.restartCount)].join(' '),
+      )
+      .sort();
+  const before = await pods();
+  assert.ok(before.length > 10);
+  if (!(await cluster.upgrade('upgraded')))
+    return t.skip('the nodes of this cluster can not be given another tag');
+  const image = 'jsonpath={.spec.template.spec.containers[0].image}';
+  assert.match(await kubectl('get', 'deployment', 'cellpost-operator', '-o', image), /:upgraded$/);
+  // The new operator looks at everything, and at a cell that is not as it was.
+  await kubectl('label', 'service', 'a-app', 'app.kubernetes.io/part-of=nothing', '--overwrite');
+  await until(
+    async () => !(await kubectl('get', 'service', 'a-app', '--show-labels')).includes('part-of=nothing'),
+    { timeoutMs: MAIL_DEADLINE_MS, what: 'the new operator to put a label right' },
+  );
+  await allReady();
+  assert.deepEqual(await pods(), before);
+});
+
 test('reconciling what has not changed makes no write to the Kubernetes API', async () => {
   await allReady();
   const lease = await json<{ spec: { holderIdentity: string } }>('get', 'lease', 'cellpost-operator');

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { kubeBinary } from '../../cluster/binaries.ts';
 import { ensureCluster, findCluster, type ImageReferences } from '../../cluster/cluster.ts';
-import { applySamples, installChart } from '../../cluster/install.ts';
+import { applySamples, installChart, runImages } from '../../cluster/install.ts';
 
 const FORWARD_DEADLINE_MS = 30_000;
 
@@ -17,6 +17,8 @@ export type TestCluster = {
   forward(namespace: string, target: string, port: number): Promise<Forward>;
   /** Gives the nodes the cellpost image under another tag, too. @returns false where that can't be done from here */
   tag(version: string): Promise<boolean>;
+  /** Upgrades the chart to the same images under another tag. @returns false where that can't be done from here */
+  upgrade(version: string): Promise<boolean>;
   /** Ends the cluster, unless it was there before. */
   close(): Promise<void>;
 };
@@ -33,17 +35,29 @@ export async function openCluster(samples?: readonly string[]): Promise<TestClus
     images = await cluster.loadImages();
     await installChart(cluster, images);
     await applySamples(cluster, samples);
+    await runImages(cluster, images);
   } catch (error) {
     await close();
     throw error;
   }
+  /** The node knows an image by another tag, too. */
+  const tagged = async (image: string, version: string): Promise<string> => {
+    const other = image.replace(/:[^:/]+$/, `:${version}`);
+    await cluster.inside(['ctr', '-n', 'k8s.io', 'images', 'tag', '--force', image, other]);
+    return other;
+  };
+  const canTag = cluster.kind === 'private' ? images : undefined;
   return {
     kubectl: (args, input) => cluster.kubectl(args, input === undefined ? {} : { input }),
     forward: (namespace, target, port) => startForward(cluster.kubeconfig, namespace, target, port),
     async tag(version) {
-      if (cluster.kind !== 'private' || !images) return false;
-      const other = images.cellpost.replace(/:[^:/]+$/, `:${version}`);
-      await cluster.inside(['ctr', '-n', 'k8s.io', 'images', 'tag', '--force', images.cellpost, other]);
+      if (canTag) await tagged(canTag.cellpost, version);
+      return canTag !== undefined;
+    },
+    async upgrade(version) {
+      if (!canTag) return false;
+      const [cellpost, hbase] = [await tagged(canTag.cellpost, version), await tagged(canTag.hbase, version)];
+      await installChart(cluster, { ...canTag, cellpost, hbase });
       return true;
     },
     close,
