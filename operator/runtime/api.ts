@@ -1,6 +1,7 @@
 // The one file that talks to the Kubernetes API. Bodies go out as they are: the library's typed calls drop fields that
 // its model does not know, its Watch swallows errors of its callbacks and stops at the first error, and it makes a new
 // connection pool for every request. So only its configuration (kubeconfig, service account, tokens, TLS) is used.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HttpMethod } from '@kubernetes/client-node';
 import { request, type Dispatcher } from 'undici';
 import { ApiError } from './api-error.ts';
@@ -21,6 +22,10 @@ const WATCH_SECONDS = 300;
 const WATCH_START_TIMEOUT_MS = 10_000;
 /** Bookmarks come each minute; a watch that is silent for longer is dead. */
 const WATCH_SILENCE_MS = 90_000;
+/** An API server that has too much to do says when to come again (429); it has done nothing yet, whatever was asked. */
+const TOO_MANY_REQUESTS = 429;
+const MAX_THROTTLED = 5;
+const LONGEST_THROTTLE_MS = 10_000;
 const WRITES: ReadonlySet<string> = new Set(['create', 'apply', 'patch', 'update', 'delete']);
 type Verb = 'get' | 'list' | 'watch' | 'create' | 'apply' | 'patch' | 'update' | 'delete';
 type Call = {
@@ -219,6 +224,21 @@ export class KubeApi {
   }
 
   async #send(call: Call): Promise<Dispatcher.ResponseData> {
+    for (let times = 1; ; times++) {
+      try {
+        return await this.#sendOnce(call);
+      } catch (error) {
+        const throttled = error instanceof ApiError && error.status === TOO_MANY_REQUESTS;
+        if (!throttled || error.retryAfterMs === undefined || times > MAX_THROTTLED) throw error;
+        const signals = [this.#options.signal, call.signal].filter((signal) => signal !== undefined);
+        // Not all who were told the same at the same time.
+        const pauseMs = Math.min(LONGEST_THROTTLE_MS, error.retryAfterMs) * (1 + Math.random() / 4);
+        await sleep(pauseMs, undefined, { signal: AbortSignal.any(signals) });
+      }
+    }
+  }
+
+  async #sendOnce(call: Call): Promise<Dispatcher.ResponseData> {
     const signals = [this.#options.signal, call.signal].filter((signal) => signal !== undefined);
     const signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
     signal?.throwIfAborted();

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { KubeConfig } from '@kubernetes/client-node';
 import { Registry } from 'prom-client';
@@ -239,6 +242,26 @@ test('a conflicting write is refused with 409, and a delete of another incarnati
   assert.equal(await api.delete(first), false);
   const left = await api.get<ConfigMap>(TYPES.configMap, { namespace: 'default', name: 'conflict' });
   assert.equal(left?.data?.v, 'new');
+});
+
+test('a request that the API server has no time for now is made again when it says', async (t) => {
+  let asked = 0;
+  const busy = createServer((_request, response) => {
+    asked++;
+    if (asked === 1) response.writeHead(429, { 'retry-after': '1' }).end('too many requests');
+    else response.writeHead(201).end(JSON.stringify(configMap('late', { v: '1' })));
+  });
+  busy.listen(0, '127.0.0.1');
+  await once(busy, 'listening');
+  t.after(() => busy.close());
+  const config = new KubeConfig();
+  const url = `http://127.0.0.1:${(busy.address() as AddressInfo).port}`;
+  config.loadFromClusterAndUser({ name: 'busy', server: url, skipTLSVerify: true }, { name: 'nobody' });
+  const connections = new Connections(config);
+  t.after(() => connections.close());
+  const api = new KubeApi(connections, new OperatorMetrics(new Registry()));
+  assert.deepEqual((await api.create(configMap('late', { v: '1' }))).data, { v: '1' });
+  assert.equal(asked, 2);
 });
 
 test('one of two candidates leads; it stops before the other starts; a released lease passes at once', async (t) => {
