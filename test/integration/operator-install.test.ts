@@ -56,11 +56,17 @@ test('one of two operators is killed, and the other goes on in time', async (t) 
   await until(() => operators[0]?.leads(), { timeoutMs: DEADLINE_MS, what: 'the first to lead' });
   operators.push(await startOperator('second'));
   const exists = async (name: string): Promise<boolean> => (await names('statefulsets')).includes(name);
-  await until(() => exists('statefulset.apps/cellpost-zk'), { timeoutMs: DEADLINE_MS, what: 'ZooKeeper of the platform' });
+  await until(() => exists('statefulset.apps/cellpost-zk'), {
+    timeoutMs: DEADLINE_MS,
+    what: 'ZooKeeper of the platform',
+  });
   await operators[0]?.end();
   await server.kubectl(['delete', 'statefulset', 'cellpost-zk', '-n', 'cellpost']);
   await until(() => operators[1]?.leads(), { timeoutMs: TAKEOVER_MS, what: 'the second to lead' });
-  await until(() => exists('statefulset.apps/cellpost-zk'), { timeoutMs: DEADLINE_MS, what: 'what was deleted' });
+  await until(() => exists('statefulset.apps/cellpost-zk'), {
+    timeoutMs: DEADLINE_MS,
+    what: 'what was deleted',
+  });
 });
 
 test('an upgrade of the chart keeps cells and what they are made of; so does its removal', async () => {
