@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { after, before, test, type TestContext } from 'node:test';
 import type { Cell } from '../../operator/types.ts';
 import { until } from '../support/wait.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
+import { tooLarge } from './support/large.ts';
 import { startLoad as startRequests, type LoadReport } from './support/load.ts';
 import {
   NAMESPACE,
@@ -25,12 +25,6 @@ const CELL = 'c';
 const SAMPLE = new URL('../../charts/cellpost/samples-hdfs/cell-c.yaml', import.meta.url);
 /** Some twenty JVMs start one role after another, perhaps on two busy cores; a return after a loss, or a roll, may take as long. */
 const READY_DEADLINE_MS = 900_000;
-/** With fewer its JVMs lose their sessions whenever one of them starts. CELLPOST_TEST_HDFS=1 runs it all the same. */
-const MIN_PROCESSORS = 4;
-const skip =
-  availableParallelism() < MIN_PROCESSORS && process.env.CELLPOST_TEST_HDFS !== '1'
-    ? `fewer than ${MIN_PROCESSORS} processors; CELLPOST_TEST_HDFS=1 runs it all the same`
-    : false;
 /** Of this run: the cell may have been there before. */
 const RUN = Date.now().toString(36);
 const ADDRESSES = [`left-${RUN}@cellpost.test`, `right-${RUN}@cellpost.test`];
@@ -39,7 +33,7 @@ let cluster: TestCluster;
 let users: User[] = [];
 
 before(async () => {
-  if (skip) return;
+  if (tooLarge) return;
   cluster = await openCluster(['platform.yaml']);
   await cluster.kubectl(['apply', '-f', '-'], await readFile(SAMPLE, 'utf8'));
 });
@@ -135,7 +129,7 @@ async function assertNothingLost(t: TestContext, loads: SmtpLoad[]): Promise<voi
 
 test(
   'a cell with HDFS comes up, and its status tells under which id HDFS is formatted',
-  { skip },
+  { skip: tooLarge },
   async (t) => {
     const start = performance.now();
     await complete();
@@ -158,7 +152,7 @@ test(
   },
 );
 
-test('deleting any one pod of HDFS or HBase loses no acknowledged mail', { skip }, async (t) => {
+test('deleting any one pod of HDFS or HBase loses no acknowledged mail', { skip: tooLarge }, async (t) => {
   const { loads, end } = startLoad(t, 'one by one');
   const standby = (await activeNameNode()) === 'c-nn-0' ? 'c-nn-1' : 'c-nn-0';
   const pods = [
@@ -189,27 +183,31 @@ test('deleting any one pod of HDFS or HBase loses no acknowledged mail', { skip 
   await assertNothingLost(t, loads);
 });
 
-test('a NameNode whose volume is lost copies from the other and formats nothing', { skip }, async () => {
-  const uid = await uidOf('c-nn-1');
-  await kubectl('delete', 'pvc', 'data-c-nn-1', '--wait=false');
-  await kubectl('delete', 'pod', 'c-nn-1', '--wait=true', '--timeout=120s');
-  // A pod may be made before its old claim is gone, and waits then for one that does not come.
-  await until(
-    async () => {
-      if ((await uidOf('c-nn-1')) !== uid && (await isReady('c-nn-1'))) return true;
-      const claim = await kubectl('get', 'pvc', 'data-c-nn-1', '--ignore-not-found', '-o', 'name');
-      if (claim === '') await kubectl('delete', 'pod', 'c-nn-1', '--ignore-not-found', '--wait=false');
-      return false;
-    },
-    { timeoutMs: READY_DEADLINE_MS, intervalMs: 2_000, what: 'c-nn-1 to be ready with a new volume' },
-  );
-  const log = await kubectl('logs', 'c-nn-1', '-c', 'format');
-  assert.match(log, /^copying from c-nn-0\./m);
-  assert.doesNotMatch(log, /^formatting as/m);
-  await complete();
-});
+test(
+  'a NameNode whose volume is lost copies from the other and formats nothing',
+  { skip: tooLarge },
+  async () => {
+    const uid = await uidOf('c-nn-1');
+    await kubectl('delete', 'pvc', 'data-c-nn-1', '--wait=false');
+    await kubectl('delete', 'pod', 'c-nn-1', '--wait=true', '--timeout=120s');
+    // A pod may be made before its old claim is gone, and waits then for one that does not come.
+    await until(
+      async () => {
+        if ((await uidOf('c-nn-1')) !== uid && (await isReady('c-nn-1'))) return true;
+        const claim = await kubectl('get', 'pvc', 'data-c-nn-1', '--ignore-not-found', '-o', 'name');
+        if (claim === '') await kubectl('delete', 'pod', 'c-nn-1', '--ignore-not-found', '--wait=false');
+        return false;
+      },
+      { timeoutMs: READY_DEADLINE_MS, intervalMs: 2_000, what: 'c-nn-1 to be ready with a new volume' },
+    );
+    const log = await kubectl('logs', 'c-nn-1', '-c', 'format');
+    assert.match(log, /^copying from c-nn-0\./m);
+    assert.doesNotMatch(log, /^formatting as/m);
+    await complete();
+  },
+);
 
-test('deleting all pods of the cell at once loses no acknowledged mail', { skip }, async (t) => {
+test('deleting all pods of the cell at once loses no acknowledged mail', { skip: tooLarge }, async (t) => {
   const { loads, end } = startLoad(t, 'all at once');
   await until(() => loads.every(({ acknowledged }) => acknowledged.length > 5), {
     timeoutMs: READY_DEADLINE_MS,
@@ -254,7 +252,7 @@ const settled = (what: string): Promise<unknown> =>
 const patch = (spec: unknown): Promise<string> =>
   kubectl('patch', 'cell', CELL, '--type=merge', '-p', JSON.stringify({ spec }));
 
-test('both masters are lost at once: no request needs them', { skip }, async (t) => {
+test('both masters are lost at once: no request needs them', { skip: tooLarge }, async (t) => {
   const load = await startRequests(cluster, users, 'masters');
   try {
     await kubectl('delete', 'pods', 'c-hm-0', 'c-hm-1', '--grace-period=0', '--force');
@@ -265,25 +263,29 @@ test('both masters are lost at once: no request needs them', { skip }, async (t)
   assertNoneFailed(t, load.report);
 });
 
-test('DataNodes and region servers become more and fewer; no request fails', { skip }, async (t) => {
-  const before = await namesOf('pods');
-  const claims = await namesOf('pvc');
-  const load = await startRequests(cluster, users, 'more and fewer');
-  try {
-    await patch({ hbase: { regionServers: 3, hdfs: { dataNodes: { replicas: 4 } } } });
-    await settled('a third region server and a fourth DataNode');
-    assert.deepEqual(await namesOf('pods'), [...before, 'c-dn-3', 'c-rs-2'].toSorted());
-    await patch({ hbase: { regionServers: 2, hdfs: { dataNodes: { replicas: 3 } } } });
-    await settled('their end');
-  } finally {
-    await load.stop();
-  }
-  assert.deepEqual(await namesOf('pods'), before);
-  assert.deepEqual(await namesOf('pvc'), claims, 'the volume of the fourth DataNode is gone');
-  assertNoneFailed(t, load.report);
-});
+test(
+  'DataNodes and region servers become more and fewer; no request fails',
+  { skip: tooLarge },
+  async (t) => {
+    const before = await namesOf('pods');
+    const claims = await namesOf('pvc');
+    const load = await startRequests(cluster, users, 'more and fewer');
+    try {
+      await patch({ hbase: { regionServers: 3, hdfs: { dataNodes: { replicas: 4 } } } });
+      await settled('a third region server and a fourth DataNode');
+      assert.deepEqual(await namesOf('pods'), [...before, 'c-dn-3', 'c-rs-2'].toSorted());
+      await patch({ hbase: { regionServers: 2, hdfs: { dataNodes: { replicas: 3 } } } });
+      await settled('their end');
+    } finally {
+      await load.stop();
+    }
+    assert.deepEqual(await namesOf('pods'), before);
+    assert.deepEqual(await namesOf('pvc'), claims, 'the volume of the fourth DataNode is gone');
+    assertNoneFailed(t, load.report);
+  },
+);
 
-test('all pods of the cell are made anew under load; no request fails', { skip }, async (t) => {
+test('all pods of the cell are made anew under load; no request fails', { skip: tooLarge }, async (t) => {
   const before = new Map(
     await Promise.all((await namesOf('pods')).map(async (pod) => [pod, await uidOf(pod)] as const)),
   );
@@ -314,7 +316,7 @@ test('all pods of the cell are made anew under load; no request fails', { skip }
   assertNoneFailed(t, load.report);
 });
 
-test('impossible changes of its storage are refused with a sentence', { skip }, async () => {
+test('impossible changes of its storage are refused with a sentence', { skip: tooLarge }, async () => {
   for (const [spec, sentence] of [
     [{ hbase: { storage: 'Local', hdfs: null } }, /hbase\.storage can't change/],
     [{ hbase: { hdfs: { dataNodes: { replicas: 1 } } } }, /replication may not be above/],
