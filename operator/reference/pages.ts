@@ -1,7 +1,7 @@
 // The reference of the custom resources, made of their schemas: one page of Markdown for each kind.
 import { parse } from 'yaml';
 
-type Schema = {
+export type Schema = {
   type?: string;
   description?: string;
   default?: unknown;
