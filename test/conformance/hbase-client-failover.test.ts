@@ -70,15 +70,19 @@ for (const server of SERVERS) {
   });
 }
 
-/** `host,port,startCode` of a region server that the master knows. */
+/** `host,port,startCode` of a region server that the master knows, as REST tells it: somewhat late. */
 async function fullNameOf(address: string): Promise<string> {
-  const response = await fetch(`${hbase.restUrl}/status/cluster`, {
-    headers: { accept: 'application/json' },
-  });
-  const { LiveNodes } = (await response.json()) as { LiveNodes: { name: string; startCode: number }[] };
-  const found = LiveNodes.find(({ name }) => name === address);
-  assert.ok(found, `${address} lives`);
-  return `${address.replace(':', ',')},${found.startCode}`;
+  const startCode = await until(
+    async () => {
+      const response = await fetch(`${hbase.restUrl}/status/cluster`, {
+        headers: { accept: 'application/json' },
+      });
+      const { LiveNodes } = (await response.json()) as { LiveNodes: { name: string; startCode: number }[] };
+      return LiveNodes.find(({ name }) => name === address)?.startCode;
+    },
+    { timeoutMs: WAIT_MS, what: `REST to name ${address}` },
+  );
+  return `${address.replace(':', ',')},${startCode}`;
 }
 
 test('a region server is unloaded under load and may have regions again later; nobody sees an error', async (t) => {
