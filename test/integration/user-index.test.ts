@@ -43,6 +43,7 @@ before(async () => {
     ),
   );
   await cells.close();
+  await isReady(note.userIndexUrl);
 });
 
 after(async () => {
@@ -68,12 +69,16 @@ async function startReplica(name: string, blobs: string): Promise<{ url: string;
     CELLPOST_BLOB_STORE: blobs,
     CELLPOST_SNAPSHOT_SECONDS: '1',
   });
-  await until(async () => (await fetch(`${url}/readyz`)).status === 200, {
-    ...WAIT,
-    what: `${name} to be ready`,
-  });
+  await isReady(url);
   return { url, child };
 }
+
+/** It follows every app server, and has read what it missed. */
+const isReady = (url: string): Promise<unknown> =>
+  until(async () => (await fetch(`${url}/readyz`)).status === 200, {
+    ...WAIT,
+    what: `the index at ${url} to be ready`,
+  });
 
 /** Everything that an index says of the users of this test. */
 async function all(url: string): Promise<string> {
