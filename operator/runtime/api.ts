@@ -22,7 +22,10 @@ const WATCH_SECONDS = 300;
 const WATCH_START_TIMEOUT_MS = 10_000;
 /** Bookmarks come each minute; a watch that is silent for longer is dead. */
 const WATCH_SILENCE_MS = 90_000;
-/** An API server that has too much to do says when to come again (429); it has done nothing yet, whatever was asked. */
+/**
+ * An API server that has too much to do says when to come again (429); it has done nothing yet, whatever was asked. The
+ * request waits, and whoever asked with it: a reconcile that fails instead would write of a trouble that is none.
+ */
 const TOO_MANY_REQUESTS = 429;
 const MAX_THROTTLED = 5;
 const LONGEST_THROTTLE_MS = 10_000;

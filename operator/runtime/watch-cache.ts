@@ -67,6 +67,7 @@ export class WatchCache<T extends KubeObject> {
    * answer that is older than what is known changes nothing.
    */
   observe(object: T): void {
+    slim(object);
     const uid = object.metadata.uid;
     if (uid && this.#deleted.has(uid)) return;
     const known = this.#objects.get(keyOf(object));
@@ -134,6 +135,7 @@ export class WatchCache<T extends KubeObject> {
   }
 
   #put(object: T): void {
+    slim(object);
     const known = this.#objects.get(keyOf(object));
     const unchanged = known?.metadata.resourceVersion === object.metadata.resourceVersion;
     if (known && known.metadata.uid === object.metadata.uid && !unchanged && !isNewer(object, known)) return;
@@ -163,6 +165,11 @@ export class WatchCache<T extends KubeObject> {
       );
     }
   }
+}
+
+/** Drops who set which field: nobody here asks, and it is a large part of an object's memory. */
+function slim(object: KubeObject): void {
+  if ('managedFields' in object.metadata) delete object.metadata.managedFields;
 }
 
 /** Resource versions are decimal numbers that grow: the API promises it since 1.35, and every version has done so. */
