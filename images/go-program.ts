@@ -31,24 +31,41 @@ export async function goProgram(program: GoProgram): Promise<string> {
   });
 }
 
-/** versitygw, a small S3 service over a folder. */
-export async function versitygwBinary(): Promise<string> {
-  return await cached(versitygwPath(), async (path) => {
-    await requireGo('versitygw');
-    const args = ['install', `${VERSITYGW_MODULE}@${VERSITYGW_VERSION}`];
-    await build('versitygw', args, { GOBIN: dirname(path), GOFLAGS: '-trimpath' });
-    await command('mv', [join(dirname(path), 'versitygw'), path]);
+type GoModuleProgram = {
+  name: string;
+  /** The path of the package that is the program. */
+  module: string;
+  version: string;
+};
+
+const pathOf = ({ name, version }: GoModuleProgram): string =>
+  join(cacheFolder(), 'bin', `${name}-${version}`);
+
+/** A program of somebody else's module, with the dependencies that it names. @returns its path; @throws as goProgram */
+export async function goInstall(program: GoModuleProgram): Promise<string> {
+  const { name, module, version } = program;
+  return await cached(pathOf(program), async (path) => {
+    await requireGo(name);
+    await build(name, ['install', '-ldflags', '-s -w', `${module}@${version}`], {
+      GOBIN: dirname(path),
+      GOFLAGS: '-trimpath',
+    });
+    await command('mv', [join(dirname(path), name), path]);
   });
 }
 
-const VERSITYGW_MODULE = 'github.com/versity/versitygw/cmd/versitygw';
-const VERSITYGW_VERSION = 'v1.8.0';
+const VERSITYGW = {
+  name: 'versitygw',
+  module: 'github.com/versity/versitygw/cmd/versitygw',
+  version: 'v1.8.0',
+};
 
-const versitygwPath = (): string => join(cacheFolder(), 'bin', `versitygw-${VERSITYGW_VERSION}`);
+/** versitygw, a small S3 service over a folder. */
+export const versitygwBinary = (): Promise<string> => goInstall(VERSITYGW);
 
 /** @returns why versitygw can't be had here; undefined when it can */
 export async function versitygwMissing(): Promise<string | undefined> {
-  if ((await exists(versitygwPath())) || (await works('go', ['version']))) return undefined;
+  if ((await exists(pathOf(VERSITYGW))) || (await works('go', ['version']))) return undefined;
   return 'no S3 service to test with: versitygw is built with Go, and there is no `go` here';
 }
 

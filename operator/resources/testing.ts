@@ -41,7 +41,7 @@ async function readSample(path: string, crd: string): Promise<KubeObject> {
   return withDefaults(spec.versions[0]?.schema.openAPIV3Schema ?? {}, object) as KubeObject;
 }
 
-const readPlatform = async (): Promise<Platform> =>
+export const readPlatform = async (): Promise<Platform> =>
   (await readSample('samples/platform.yaml', 'platforms')) as Platform;
 
 /** All objects of the sample platform. */
@@ -66,9 +66,13 @@ export async function platformChildren(): Promise<KubeObject[]> {
 
 /** All objects of a sample cell: `samples/cell-a.yaml`, `samples-hdfs/cell-c.yaml`. */
 export async function cellChildren(path: string): Promise<KubeObject[]> {
-  const cell = (await readSample(path, 'cells')) as Cell;
+  return childrenOf((await readSample(path, 'cells')) as Cell, await readPlatform());
+}
+
+/** All objects of a cell, as the API server has it. */
+export function childrenOf(cell: Cell, platform: Platform): KubeObject[] {
   const { spec } = cell;
-  const context = cellContext(cell, await readPlatform(), settings);
+  const context = cellContext(cell, platform, settings);
   const record = { clusterId: 'CID-sample', formattedAt: '2026-01-01T00:00:00Z' };
   return [
     ...cellEnsembleResources(context, spec),

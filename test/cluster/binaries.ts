@@ -1,6 +1,6 @@
 // Kubernetes and its tools, built from Go modules: see go/.
 import { fileURLToPath } from 'node:url';
-import { goProgram } from '../../images/go-program.ts';
+import { goInstall, goProgram } from '../../images/go-program.ts';
 
 const VERSION = { git: 'v1.34.10', major: '1', minor: '34' };
 
@@ -25,3 +25,7 @@ export const pauseBinary = (): Promise<string> => goProgram({ name: 'pause', fol
 
 export const helmBinary = (): Promise<string> =>
   goProgram({ name: 'helm', folder: folder('helm'), package: 'helm.sh/helm/v3/cmd/helm' });
+
+/** Says what nodes and their pods would, without running anything. */
+export const kwokBinary = (): Promise<string> =>
+  goInstall({ name: 'kwok', module: 'sigs.k8s.io/kwok/cmd/kwok', version: 'v0.7.0' });

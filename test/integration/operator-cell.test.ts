@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { createServer, type Server } from 'node:http';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { discoveryAdmin } from '../../operator/outside/discovery.ts';
 import { start, type RunningOperator } from '../../operator/main.ts';
 import type { Cell } from '../../operator/types.ts';
 import type { SchemaOptions } from '../../workloads/common/hbase/schema.ts';
 import { startApiServer, type ApiServer } from '../real/apiserver.ts';
+import { standInForDiscovery, type DiscoveryStandIn } from '../support/discovery-stand-in.ts';
 import { renderChart } from '../support/helm.ts';
 import { until } from '../support/wait.ts';
 
@@ -16,55 +16,8 @@ const DEADLINE_MS = 60_000;
 let server: ApiServer;
 let kubeconfig: string;
 let operator: RunningOperator;
-let discovery: Discovery;
+let discovery: DiscoveryStandIn;
 const schemas: SchemaOptions[] = [];
-
-type Discovery = {
-  url: string;
-  cells: Map<string, { state: string; coordination: string }>;
-  buckets: number;
-  close(): void;
-};
-
-async function standInForDiscovery(): Promise<Discovery> {
-  const cells = new Map<string, { state: string; coordination: string }>();
-  const state = { buckets: 0 };
-  const http: Server = createServer((request, response) => {
-    const url = new URL(request.url ?? '', 'http://x');
-    const name = url.pathname.split('/').at(-1) ?? '';
-    let body = '';
-    request.on('data', (chunk) => (body += chunk));
-    request.on('end', () => {
-      const record = cells.get(name);
-      const answer = (status: number, value: unknown): void => {
-        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
-      };
-      if (request.method === 'PUT') {
-        cells.set(name, JSON.parse(body));
-        answer(200, {});
-      } else if (request.method === 'DELETE') {
-        if (state.buckets > 0 && url.searchParams.get('withData') !== 'true')
-          answer(409, { detail: 'In use.' });
-        else answer(cells.delete(name) ? 200 : 404, {});
-      } else if (record) answer(200, { name, ...record, buckets: state.buckets });
-      else answer(404, {});
-    });
-  });
-  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
-  const address = http.address();
-  const port = typeof address === 'object' && address ? address.port : 0;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    cells,
-    get buckets() {
-      return state.buckets;
-    },
-    set buckets(count) {
-      state.buckets = count;
-    },
-    close: () => http.close(),
-  };
-}
 
 const startOperator = (identity = 'test'): Promise<RunningOperator> =>
   start(

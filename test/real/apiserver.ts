@@ -52,6 +52,8 @@ const AUDIT_POLICY = {
 export type ApiServerOptions = {
   /** Also runs the garbage collector and the controllers that make pods (there is no node to run them). */
   controllers?: boolean;
+  /** More flags of each process; the last of a name counts. */
+  flags?: { etcd?: string[]; server?: string[]; controllers?: string[] };
 };
 
 export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {
@@ -98,6 +100,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       `--listen-peer-urls=${peerUrl}`,
       `--initial-advertise-peer-urls=${peerUrl}`,
       `--initial-cluster=s=${peerUrl}`,
+      ...(options.flags?.etcd ?? []),
     ]);
     const startServer = (): ChildProcess =>
       start([
@@ -122,6 +125,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
         `--audit-policy-file=${auditPolicy}`,
         `--audit-log-path=${auditLog}`,
         '--profiling=false',
+        ...(options.flags?.server ?? []),
       ]);
     let server = startServer();
 
@@ -166,6 +170,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
         '--leader-elect=false',
         '--secure-port=0',
         `--service-account-private-key-file=${join(home, 'sa.key')}`,
+        ...(options.flags?.controllers ?? []),
       ]);
     }
     return {
