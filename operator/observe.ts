@@ -1,5 +1,5 @@
 // What the caches say of a role's pods.
-import { MANAGED_BY, type Owner, type Role, roleName, selectorOf } from './resources/owner.ts';
+import { groupName, type Owner, type Role, roleName, selectorOf } from './resources/owner.ts';
 import type { KubeObject } from './runtime/resources.ts';
 import type { RoleStatus } from './types.ts';
 import type { Caches, ContainerStatus, PodObject, StatefulSetObject } from './world.ts';
@@ -42,21 +42,16 @@ export function observeDeployment(caches: Caches, owner: Owner, role: Role, want
   return observeRole(caches.deployments.get(owner.namespace, roleName(owner, role)), wanted);
 }
 
-/** The objects of a cache that carry a role's labels. */
+/** The objects of an owner in a cache: all, or those that carry a role's labels. */
 export function ofRole<T extends KubeObject>(
-  cache: { list(namespace: string): T[] },
+  cache: { group(name: string): T[] },
   owner: Owner,
   role?: Role,
 ): T[] {
-  const wanted = Object.entries(
-    role ? selectorOf(owner, role) : { [`cellpost.dev/${owner.kind.toLowerCase()}`]: owner.name },
-  );
+  const wanted = role ? Object.entries(selectorOf(owner, role)) : [];
   return cache
-    .list(owner.namespace)
-    .filter(
-      ({ metadata: { labels = {} } }) =>
-        labels[MANAGED_BY] === 'cellpost' && wanted.every(([name, value]) => labels[name] === value),
-    );
+    .group(groupName(owner))
+    .filter(({ metadata: { labels = {} } }) => wanted.every(([name, value]) => labels[name] === value));
 }
 
 /** What keeps pods from running that waiting alone won't mend; one sentence a pod, in order, without changing numbers. */

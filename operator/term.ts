@@ -3,7 +3,7 @@ import type { Logger } from '../workloads/common/log.ts';
 import { platformOf } from './cell/context.ts';
 import { reconcileCell } from './cell/reconcile.ts';
 import { reconcilePlatform } from './platform/reconcile.ts';
-import { MANAGED_SELECTOR, ownerLabel } from './resources/owner.ts';
+import { groupOf, MANAGED_SELECTOR, ownerLabel } from './resources/owner.ts';
 import { reconcileRollout, rolloutsConcernedBy } from './rollout/reconcile.ts';
 import type { KubeApi } from './runtime/api.ts';
 import { Controller } from './runtime/controller.ts';
@@ -76,7 +76,7 @@ function openCaches(common: CacheCommon, onChange: (object: KubeObject) => void)
     name: K,
     more: { query?: Record<string, string> } = managed,
   ): WatchCache<CachedBy<K>> =>
-    new WatchCache<CachedBy<K>>({ ...common, type: CACHED[name], ...more, onChange });
+    new WatchCache<CachedBy<K>>({ ...common, type: CACHED[name], groupOf, ...more, onChange });
   return {
     cells: open('cells', {}),
     platforms: open('platforms', {}),

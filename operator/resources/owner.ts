@@ -1,7 +1,7 @@
 // Whom an object belongs to, and what it is called and labelled for that.
 import type { KubeObject, ObjectMeta, OwnerReference } from '../runtime/resources.ts';
 
-export const MANAGED_BY = 'app.kubernetes.io/managed-by';
+const MANAGED_BY = 'app.kubernetes.io/managed-by';
 export const COMPONENT = 'app.kubernetes.io/component';
 /** Caches hold what has this label. */
 export const MANAGED_SELECTOR = `${MANAGED_BY}=cellpost`;
@@ -35,6 +35,18 @@ export function ownerOf(object: KubeObject, domain: string): Owner {
 
 /** The label that names the owner, and is on all that is its. */
 export const ownerLabel = (kind: 'Cell' | 'Platform'): string => `cellpost.dev/${kind.toLowerCase()}`;
+
+/** How the objects of one owner are found among all: `Cell/mail/a`; undefined for what has none. */
+export function groupOf({ metadata: { namespace = '', labels = {} } }: KubeObject): string | undefined {
+  for (const kind of ['Cell', 'Platform'] as const) {
+    const name = labels[ownerLabel(kind)];
+    if (name !== undefined) return groupName({ kind, namespace, name });
+  }
+  return undefined;
+}
+
+export const groupName = ({ kind, namespace, name }: Pick<Owner, 'kind' | 'namespace' | 'name'>): string =>
+  `${kind}/${namespace}/${name}`;
 
 /** What pods of a role are selected by; never changes, for selectors can't. */
 export function selectorOf(owner: Owner, role: Role): Record<string, string> {

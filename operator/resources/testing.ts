@@ -41,7 +41,7 @@ async function readSample(path: string, crd: string): Promise<KubeObject> {
   return withDefaults(spec.versions[0]?.schema.openAPIV3Schema ?? {}, object) as KubeObject;
 }
 
-export const readPlatform = async (): Promise<Platform> =>
+const readPlatform = async (): Promise<Platform> =>
   (await readSample('samples/platform.yaml', 'platforms')) as Platform;
 
 /** All objects of the sample platform. */

@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HttpMethod } from '@kubernetes/client-node';
 import { request, type Dispatcher } from 'undici';
-import { ApiError } from './api-error.ts';
+import { ApiError, isConflict } from './api-error.ts';
 import type { Connections } from './connections.ts';
 import { jsonLines } from './json-lines.ts';
 import type { OperatorMetrics } from './metrics.ts';
@@ -29,6 +29,8 @@ const WATCH_SILENCE_MS = 90_000;
 const TOO_MANY_REQUESTS = 429;
 const MAX_THROTTLED = 5;
 const LONGEST_THROTTLE_MS = 10_000;
+/** etcd's first revision is that of the empty store: an object that is there has a later one. */
+const NEVER_A_VERSION = '1';
 const WRITES: ReadonlySet<string> = new Set(['create', 'apply', 'patch', 'update', 'delete']);
 type Verb = 'get' | 'list' | 'watch' | 'create' | 'apply' | 'patch' | 'update' | 'delete';
 type Call = {
@@ -80,11 +82,17 @@ export class KubeApi {
     }
   }
 
-  /** All objects of the type in all namespaces, page by page. @throws ApiError 410 when it changed too much meanwhile */
+  /** The same for who may list the type, and needs no other right for this. */
+  async find<T extends KubeObject>(type: ResourceType, { namespace, name }: At): Promise<T | undefined> {
+    const query = { fieldSelector: `metadata.name=${name}` };
+    return (await this.list<T>(type, query, { namespace })).items[0];
+  }
+
+  /** All objects of the type, page by page. @throws ApiError 410 when it changed too much meanwhile */
   async list<T extends KubeObject>(
     type: ResourceType,
     query: Record<string, string> = {},
-    signal?: AbortSignal,
+    { namespace, signal }: { namespace?: string; signal?: AbortSignal } = {},
   ): Promise<ListAnswer<T>> {
     const items: T[] = [];
     let next: string | undefined;
@@ -95,7 +103,7 @@ export class KubeApi {
       }>({
         verb: 'list',
         method: HttpMethod.GET,
-        path: pathOf(type),
+        path: pathOf(type, { ...(namespace !== undefined && { namespace }) }),
         type,
         query: { ...query, limit: String(LIST_PAGE), ...(next && { continue: next }) },
         ...(signal && { signal }),
@@ -169,6 +177,19 @@ export class KubeApi {
       body: object,
       contentType: 'application/apply-patch+yaml',
     });
+  }
+
+  /** The same for an object that is not there yet. @returns undefined, and nothing changes, when one of its name is there */
+  async applyNew<T extends KubeObject>(object: T): Promise<T | undefined> {
+    try {
+      return await this.apply<T>({
+        ...object,
+        metadata: { ...object.metadata, resourceVersion: NEVER_A_VERSION },
+      });
+    } catch (error) {
+      if (isConflict(error)) return undefined;
+      throw error;
+    }
   }
 
   /** JSON merge patch (RFC 7386). With a resourceVersion in the patch it is refused (409) when the object has changed. */

@@ -33,8 +33,14 @@ export async function ensure<T extends KubeObject>(
     },
   };
   const { namespace = '', name } = wanted.metadata;
-  // The cache holds labelled objects only and may lag: before anything is made, look.
-  const live = cache.get(namespace, name) ?? (await api.get<KubeObject>(cache.type, { namespace, name }));
+  const known = cache.get(namespace, name);
+  // The cache holds labelled objects only and may lag: what it lacks may be there, and be somebody else's.
+  const made = known ? undefined : await api.applyNew<T>(desired);
+  if (made) {
+    cache.observe(made);
+    return made;
+  }
+  const live = known ?? (await api.find<KubeObject>(cache.type, { namespace, name }));
   if (live) {
     if (!sameOwner(live, wanted))
       throw new NotOurs(`${live.kind} ${keyOf(live)} exists and is not of this owner.`);

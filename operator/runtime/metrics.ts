@@ -1,7 +1,7 @@
 // What the operator tells of itself.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
-const RECONCILE_BUCKETS_SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60];
+const RECONCILE_BUCKETS_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60];
 
 export class OperatorMetrics {
   readonly #requests: Counter;

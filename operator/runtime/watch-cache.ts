@@ -24,6 +24,8 @@ export type CacheOptions<T> = {
   metrics: OperatorMetrics;
   /** Called after the cache has the change; for a deleted object with what it last was. */
   onChange?: (object: T) => void;
+  /** The group that an object is found by with `group()`. */
+  groupOf?: (object: T) => string | undefined;
 };
 
 export class WatchCache<T extends KubeObject> {
@@ -32,6 +34,8 @@ export class WatchCache<T extends KubeObject> {
   readonly synced: Promise<void>;
   readonly #options: CacheOptions<T>;
   readonly #objects = new Map<string, T>();
+  /** The same objects by their group. */
+  readonly #groups = new Map<string, Map<string, T>>();
   readonly #deleted = new Set<string>();
   readonly #closed = new AbortController();
   #resourceVersion: string | undefined;
@@ -62,6 +66,11 @@ export class WatchCache<T extends KubeObject> {
     return namespace === undefined ? all : all.filter((object) => object.metadata.namespace === namespace);
   }
 
+  /** The objects of one group, without a look at all others. */
+  group(name: string): T[] {
+    return [...(this.#groups.get(name)?.values() ?? [])];
+  }
+
   /**
    * Takes over the API server's answer to a write, so that the next look sees it before the watch tells of it. An
    * answer that is older than what is known changes nothing.
@@ -72,7 +81,7 @@ export class WatchCache<T extends KubeObject> {
     if (uid && this.#deleted.has(uid)) return;
     const known = this.#objects.get(keyOf(object));
     if (known && !isNewer(object, known)) return;
-    this.#objects.set(keyOf(object), object);
+    this.#set(object);
   }
 
   async close(): Promise<void> {
@@ -108,7 +117,9 @@ export class WatchCache<T extends KubeObject> {
 
   async #relist(): Promise<void> {
     const { api, type, query } = this.#options;
-    const { items, resourceVersion } = await api.list<T>(type, query, this.#closed.signal);
+    const { items, resourceVersion } = await api.list<T>(type, query, {
+      signal: this.#closed.signal,
+    });
     const gone = new Map(this.#objects);
     for (const item of items) {
       const known = gone.get(keyOf(item));
@@ -139,7 +150,7 @@ export class WatchCache<T extends KubeObject> {
     const known = this.#objects.get(keyOf(object));
     const unchanged = known?.metadata.resourceVersion === object.metadata.resourceVersion;
     if (known && known.metadata.uid === object.metadata.uid && !unchanged && !isNewer(object, known)) return;
-    this.#objects.set(keyOf(object), object);
+    this.#set(object);
     // An answer taken over by observe() has been seen by nobody yet, so it is told of although it is known.
     this.#tell(object);
   }
@@ -151,8 +162,28 @@ export class WatchCache<T extends KubeObject> {
       const [oldest] = this.#deleted;
       if (oldest !== undefined && this.#deleted.size > MAX_REMEMBERED_DELETIONS) this.#deleted.delete(oldest);
     }
-    if (this.#objects.get(keyOf(object))?.metadata.uid === uid) this.#objects.delete(keyOf(object));
+    const known = this.#objects.get(keyOf(object));
+    if (known && known.metadata.uid === uid) this.#drop(known);
     this.#tell(object);
+  }
+
+  #set(object: T): void {
+    const known = this.#objects.get(keyOf(object));
+    if (known) this.#drop(known);
+    this.#objects.set(keyOf(object), object);
+    const name = this.#options.groupOf?.(object);
+    if (name === undefined) return;
+    const group = this.#groups.get(name) ?? new Map<string, T>();
+    this.#groups.set(name, group.set(keyOf(object), object));
+  }
+
+  #drop(object: T): void {
+    this.#objects.delete(keyOf(object));
+    const name = this.#options.groupOf?.(object);
+    const group = name === undefined ? undefined : this.#groups.get(name);
+    if (name === undefined || !group) return;
+    group.delete(keyOf(object));
+    if (group.size === 0) this.#groups.delete(name);
   }
 
   #tell(object: T): void {

@@ -1,35 +1,31 @@
 // npm run bench:operator [-- --cells=1000]: how fast the operator brings cells up, beside the time that the API server needs
-// to take the same objects from the same client without one; then what an operator does that starts beside cells that are
-// as they should be. The API server and its controllers are real; pods run by word of kwok.
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+// to take the same objects from the same client without an operator; then what an operator does that starts beside cells
+// that are as they should be. The API server and its controllers are real; pods run by word of kwok.
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Registry } from 'prom-client';
 import { parse } from 'yaml';
 import { childrenOf } from '../../operator/resources/testing.ts';
 import type { KubeApi } from '../../operator/runtime/api.ts';
 import { OperatorMetrics } from '../../operator/runtime/metrics.ts';
-import { keyOf, TYPES, type KubeObject } from '../../operator/runtime/resources.ts';
+import { TYPES, type KubeObject } from '../../operator/runtime/resources.ts';
 import { WatchCache } from '../../operator/runtime/watch-cache.ts';
 import type { Cell, Platform } from '../../operator/types.ts';
 import type { StatefulSetObject } from '../../operator/world.ts';
 import { createLogger } from '../../workloads/common/log.ts';
 import { inParallel } from '../../workloads/common/parallel.ts';
-import { Registry } from 'prom-client';
 import { standInForDiscovery } from '../support/discovery-stand-in.ts';
 import { until } from '../support/wait.ts';
-import { machine, residentBytes } from './support/cpu.ts';
+import { machine } from './support/cpu.ts';
 import { NAMESPACE, startFleet, type Fleet } from './support/operator-fleet.ts';
-import { readMetrics, quantileOf, type Metrics } from './support/prometheus.ts';
-import { cpuSeconds } from './support/processes.ts';
+import { startOperator, type Figures, type OperatorProcess, type Requests } from './support/operator-run.ts';
 import { table } from './support/table.ts';
 
-const SIZES = /^--cells=(?<cells>\d+)$/m.exec(process.argv.join('\n'))?.groups?.cells?.split(',').map(Number) ?? [
-  10, 100,
-];
+const ASKED = /^--cells=(?<cells>[\d,]+)$/m.exec(process.argv.join('\n'))?.groups?.cells;
+const SIZES = ASKED?.split(',').map(Number) ?? [10, 100];
 /** Objects that are written at once; the operator has as many workers. */
 const IN_FLIGHT = 8;
-/** For each cell, and at least: machines are slow and busy. */
+/** For all, and for each cell besides: machines are slow and busy. */
 const PATIENCE_MS = 120_000;
 const PATIENCE_PER_CELL_MS = 2_000;
 /** How long nothing may be written before the fleet counts as steady, and how long it is watched then. */
@@ -37,6 +33,8 @@ const STEADY_MS = 5_000;
 const WATCHED_MS = 15_000;
 
 const logger = createLogger('bench', 'silent');
+const patienceMs = (cells: number): number => PATIENCE_MS + cells * PATIENCE_PER_CELL_MS;
+const secondsSince = (began: number): number => (performance.now() - began) / 1_000;
 
 async function sample<T>(name: string): Promise<T> {
   return parse(await readFile(`charts/cellpost/samples/${name}.yaml`, 'utf8')) as T;
@@ -57,8 +55,12 @@ async function watching<T extends KubeObject, R>(
   type: WatchCache<T>['type'],
   work: (cache: WatchCache<T>) => Promise<R>,
 ): Promise<R> {
-  const metrics = new OperatorMetrics(new Registry());
-  const cache = new WatchCache<T>({ api: admin, type, logger, metrics });
+  const cache = new WatchCache<T>({
+    api: admin,
+    type,
+    logger,
+    metrics: new OperatorMetrics(new Registry()),
+  });
   try {
     return await work(cache);
   } finally {
@@ -66,24 +68,15 @@ async function watching<T extends KubeObject, R>(
   }
 }
 
-/** Resolves when so many sets have all their pods, with the seconds since `began`. */
-const allReady = (sets: WatchCache<StatefulSetObject>, count: number, cells: number): Promise<unknown> =>
-  until(
-    () => {
-      const ready = sets
-        .list()
-        .filter(({ spec, status }) => status?.readyReplicas !== undefined && status.readyReplicas === spec.replicas);
-      return ready.length >= count;
-    },
-    { timeoutMs: patienceMs(cells), what: `${count} StatefulSets to be ready`, intervalMs: 100 },
-  );
+const isComplete = ({ spec, status }: StatefulSetObject): boolean =>
+  status?.readyReplicas !== undefined && status.readyReplicas === spec.replicas;
 
-const patienceMs = (cells: number): number => PATIENCE_MS + cells * PATIENCE_PER_CELL_MS;
-const secondsSince = (began: number): number => (performance.now() - began) / 1_000;
+const isReady = ({ status }: Cell | Platform): boolean =>
+  status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;
 
-type Alone = { objects: number; sets: number; appliedSeconds: number; readySeconds: number };
+type Alone = { objects: number; seconds: number };
 
-/** The same objects, one cell after another, as fast as the same client can write them. */
+/** The same objects, one cell after another, as fast as the same client can write them, until all pods are ready. */
 async function withoutOperator(count: number): Promise<Alone> {
   const fleet = await startFleet();
   try {
@@ -94,111 +87,55 @@ async function withoutOperator(count: number): Promise<Alone> {
       const cells = await makeCells(fleet.admin, count);
       const objects = cells.flatMap((cell) => childrenOf(cell, platform));
       await inParallel(objects, IN_FLIGHT, (object) => fleet.api.apply(object));
-      const appliedSeconds = secondsSince(began);
-      const made = objects.filter(({ kind }) => kind === 'StatefulSet').length;
-      await allReady(sets, made, count);
-      return { objects: objects.length, sets: made, appliedSeconds, readySeconds: secondsSince(began) };
+      const made = objects.filter(({ kind }) => kind === TYPES.statefulSet.kind).length;
+      await until(() => sets.list().filter(isComplete).length === made, {
+        timeoutMs: patienceMs(count),
+        what: `${made} StatefulSets to be complete`,
+        intervalMs: 100,
+      });
+      return { objects: objects.length, seconds: secondsSince(began) };
     });
   } finally {
     await fleet.close();
   }
 }
 
-type Operator = { pid: number; metrics(): Promise<Metrics>; stop(): Promise<void> };
-
-async function startOperator(fleet: Fleet, discovery: string): Promise<Operator> {
-  const child: ChildProcess = fork(fileURLToPath(new URL('operator-process.ts', import.meta.url)), {
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-    env: {
-      ...process.env,
-      KUBECONFIG: fleet.kubeconfig,
-      BENCH_DISCOVERY: discovery,
-      CELLPOST_HTTP_PORT: '0',
-      CELLPOST_LOG_LEVEL: process.env.CELLPOST_LOG_LEVEL ?? 'silent',
-      CELLPOST_OPERATOR_NAMESPACE: NAMESPACE,
-      CELLPOST_IMAGE: 'registry.test/cellpost:1.0',
-      CELLPOST_HBASE_IMAGE: 'registry.test/hbase:1.0',
-    },
-  });
-  const [{ url }] = (await once(child, 'message')) as [{ url: string }];
-  const { pid } = child;
-  if (pid === undefined) throw new Error('The operator did not start.');
-  return {
-    pid,
-    metrics: () => readMetrics(`${url}/metrics`),
-    async stop() {
-      const ended = once(child, 'exit');
-      child.kill('SIGTERM');
-      await ended;
-    },
-  };
-}
-
-type Looked = {
-  seconds: number;
-  reconciles: number;
-  p99Seconds: number;
-  requests: Record<string, number>;
-  residentMib: number;
-  cpuSeconds: number;
-};
-
-async function look(operator: Operator, began: number): Promise<Looked> {
-  const metrics = await operator.metrics();
-  const name = 'cellpost_operator_reconcile_seconds';
-  return {
-    seconds: secondsSince(began),
-    reconciles: metrics.sum(`${name}_count`, { controller: 'cell' }),
-    p99Seconds: quantileOf(metrics, `${name}_bucket`, { controller: 'cell' }, 0.99),
-    requests: metrics.by('cellpost_operator_api_requests_total', 'verb'),
-    residentMib: residentBytes(operator.pid) / 2 ** 20,
-    cpuSeconds: await cpuSeconds(operator.pid),
-  };
-}
-
-/** Writes but those of the lease, which a leader renews. */
-async function writes(operator: Operator): Promise<number> {
-  const metrics = await operator.metrics();
-  const name = 'cellpost_operator_api_writes_total';
-  return metrics.sum(name) - metrics.sum(name, { resource: 'leases' });
-}
-
-type Managed = { up: Looked; again: Looked; steadyWrites: number; steadyReads: number };
+/** `up`: from nothing to cells that serve; `again`: an operator that starts then; `steady`: what it asks after that. */
+type Managed = { up: Figures; again: Figures; steady: Requests };
 
 async function withOperator(count: number): Promise<Managed> {
   const fleet = await startFleet();
   const discovery = await standInForDiscovery();
-  let operator = await startOperator(fleet, discovery.url);
+  let operator = await startOperator(fleet.kubeconfig, discovery.url);
   try {
     await fleet.admin.create(await sample<Platform>('platform'));
-    return await watching<Cell, Managed>(fleet, TYPES.cell, async (cache) => {
-      await watching<Platform, unknown>(fleet, TYPES.platform, (platforms) =>
-        until(() => platforms.list().some(isReady), { timeoutMs: PATIENCE_MS, what: 'the platform' }),
-      );
-      const before = await operator.metrics();
-      const cpuBefore = await cpuSeconds(operator.pid);
-      const began = performance.now();
+    await watching<Platform, unknown>(fleet, TYPES.platform, (platforms) =>
+      until(() => platforms.list().some(isReady), { timeoutMs: PATIENCE_MS, what: 'the platform' }),
+    );
+    const up = await watching<Cell, Figures>(fleet, TYPES.cell, async (cells) => {
+      const before = await operator.figures();
       await makeCells(fleet.admin, count);
-      await until(() => cache.list().filter(isReady).length === count, {
+      await until(() => cells.list().filter(isReady).length === count, {
         timeoutMs: patienceMs(count),
         what: `${count} cells to be ready`,
         intervalMs: 100,
       });
-      const up = await look(operator, began);
-      up.cpuSeconds -= cpuBefore;
-      void before;
-      await steady(operator);
-      await operator.stop();
-      operator = await startOperator(fleet, discovery.url);
-      const restarted = performance.now();
-      await until(async () => (await operator.metrics()).sum(RECONCILES, { controller: 'cell' }) >= count, {
-        timeoutMs: patienceMs(count),
-        what: 'an operator that starts to have looked at all cells',
-        intervalMs: 100,
-      });
-      const again = await look(operator, restarted);
-      return { up, again, ...(await watchSteady(operator)) };
+      return await operator.figures(before);
     });
+    await untilSteady(operator);
+    await operator.stop();
+    operator = await startOperator(fleet.kubeconfig, discovery.url);
+    const again = await until(
+      async () => {
+        const figures = await operator.figures();
+        return figures.reconciles >= count && figures;
+      },
+      { timeoutMs: patienceMs(count), what: 'all cells to be looked at', intervalMs: 100 },
+    );
+    await sleep(STEADY_MS);
+    const before = await operator.figures();
+    await sleep(WATCHED_MS);
+    return { up, again, steady: await operator.figures(before) };
   } finally {
     await operator.stop();
     discovery.close();
@@ -206,59 +143,53 @@ async function withOperator(count: number): Promise<Managed> {
   }
 }
 
-const RECONCILES = 'cellpost_operator_reconcile_seconds_count';
-
-const isReady = ({ status }: { status?: Cell['status'] | Platform['status'] }): boolean =>
-  status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;
-
-/** Nothing has been written for a while. */
-async function steady(operator: Operator): Promise<void> {
-  let last = await writes(operator);
+/** Resolves when nothing has been written for a while. */
+async function untilSteady(operator: OperatorProcess): Promise<void> {
+  let last = -1;
   let since = performance.now();
   await until(
     async () => {
-      const now = await writes(operator);
-      if (now !== last) since = performance.now();
-      last = now;
+      const { writes } = await operator.figures();
+      if (writes !== last) since = performance.now();
+      last = writes;
       return performance.now() - since > STEADY_MS;
     },
     { timeoutMs: PATIENCE_MS, what: 'the operator to write nothing', intervalMs: 250 },
   );
 }
 
-async function watchSteady(operator: Operator): Promise<{ steadyWrites: number; steadyReads: number }> {
-  const reads = async (): Promise<number> => {
-    const { get = 0, list = 0 } = (await operator.metrics()).by('cellpost_operator_api_requests_total', 'verb');
-    return get + list;
-  };
-  const [writesBefore, readsBefore] = [await writes(operator), await reads()];
-  await new Promise((resolve) => setTimeout(resolve, WATCHED_MS));
-  return {
-    steadyWrites: (await writes(operator)) - writesBefore,
-    steadyReads: (await reads()) - readsBefore,
-  };
-}
-
-const upRows: (string | number)[][] = [];
-const againRows: (string | number)[][] = [];
+const ups: (string | number)[][] = [];
+const agains: (string | number)[][] = [];
 for (const count of SIZES) {
   const alone = await withoutOperator(count);
-  const { up, again, steadyWrites, steadyReads } = await withOperator(count);
-  console.error(JSON.stringify({ count, alone, up, again, steadyWrites, steadyReads }));
-  upRows.push([
+  const { up, again, steady } = await withOperator(count);
+  ups.push([
     count,
     alone.objects,
-    alone.appliedSeconds,
-    alone.readySeconds,
+    alone.seconds,
     up.seconds,
-    (up.seconds / alone.readySeconds).toFixed(2),
+    (up.seconds / alone.seconds).toFixed(2),
+    up.writes,
     up.reconciles / up.seconds,
-    up.p99Seconds * 1_000,
+    `${up.p99Seconds * 1_000} ms`,
     up.cpuSeconds,
     up.residentMib,
   ]);
+  agains.push([
+    count,
+    again.seconds,
+    again.reads,
+    again.writes,
+    again.cpuSeconds,
+    again.residentMib,
+    again.heapMib,
+    steady.writes,
+    steady.reads,
+  ]);
 }
-console.log(machine());
-console.log(table(['cells', 'objects', 'API alone: written, s', 'ready, s', 'operator: ready, s', 'ratio', 'reconciles/s', 'p99, ms', 'CPU, s', 'RSS, MiB'], upRows));
-void againRows;
-void keyOf;
+const of = 'reconcile p99, at most';
+const head = ['cells', 'objects', 'API alone, s', 'operator, s', 'ratio', 'writes', 'reconciles/s', of];
+const again = ['cells', 'all looked at, s', 'reads', 'writes', 'CPU, s', 'MiB', 'heap, MiB'];
+console.log(`\n${machine()}\n\n${table([...head, 'CPU, s', 'MiB'], ups)}`);
+console.log(`\nAn operator that starts beside them; then ${WATCHED_MS / 1_000} s of a steady fleet:\n`);
+console.log(table([...again, 'then writes', 'then reads'], agains));

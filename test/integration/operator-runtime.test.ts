@@ -105,6 +105,44 @@ test('a cache follows changes while its watch is cut again and again', async (t)
   assert.equal(told.at(-1), '19');
 });
 
+test('objects are found by their group for as long as they are in it', async (t) => {
+  const { api, end } = client();
+  const cache = new WatchCache<ConfigMap>({
+    api,
+    type: TYPES.configMap,
+    logger,
+    metrics: new OperatorMetrics(new Registry()),
+    groupOf: ({ data }) => data?.group,
+  });
+  t.after(async () => {
+    await cache.close();
+    await end();
+  });
+  const names = (group: string): string[] => cache.group(group).map(({ metadata }) => metadata.name);
+  await cache.synced;
+  await api.apply(configMap('one', { group: 'a', v: '1' }));
+  cache.observe(await api.apply<ConfigMap>(configMap('two', { group: 'a', v: '1' })));
+  await sees(cache, 'one', '1');
+  assert.deepEqual(names('a').toSorted(), ['one', 'two']);
+  await api.apply(configMap('one', { group: 'b', v: '2' }));
+  await sees(cache, 'one', '2');
+  assert.deepEqual([names('a'), names('b')], [['two'], ['one']]);
+  for (const name of ['one', 'two']) {
+    await api.delete(configMap(name, {}));
+    await sees(cache, name, undefined);
+  }
+  assert.deepEqual([names('a'), names('b')], [[], []]);
+});
+
+test('an object that is there is not made anew, whoever made it', async (t) => {
+  const { api, end } = client();
+  t.after(end);
+  assert.equal((await api.applyNew(configMap('only-one', { v: 'first' })))?.data?.v, 'first');
+  assert.equal(await api.applyNew(configMap('only-one', { v: 'second' })), undefined);
+  const at = { namespace: 'default', name: 'only-one' };
+  assert.equal((await api.get<ConfigMap>(TYPES.configMap, at))?.data?.v, 'first');
+});
+
 test('a cache notices what was deleted and made anew while the API server was away', async (t) => {
   const direct = client();
   const deleted: string[] = [];

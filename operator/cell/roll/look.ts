@@ -1,5 +1,6 @@
 // What is to be seen of a cell before one of its pods may go: pods as they are just now, what their servers say, gates.
-import { podHost, selectorOf, type Owner } from '../../resources/owner.ts';
+import { ofRole } from '../../observe.ts';
+import { podHost, type Owner } from '../../resources/owner.ts';
 import { TYPES } from '../../runtime/resources.ts';
 import type { PodObject } from '../../world.ts';
 import type { CellWork } from '../steps.ts';
@@ -16,7 +17,7 @@ export type CellLook = { pods: PodObject[]; groups: RollGroup[]; facts: RollFact
 
 export async function lookAtCell(work: CellWork): Promise<CellLook> {
   const { world, context, cell, now } = work;
-  const sets = world.caches.statefulSets.list(context.owner.namespace);
+  const sets = ofRole(world.caches.statefulSets, context.owner);
   const pods = await livePods(work);
   const facts = await askAll(work, rollGroups(context.owner, sets, pods, now), pods);
   return {
@@ -38,8 +39,8 @@ function gatesOf(paused: boolean, facts: RollFacts): Shut[] {
 /** Caches may lag: a pod that was deleted a moment ago must not be counted as one that serves. */
 async function livePods({ world, context: { owner } }: CellWork): Promise<PodObject[]> {
   const labelSelector = `cellpost.dev/cell=${owner.name}`;
-  const { items } = await world.api.list<PodObject>(TYPES.pod, { labelSelector });
-  return items.filter(({ metadata }) => metadata.namespace === owner.namespace);
+  const { namespace } = owner;
+  return (await world.api.list<PodObject>(TYPES.pod, { labelSelector }, { namespace })).items;
 }
 
 /** Asks the servers of the cell and discovery, all at once. */
@@ -92,10 +93,7 @@ async function askDiscovery({
   const url = platform.status?.discoveryUrl;
   if (!url) return [];
   const owner: Owner = { ...context.owner, kind: 'Platform', ...context.platform };
-  const selector = Object.entries(selectorOf(owner, 'discovery'));
-  const addresses = world.caches.pods
-    .list(owner.namespace)
-    .filter(({ metadata }) => selector.every(([key, value]) => metadata.labels?.[key] === value))
+  const addresses = ofRole(world.caches.pods, owner, 'discovery')
     .filter(({ metadata }) => !metadata.deletionTimestamp)
     .flatMap(({ status }) => status?.podIP ?? []);
   return await Promise.all(

@@ -17,7 +17,7 @@ const MINUTE_MS = 60_000;
 /** Deletes at most one pod: the next of the plan, if nothing speaks against it. */
 export async function rollMembers(work: CellWork): Promise<StepResult> {
   const { world, context, marks, now } = work;
-  const sets = world.caches.statefulSets.list(context.owner.namespace);
+  const sets = ofRole(world.caches.statefulSets, context.owner);
   const cached = ofRole(world.caches.pods, context.owner);
   const failure = failureOfVersion(work, cached);
   if (failure !== undefined) return rollBack(work, failure);

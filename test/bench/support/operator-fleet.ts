@@ -37,7 +37,9 @@ const PLACING = [
     metadata: { name: 'place-pods' },
     spec: {
       matchConstraints: {
-        resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }],
+        resourceRules: [
+          { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] },
+        ],
       },
       failurePolicy: 'Fail',
       reinvocationPolicy: 'Never',
