@@ -4,8 +4,10 @@
 const BASE_DELAY_MS = 250;
 const MAX_DELAY_MS = 60_000;
 /** Retries a second over all keys, and how many may come at once: an outage of all cells must not become a storm. */
-const RETRIES_PER_SECOND = 20;
+const RETRIES_PER_SECOND = 50;
 const BURST = 100;
+/** Retries that wait for their turn at most: a key that is looked at again for another reason gives its turn back to nobody. */
+const MAX_DEBT = RETRIES_PER_SECOND * (MAX_DELAY_MS / 1000);
 
 export class RetryLimiter {
   readonly #failures = new Map<string, number>();
@@ -40,7 +42,7 @@ export class RetryLimiter {
     const now = this.#now();
     this.#tokens = Math.min(BURST, this.#tokens + ((now - this.#filledAt) / 1000) * RETRIES_PER_SECOND);
     this.#filledAt = now;
-    this.#tokens -= 1;
+    this.#tokens = Math.max(-MAX_DEBT, this.#tokens - 1);
     return this.#tokens >= 0 ? 0 : (-this.#tokens / RETRIES_PER_SECOND) * 1000;
   }
 }

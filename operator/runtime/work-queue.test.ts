@@ -65,7 +65,13 @@ test('many keys that fail at once share a rate', () => {
   const limiter = new RetryLimiter(() => now);
   const delays = Array.from({ length: 300 }, (_, i) => limiter.delayMs(`key-${i}`));
   assert.equal(delays[99], 250);
-  assert.equal(delays[299], 10_000, '200 keys beyond the burst at 20 a second');
+  assert.equal(delays[299], 4_000, '200 keys beyond the burst at 50 a second');
   now = 30_000;
   assert.equal(limiter.delayMs('later'), 250);
+});
+
+test('however much fails, a key waits no longer than a minute for its turn', () => {
+  const limiter = new RetryLimiter(() => 0);
+  const delays = Array.from({ length: 10_000 }, (_, i) => limiter.delayMs(`key-${i % 1_000}`));
+  assert.equal(Math.max(...delays), 60_000);
 });
