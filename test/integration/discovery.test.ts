@@ -194,6 +194,46 @@ test('where names cell and node, many keys at once; what is refused says why', a
   assert.ok((await where('user:u1')).retryAfter);
 });
 
+test('the summary says how buckets and keys are shared, and how old it is', async () => {
+  await putCell('a');
+  await startStub('a', 'a-0');
+  await startStub('a', 'a-1');
+  await ask('POST', '/v1/assign', { key: 'user:u1' });
+  type Summary = { unassignedBuckets: number; ageSeconds: number; cells: { members: { share: number }[] }[] };
+  const summary = await until(
+    async () => {
+      const { status, body } = await ask('GET', '/v1/summary');
+      const found = body as Summary;
+      return status === 200 && found.cells[0]?.members.length === 2 && found;
+    },
+    { ...WAIT, what: 'both members' },
+  );
+  assert.equal(summary.unassignedBuckets, 65_535);
+  assert.equal(summary.ageSeconds, 0);
+  const [a = 0, b = 0] = summary.cells[0]?.members.map(({ share }) => share) ?? [];
+  assert.ok(a > 0.2 && b > 0.2 && Math.abs(a + b - 1) < 1e-9, `${a} and ${b}`);
+});
+
+test('what is too much is refused at once, health never, and what was taken is answered', async () => {
+  await putCell('a');
+  await startStub('a', 'a-0');
+  await coordinator.close();
+  // Changes wait for the coordination: they are what piles up.
+  const answers = Array.from({ length: 400 }, (_, index) =>
+    ask('POST', '/v1/assign', { key: `user:u${index}` }),
+  );
+  const first = await Promise.race(answers);
+  assert.equal(first.status, 503);
+  assert.ok(Number(first.retryAfter) >= 1);
+  assert.equal((await fetch(`${discovery.url}/healthz`)).status, 200);
+  assert.equal((await fetch(`${discovery.url}/readyz`)).status, 200);
+  await Promise.all(answers);
+  const metrics = await (await fetch(`${discovery.url}/metrics`)).text();
+  assert.match(metrics, /^cellpost_discovery_refused_total [1-9]/m);
+  coordinator = await startCoordination();
+  assert.equal((await ask('GET', '/v1/map')).status, 200);
+});
+
 test('bad requests are refused, strangers learn nothing, and the next request works', async () => {
   assert.equal((await ask('GET', '/v1/map', undefined, 'wrong')).status, 401);
   assert.equal((await ask('GET', '/v1/where')).status, 400);

@@ -12,7 +12,9 @@ import { changing, key, parse, RETRY_AFTER_S, unavailable } from './answers.ts';
 import type { MapStore } from './map-store.ts';
 import { addPlacementRoutes } from './placement-routes.ts';
 import type { RingClients } from './ring-clients.ts';
+import type { Shedding } from './shedding.ts';
 import type { DiscoveryState } from './state.ts';
+import type { MapSummary } from './summary.ts';
 import type { WatchStreams } from './watch-stream.ts';
 
 const MAX_KEYS = 1_000;
@@ -32,6 +34,8 @@ export type ApiParts = {
   rings: RingClients;
   streams: WatchStreams;
   measure: RequestHandler;
+  shedding: Shedding;
+  summary: () => MapSummary;
 };
 
 export function addRoutes(app: Express, parts: ApiParts): void {
@@ -44,6 +48,7 @@ export function addRoutes(app: Express, parts: ApiParts): void {
     } else if (!state.known) unavailable(response, 'Discovery has no map yet.');
     else next();
   });
+  app.use('/v1', parts.shedding.middleware);
   app.use('/v1', express.json({ limit: MAX_BODY }));
 
   const describeCell = (view: CellView, buckets: Map<string, number>): Record<string, unknown> => {
@@ -97,6 +102,9 @@ export function addRoutes(app: Express, parts: ApiParts): void {
   );
   app.get('/v1/map', (_request, response) => {
     response.json({ mapVersion: directory.mapVersion, ...directory.buckets.encode() });
+  });
+  app.get('/v1/summary', (_request, response) => {
+    response.set('Cache-Control', 'no-store').json(parts.summary());
   });
   app.get('/v1/watch', (request, response) => streams.open(request, response));
 

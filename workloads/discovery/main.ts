@@ -17,7 +17,9 @@ import { createMetrics } from './metrics.ts';
 import { askPeers } from './peers.ts';
 import { RingClients } from './ring-clients.ts';
 import { SavedMap } from './saved-map.ts';
+import { Shedding } from './shedding.ts';
 import { DiscoveryState } from './state.ts';
+import { summarize } from './summary.ts';
 import { WatchStreams } from './watch-stream.ts';
 import { whereFastPath } from './where-fast-path.ts';
 
@@ -81,15 +83,19 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     ['map', map.current],
     ...state.directory.cells().map(({ name }) => [`cell ${name}`, rings.status(name).current] as const),
   ]);
+  const shedding = new Shedding();
+  const summary = () => summarize(state, freshness.staleSeconds(), (cell) => rings.status(cell));
   const { registry, measure, count } = createMetrics({
     staleSeconds: () => freshness.staleSeconds(),
     buckets: () => state.directory.buckets.counts(),
     subscribers: () => streams.count,
+    refused: () => shedding.refused,
   });
   const end = async (): Promise<void> => {
     stopAsking();
     streams.close();
     freshness.close();
+    shedding.close();
     await Promise.all([map.close(), rings.close()]);
     saved?.close();
   };
@@ -102,7 +108,16 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
       ready: () => state.known || `no map yet: ${map.problem ?? 'it is being read'}`,
       before: whereFastPath({ token: config.CELLPOST_PLATFORM_TOKEN, state, count }),
       routes: (app) =>
-        addRoutes(app, { token: config.CELLPOST_PLATFORM_TOKEN, state, map, rings, streams, measure }),
+        addRoutes(app, {
+          token: config.CELLPOST_PLATFORM_TOKEN,
+          state,
+          map,
+          rings,
+          streams,
+          measure,
+          shedding,
+          summary,
+        }),
     });
     logger.info({ url: listener.url }, 'discovery listens');
     return {

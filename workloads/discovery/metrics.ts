@@ -1,12 +1,14 @@
 // What discovery counts: requests by route (rate, errors, duration), and how fresh what it knows is.
 import type { RequestHandler } from 'express';
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 export type DiscoveryGauges = {
   /** Seconds since each source was last known to be current; 0: it is. '' is discovery's own coordination. */
   staleSeconds: () => Map<string, number>;
   buckets: () => Map<string, number>;
   subscribers: () => number;
+  /** Requests refused because there was too much to do, since the start. */
+  refused: () => number;
 };
 
 export type DiscoveryMetrics = {
@@ -51,6 +53,17 @@ export function createMetrics(gauges: DiscoveryGauges): DiscoveryMetrics {
       registers: [],
       collect() {
         this.set(gauges.subscribers());
+      },
+    }),
+  );
+  registry.registerMetric(
+    new Counter({
+      name: 'cellpost_discovery_refused_total',
+      help: 'Requests refused because there was too much to do',
+      registers: [],
+      collect() {
+        this.reset();
+        this.inc(gauges.refused());
       },
     }),
   );
