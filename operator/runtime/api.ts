@@ -248,23 +248,22 @@ export class KubeApi {
   }
 
   async #send(call: Call): Promise<Dispatcher.ResponseData> {
+    const signals = [this.#options.signal, call.signal].filter((one) => one !== undefined);
+    const signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
     for (let times = 1; ; times++) {
       try {
-        return await this.#sendOnce(call);
+        return await this.#sendOnce(call, signal);
       } catch (error) {
         const throttled = error instanceof ApiError && error.status === TOO_MANY_REQUESTS;
         if (!throttled || error.retryAfterMs === undefined || times > MAX_THROTTLED) throw error;
-        const signals = [this.#options.signal, call.signal].filter((signal) => signal !== undefined);
         // Not all who were told the same at the same time.
         const pauseMs = Math.min(LONGEST_THROTTLE_MS, error.retryAfterMs) * (1 + Math.random() / 4);
-        await sleep(pauseMs, undefined, { signal: AbortSignal.any(signals) });
+        await sleep(pauseMs, undefined, { signal });
       }
     }
   }
 
-  async #sendOnce(call: Call): Promise<Dispatcher.ResponseData> {
-    const signals = [this.#options.signal, call.signal].filter((signal) => signal !== undefined);
-    const signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
+  async #sendOnce(call: Call, signal: AbortSignal | undefined): Promise<Dispatcher.ResponseData> {
     signal?.throwIfAborted();
     const { url, headers, dispatcher } = await this.#connections.target(
       call.method,

@@ -362,25 +362,39 @@ test('a version goes through cells and services by a Rollout, a bad one comes ba
   const before = (await getCell('a')).status?.version ?? '';
   // Where nodes can't be given another tag, the fleet is told to run what it runs.
   const next = (await cluster.tag('next')) ? 'next' : before;
-  const rollOut = async (name: string, version: string, outcome: string): Promise<Rollout> => {
+  const rollOut = async (name: string, spec: object, outcome: string): Promise<Rollout> => {
     const rollout = {
       apiVersion: 'cellpost.dev/v1alpha1',
       kind: 'Rollout',
       metadata: { name, namespace: NAMESPACE },
-      spec: { version, bakeSeconds: 3, canary: { cells: ['b'] }, gates: { degradedSeconds: 3 } },
+      spec: { bakeSeconds: 3, canary: { cells: ['b'] }, ...spec },
     };
     await cluster.kubectl(['apply', '-f', '-'], JSON.stringify(rollout));
-    const jsonPath = `--for=jsonpath={.status.outcome}=${outcome}`;
-    await kubectl('wait', jsonPath, `rollout/${name}`, `--timeout=${READY_DEADLINE_MS / 1000}s`);
-    return await json<Rollout>('get', 'rollout', name);
+    let seen: Rollout | undefined;
+    const over = async (): Promise<Rollout | undefined> => {
+      seen = await json<Rollout>('get', 'rollout', name);
+      return seen.status?.outcome === undefined ? undefined : seen;
+    };
+    const ended = await until(over, {
+      timeoutMs: READY_DEADLINE_MS,
+      what: `the end of rollout ${name}`,
+    }).catch((error: unknown) => {
+      throw new Error(`rollout ${name}: ${JSON.stringify(seen?.status)}`, { cause: error });
+    });
+    assert.equal(ended.status?.outcome, outcome, JSON.stringify(ended.status));
+    return ended;
   };
-  const done = await rollOut('good', next, 'Complete');
+  const done = await rollOut('good', { version: next }, 'Complete');
   assert.equal(done.status?.summary, '3/3');
   for (const cell of ['a', 'b']) assert.equal((await getCell(cell)).status?.version, next);
   const image = 'jsonpath={.spec.template.spec.containers[0].image}';
   assert.ok((await kubectl('get', 'deployment', 'cellpost-web', '-o', image)).endsWith(`:${next}`));
 
-  const back = await rollOut('bad', 'no-such-version', 'RolledBack');
+  const back = await rollOut(
+    'bad',
+    { version: 'no-such-version', gates: { degradedSeconds: 3 } },
+    'RolledBack',
+  );
   assert.match(back.status?.phase ?? '', /^Rolled back: Cell b is degraded at no-such-version: /);
   for (const cell of ['a', 'b']) assert.equal((await getCell(cell)).spec.version, next);
   await allReady();

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { after, before, test, type TestContext } from 'node:test';
-import type { Cell } from '../../operator/types.ts';
 import { findCluster, type Cluster } from '../cluster/cluster.ts';
 import { until } from '../support/wait.ts';
+import { cellTools, cpu } from './support/cell.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { tooLarge } from './support/large.ts';
 import { startLoad, type Load, type LoadReport } from './support/load.ts';
 import type { LoadOrders } from './support/load-program.ts';
-import { NAMESPACE, PASSWORD, assertKept, cellctl, newLoad, sendUntil, type User } from './support/mail.ts';
+import { PASSWORD, assertKept, cellctl, newLoad, sendUntil, type User } from './support/mail.ts';
 
 // One cell with three ZooKeeper servers and three app servers, under load, while everything breaks that can.
 const CELL = 'a';
@@ -26,23 +26,10 @@ let cluster: TestCluster;
 let inside: Cluster['inside'] | undefined;
 let users: User[] = [];
 
-const kubectl = (...args: string[]): Promise<string> => cluster.kubectl(['-n', NAMESPACE, ...args]);
-const getCell = async (): Promise<Cell> =>
-  JSON.parse(await kubectl('get', 'cell', CELL, '-o', 'json')) as Cell;
-const patch = (spec: unknown): Promise<string> =>
-  kubectl('patch', 'cell', CELL, '--type=merge', '-p', JSON.stringify({ spec }));
-const cpu = (milli: number): unknown => ({ resources: { requests: { cpu: `${milli}m` } } });
+const tools = cellTools(() => cluster, CELL);
+const { kubectl, getCell, patch } = tools;
 
-const settled = (what: string): Promise<unknown> =>
-  until(
-    async () => {
-      const { status, metadata } = await getCell();
-      return (
-        status?.observedGeneration === metadata.generation && status?.phase === 'Serving' && !status.roll
-      );
-    },
-    { timeoutMs: DEADLINE_MS, what, intervalMs: 500 },
-  );
+const settled = (what: string): Promise<unknown> => tools.settled(what, DEADLINE_MS);
 
 before(async () => {
   if (tooLarge) return;

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test, type TestContext } from 'node:test';
-import type { Cell } from '../../operator/types.ts';
 import { until } from '../support/wait.ts';
+import { cellTools } from './support/cell.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { tooLarge } from './support/large.ts';
 import { startLoad as startRequests, type LoadReport } from './support/load.ts';
 import {
-  NAMESPACE,
   PASSWORD,
   assertKept,
   cellctl,
@@ -42,10 +41,7 @@ after(async () => {
   await cluster?.close();
 });
 
-const kubectl = (...args: string[]): Promise<string> => cluster.kubectl(['-n', NAMESPACE, ...args]);
-
-const getCell = async (): Promise<Cell> =>
-  JSON.parse(await kubectl('get', 'cell', CELL, '-o', 'json')) as Cell;
+const { kubectl, getCell, patch } = cellTools(() => cluster, CELL);
 
 const complete = (): Promise<unknown> =>
   until(async () => (await getCell()).status?.phase === 'Serving', {
@@ -248,9 +244,6 @@ const settled = (what: string): Promise<unknown> =>
     },
     { timeoutMs: READY_DEADLINE_MS, what, intervalMs: 500 },
   );
-
-const patch = (spec: unknown): Promise<string> =>
-  kubectl('patch', 'cell', CELL, '--type=merge', '-p', JSON.stringify({ spec }));
 
 test('both masters are lost at once: no request needs them', { skip: tooLarge }, async (t) => {
   const load = await startRequests(cluster, users, 'masters');

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
-import type { Cell } from '../../operator/types.ts';
 import { findCluster } from '../cluster/cluster.ts';
 import { addNode, type AddedNode } from '../cluster/nodes.ts';
 import { until } from '../support/wait.ts';
+import { cellTools } from './support/cell.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { tooLarge } from './support/large.ts';
 import { startLoad, type LoadReport } from './support/load.ts';
-import { NAMESPACE, PASSWORD, assertKept, cellctl, type User } from './support/mail.ts';
+import { PASSWORD, assertKept, cellctl, type User } from './support/mail.ts';
 
 // Three nodes. The first has the control plane, the platform's services and HBase, which is one pod; the other two have the
 // cell's app servers and ZooKeeper, and are drained, cut off and robbed of their power.
@@ -24,34 +24,13 @@ let nodes: AddedNode[] = [];
 let users: User[] = [];
 let skip: string | false = tooLarge;
 
-const kubectl = (...args: string[]): Promise<string> => cluster.kubectl(['-n', NAMESPACE, ...args]);
-const getCell = async (): Promise<Cell> =>
-  JSON.parse(await kubectl('get', 'cell', CELL, '-o', 'json')) as Cell;
-const patch = (spec: unknown): Promise<string> =>
-  kubectl('patch', 'cell', CELL, '--type=merge', '-p', JSON.stringify({ spec }));
+const tools = cellTools(() => cluster, CELL);
+const { kubectl, patch, podsBy } = tools;
 
-const settled = (what: string): Promise<unknown> =>
-  until(
-    async () => {
-      const { status, metadata } = await getCell();
-      return (
-        status?.observedGeneration === metadata.generation && status?.phase === 'Serving' && !status.roll
-      );
-    },
-    { timeoutMs: READY_DEADLINE_MS, what, intervalMs: 500 },
-  );
+const settled = (what: string): Promise<unknown> => tools.settled(what, READY_DEADLINE_MS);
 
 /** Pod → node. */
-async function places(): Promise<Map<string, string>> {
-  const path = 'jsonpath={range .items[*]}{.metadata.name} {.spec.nodeName}{"\\n"}{end}';
-  const text = await kubectl('get', 'pods', '-l', `cellpost.dev/cell=${CELL}`, '-o', path);
-  return new Map(
-    text
-      .trim()
-      .split('\n')
-      .map((line) => line.split(' ') as [string, string]),
-  );
-}
+const places = (): Promise<Map<string, string>> => podsBy('.spec.nodeName');
 
 before(async () => {
   if (skip) return;

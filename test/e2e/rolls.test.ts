@@ -3,9 +3,10 @@ import { after, before, test, type TestContext } from 'node:test';
 import type { Cell } from '../../operator/types.ts';
 import { openJmap } from '../support/jmap.ts';
 import { until } from '../support/wait.ts';
+import { cellTools, cpu } from './support/cell.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { startLoad, type LoadReport } from './support/load.ts';
-import { NAMESPACE, PASSWORD, cellctl, withPort, type User } from './support/mail.ts';
+import { PASSWORD, cellctl, withPort, type User } from './support/mail.ts';
 
 // One cell with three ZooKeeper servers and three app servers, rolled under a load that counts every error.
 const CELL = 'a';
@@ -16,24 +17,10 @@ const ADDRESSES = Array.from({ length: 4 }, (_, i) => `roller${i}@cellpost.test`
 let cluster: TestCluster;
 let users: User[] = [];
 
-const kubectl = (...args: string[]): Promise<string> => cluster.kubectl(['-n', NAMESPACE, ...args]);
-const getCell = async (): Promise<Cell> =>
-  JSON.parse(await kubectl('get', 'cell', CELL, '-o', 'json')) as Cell;
-const patch = (spec: unknown): Promise<string> =>
-  kubectl('patch', 'cell', CELL, '--type=merge', '-p', JSON.stringify({ spec }));
-const cpu = (milli: number): unknown => ({ resources: { requests: { cpu: `${milli}m` } } });
+const { kubectl, getCell, patch, podsBy } = cellTools(() => cluster, CELL);
 
 /** Pod → uid: another uid is another pod. */
-async function uids(): Promise<Map<string, string>> {
-  const path = 'jsonpath={range .items[*]}{.metadata.name} {.metadata.uid}{"\\n"}{end}';
-  const text = await kubectl('get', 'pods', '-l', `cellpost.dev/cell=${CELL}`, '-o', path);
-  return new Map(
-    text
-      .trim()
-      .split('\n')
-      .map((line) => line.split(' ') as [string, string]),
-  );
-}
+const uids = (): Promise<Map<string, string>> => podsBy('.metadata.uid');
 
 async function changed(before: Map<string, string>): Promise<string[]> {
   const now = await uids();

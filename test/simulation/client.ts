@@ -6,6 +6,8 @@ import type { World } from './world.ts';
 
 /** A request on its way is given up after this. */
 const ATTEMPT_MS = 3_000;
+/** A read may take this long at the server: well within an attempt, or it would never be answered. */
+const LONGEST_READ_MS = 2_500;
 const LONGEST_REST_MS = 250;
 
 /** Requests that a client has under way at a time. */
@@ -107,7 +109,7 @@ export class SimClient {
       : (this.#options.keys[index] ?? '');
     // Some are mostly read, so that stale images are looked at, and not found out by their own writes first.
     if (random.chance(index % 2 === 0 ? 0.4 : 0.85)) {
-      return { kind: 'read', key, slowMs: random.chance(0.05) ? random.between(0, 3_000) : 0 };
+      return { kind: 'read', key, slowMs: random.chance(0.05) ? random.between(0, LONGEST_READ_MS) : 0 };
     }
     if (this.#earlier.length > 0 && random.chance(0.2))
       return { kind: 'deliver', ...random.pick(this.#earlier) };

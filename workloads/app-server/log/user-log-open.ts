@@ -89,6 +89,10 @@ export async function openImage<S, A>(
   }
 }
 
+function emptyImage<S, A>(fold: Fold<S, A>, key: string): Image<S> {
+  return { state: fold.empty(key), seq: 0, timeMs: 0, saved: undefined, unsavedBytes: 0 };
+}
+
 /** A log that is read from its beginning, or from a snapshot on. */
 export class Replay<S, A> {
   readonly #key: string;
@@ -102,7 +106,7 @@ export class Replay<S, A> {
     this.#key = key;
     this.#parts = parts;
     this.#look = lookAt(parts.store, parts.clock, key);
-    this.image = { state: parts.fold.empty(key), seq: 0, timeMs: 0, saved: undefined, unsavedBytes: 0 };
+    this.image = emptyImage(parts.fold, key);
   }
 
   /**
@@ -120,26 +124,20 @@ export class Replay<S, A> {
       // Its own entry is read, too: it says who wrote last, and that the snapshot is of this log.
       const rows = (await this.#read(stored.seq)).filter((row) => row.seq <= last);
       const own = rows[0]?.seq === stored.seq ? rows.shift() : undefined;
-      if (!own) {
-        this.atEnd = false;
-        return undefined;
-      }
+      if (!own) return this.#fromBeginning();
       const entry = codec.decode(own.entry);
       const { seq } = stored;
       Object.assign(this.image, { state, seq, timeMs: entry.timeMs, saved: { state, seq, garbage } });
       return (await this.apply(rows)) ?? entry.writer;
     } catch (error) {
       if (!(error instanceof BadSnapshot || error instanceof PageLost)) throw error;
-      Object.assign(this.image, {
-        state: fold.empty(this.#key),
-        seq: 0,
-        timeMs: 0,
-        saved: undefined,
-        unsavedBytes: 0,
-      });
-      this.atEnd = false;
-      return undefined;
+      return this.#fromBeginning();
     }
+  }
+
+  #fromBeginning(): undefined {
+    Object.assign(this.image, emptyImage(this.#parts.fold, this.#key));
+    this.atEnd = false;
   }
 
   /** The entries after those that were applied. */

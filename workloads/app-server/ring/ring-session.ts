@@ -103,9 +103,9 @@ export class RingSession {
   /** Registers and resolves when this member serves. @throws when the session ended before */
   async join(): Promise<void> {
     const { clock, session, identity } = this.#options;
-    if (await this.#outliveEarlier()) await delay(clock, REJOIN_MS, this.lost.signal);
     // The node of the member comes last: who sees it finds its acknowledgements, not those of an earlier session.
-    await this.#register(LEASES, new Uint8Array());
+    const waited = await this.#register(LEASES, new Uint8Array());
+    if (waited && (await this.#hasOthers())) await delay(clock, REJOIN_MS, this.lost.signal);
     this.#lease = new Lease(clock, session, `${LEASES}/${identity.name}`);
     await this.#register(ACKS, new Uint8Array());
     await this.#register(NODES, this.#encoded());
@@ -233,38 +233,31 @@ export class RingSession {
   readonly #onAck = () => this.#changes.note();
 
   /**
-   * Waits for the end of an earlier session of this name.
-   * @returns whether it had to wait, and there are others to take over
+   * Creates this member's ephemeral node; waits for the one of an earlier session of the same name to go.
+   * @returns whether it had to wait
    */
-  async #outliveEarlier(): Promise<boolean> {
+  async #register(folder: string, data: Uint8Array): Promise<boolean> {
     const { session, identity, logger } = this.#options;
-    const path = `${NODES}/${identity.name}`;
-    for (let waited = false; ; waited = true) {
+    const path = `${folder}/${identity.name}`;
+    await this.#make(folder);
+    for (let waited = false; ;) {
       const seen = this.#changes.count;
+      const created = await this.#persist(() => this.#create(path, data, true));
+      if (created) return waited;
       const there = await this.#persist(() => session.get(path, () => this.#changes.note()));
-      if (!there || there.stat.ephemeralOwner === session.sessionId) {
-        if (!waited) return false;
-        return ((await this.#persist(() => session.children(NODES)))?.names.length ?? 0) > 0;
-      }
+      // Ours: the answer to the creation was lost.
+      if (there?.stat.ephemeralOwner === session.sessionId) return waited;
+      if (!there) continue;
+      waited = true;
       logger?.info({ path }, 'waiting for the end of an earlier session of this name');
       await this.#pause(seen);
     }
   }
 
-  /** Creates this member's ephemeral node; waits for the one of an earlier session of the same name to go. */
-  async #register(folder: string, data: Uint8Array): Promise<void> {
+  async #hasOthers(): Promise<boolean> {
     const { session, identity } = this.#options;
-    const path = `${folder}/${identity.name}`;
-    await this.#make(folder);
-    for (;;) {
-      const seen = this.#changes.count;
-      const created = await this.#persist(() => this.#create(path, data, true));
-      if (created) return;
-      const there = await this.#persist(() => session.get(path, () => this.#changes.note()));
-      // Ours: the answer to the creation was lost.
-      if (there?.stat.ephemeralOwner === session.sessionId) return;
-      if (there) await this.#pause(seen);
-    }
+    const listed = await this.#persist(() => session.children(NODES));
+    return listed?.names.some((name) => name !== identity.name) ?? false;
   }
 
   async #make(folder: string): Promise<void> {

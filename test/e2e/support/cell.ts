@@ -1,0 +1,45 @@
+// One cell of the cluster as tests look at it and change it.
+import type { Cell } from '../../../operator/types.ts';
+import { until } from '../../support/wait.ts';
+import type { TestCluster } from './cluster.ts';
+import { NAMESPACE } from './mail.ts';
+
+const LOOK_MS = 500;
+
+/** Of a role that asks for so much. Another figure makes its pods anew and changes nothing else. */
+export const cpu = (milli: number): unknown => ({ resources: { requests: { cpu: `${milli}m` } } });
+
+/** @param cluster is asked when it is needed: it is there once the tests run */
+export function cellTools(cluster: () => TestCluster, name: string) {
+  const kubectl = (...args: string[]): Promise<string> => cluster().kubectl(['-n', NAMESPACE, ...args]);
+  const getCell = async (): Promise<Cell> =>
+    JSON.parse(await kubectl('get', 'cell', name, '-o', 'json')) as Cell;
+  return {
+    kubectl,
+    getCell,
+    patch: (spec: unknown): Promise<string> =>
+      kubectl('patch', 'cell', name, '--type=merge', '-p', JSON.stringify({ spec })),
+    /** Pod → a field of it, such as `.spec.nodeName`. */
+    async podsBy(field: string): Promise<Map<string, string>> {
+      const path = `jsonpath={range .items[*]}{.metadata.name} {${field}}{"\\n"}{end}`;
+      const text = await kubectl('get', 'pods', '-l', `cellpost.dev/cell=${name}`, '-o', path);
+      return new Map(
+        text
+          .trim()
+          .split('\n')
+          .map((line) => line.split(' ') as [string, string]),
+      );
+    },
+    /** Waits until the cell serves as its newest spec says, and nothing of it is rolled. */
+    settled: (what: string, timeoutMs: number): Promise<unknown> =>
+      until(
+        async () => {
+          const { status, metadata } = await getCell();
+          return (
+            status?.observedGeneration === metadata.generation && status?.phase === 'Serving' && !status.roll
+          );
+        },
+        { timeoutMs, what, intervalMs: LOOK_MS },
+      ),
+  };
+}
