@@ -129,6 +129,7 @@ export type PlatformSpec = {
     limits?: { client?: number; senderDomain?: number; sender?: number; recipient?: number };
     service: { type: ServiceType };
   };
+  userIndex: { replicas: number; resources: Resources };
   web: { replicas: number; resources: Resources; service: { type: ServiceType } };
 };
 
@@ -142,6 +143,7 @@ export type PlatformStatus = CommonStatus & {
   zookeeper?: EnsembleStatus;
   discovery?: RoleStatus;
   mtaProxy?: RoleStatus;
+  userIndex?: RoleStatus;
   web?: RoleStatus;
 };
 

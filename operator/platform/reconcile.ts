@@ -16,14 +16,19 @@ import type { Platform } from '../types.ts';
 import { ensureAll, messageOf, type World } from '../world.ts';
 import { imagesOf, platformContext, type PlatformContext } from './context.ts';
 import { ensureCredentials } from './credentials.ts';
-import { discoveryResources, mtaProxyResources, webResources } from './resources/services.ts';
+import {
+  discoveryResources,
+  mtaProxyResources,
+  userIndexResources,
+  webResources,
+} from './resources/services.ts';
 import { platformStatus, type PlatformObservation } from './status.ts';
 
 const PLATFORM_FINALIZER = 'cellpost.dev/platform';
 /** While something outside of Kubernetes is waited for, no watch tells when it has come. */
 const LOOK_AGAIN_MS = 10_000;
 
-type PlatformStepName = 'credentials' | 'zookeeper' | 'discovery' | 'mta-proxy' | 'web';
+type PlatformStepName = 'credentials' | 'zookeeper' | 'discovery' | 'mta-proxy' | 'user-index' | 'web';
 
 export async function reconcilePlatform(world: World, key: string): Promise<ReconcileResult> {
   const { namespace, name } = splitKey(key);
@@ -119,6 +124,12 @@ function platformSteps(
       run: () => service(mtaProxyResources(context, spec, credentials), observed.mtaProxy, 'MTA proxy'),
     },
     {
+      name: 'user-index',
+      title: 'Start the user index',
+      needs: ['credentials', 'discovery'],
+      run: () => service(userIndexResources(context, spec, credentials), observed.userIndex, 'user index'),
+    },
+    {
       name: 'web',
       title: 'Start web',
       needs: ['credentials', 'discovery'],
@@ -133,6 +144,7 @@ function observe(world: World, { owner }: PlatformContext, { spec }: Platform): 
     zookeeper: observeStatefulSet(caches, owner, 'zookeeper', spec.zookeeper.replicas),
     discovery: observeDeployment(caches, owner, 'discovery', spec.discovery.replicas),
     mtaProxy: observeDeployment(caches, owner, 'mta-proxy', spec.mtaProxy.replicas),
+    userIndex: observeDeployment(caches, owner, 'user-index', spec.userIndex.replicas),
     web: observeDeployment(caches, owner, 'web', spec.web.replicas),
     podTroubles: podTroubles(ofRole(caches.pods, owner)),
   };
@@ -148,7 +160,7 @@ async function takeDown(world: World, platform: Platform): Promise<ReconcileResu
   if (cells.length > 0)
     return await bringUp(world, platform, `Its cells must go first: ${cells.join(', ')}.`);
   const owner = ownerOf(platform, world.settings.domain);
-  const waitsFor = await tearDown(world, owner, ['web', 'mta-proxy', 'discovery', 'zookeeper']);
+  const waitsFor = await tearDown(world, owner, ['web', 'user-index', 'mta-proxy', 'discovery', 'zookeeper']);
   if (waitsFor === undefined) {
     await removeFinalizer(world, platform, PLATFORM_FINALIZER);
     return {};

@@ -19,6 +19,7 @@ export type PlatformObservation = {
   zookeeper: Observed;
   discovery: Observed;
   mtaProxy: Observed;
+  userIndex: Observed;
   web: Observed;
   podTroubles: string[];
 };
@@ -73,6 +74,7 @@ export function platformStatus(input: PlatformStatusInput): PlatformStatus {
     },
     discovery: countsOf(observed.discovery),
     mtaProxy: countsOf(observed.mtaProxy),
+    userIndex: countsOf(observed.userIndex),
     web: countsOf(observed.web),
     conditions: mergeConditions(platform.status?.conditions, conditions, generation, now),
   };
@@ -80,8 +82,8 @@ export function platformStatus(input: PlatformStatusInput): PlatformStatus {
 
 /** The version is told when all services run it; until then the one before stands. */
 function runningVersion({ platform, observed, image }: PlatformStatusInput): string | undefined {
-  const { discovery, mtaProxy, web } = observed;
-  const all = [discovery, mtaProxy, web].every(
+  const { discovery, mtaProxy, userIndex, web } = observed;
+  const all = [discovery, mtaProxy, userIndex, web].every(
     ({ upToDate, replicas, ready }) => upToDate && ready === replicas,
   );
   return all ? versionOf(image) : platform.status?.version;
@@ -92,6 +94,7 @@ function rolesOf({ observed, platform: { spec } }: PlatformStatusInput): RolePro
     { title: 'Complete ZooKeeper', seen: observed.zookeeper, wanted: spec.zookeeper.replicas },
     { title: 'Complete discovery', seen: observed.discovery, wanted: spec.discovery.replicas },
     { title: 'Complete the MTA proxy', seen: observed.mtaProxy, wanted: spec.mtaProxy.replicas },
+    { title: 'Complete the user index', seen: observed.userIndex, wanted: spec.userIndex.replicas },
     { title: 'Complete web', seen: observed.web, wanted: spec.web.replicas },
   ];
 }

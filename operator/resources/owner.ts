@@ -11,7 +11,8 @@ export const HDFS_ROLES = ['journal-node', 'name-node', 'data-node'] as const;
 export const HBASE_ROLES = ['hbase-master', 'region-server', 'hbase-rest'] as const;
 /** One pod with all of HBase (Local), or roles of their own over HDFS. */
 export type StorageRole = 'hbase' | (typeof HDFS_ROLES)[number] | (typeof HBASE_ROLES)[number];
-export type Role = StorageRole | 'zookeeper' | 'app-server' | 'discovery' | 'mta-proxy' | 'web';
+export type Role =
+  StorageRole | 'zookeeper' | 'app-server' | 'discovery' | 'mta-proxy' | 'user-index' | 'web';
 
 /** A cell or platform, as builders need it. */
 export type Owner = {
@@ -94,6 +95,7 @@ const SHORT: Record<Role, string> = {
   'app-server': 'app',
   discovery: 'discovery',
   'mta-proxy': 'mta-proxy',
+  'user-index': 'user-index',
   web: 'web',
 };
 

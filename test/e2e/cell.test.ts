@@ -137,6 +137,21 @@ test('a mail taken by the MTA proxy is read over JMAP from the right cell, and f
   });
 });
 
+test('friends are known to the user index, in whichever cells they are', async () => {
+  const [inA, inB] = [userOf('a'), userOf('b')];
+  const ask = (method: string, path: string): Promise<string> => {
+    const headers = "{ authorization: 'Bearer ' + process.env.CELLPOST_PLATFORM_TOKEN }";
+    const script = `fetch('http://cellpost-user-index:8083/v1${path}', { method: '${method}', headers: ${headers} })
+      .then((response) => response.text()).then((text) => process.stdout.write(text))`;
+    return kubectl('exec', 'deploy/cellpost-web', '-c', 'web', '--', 'node', '-e', script);
+  };
+  assert.equal(await ask('PUT', `/friendships/${inA.userId}/${inB.userId}`), '{"degree":1}');
+  await until(async () => (await ask('GET', `/degree?a=${inB.userId}&b=${inA.userId}`)) === '{"degree":1}', {
+    timeoutMs: MAIL_DEADLINE_MS,
+    what: 'every index to know',
+  });
+});
+
 test('an attachment too large for the log goes by the blob store and comes back byte for byte', async () => {
   const user = userOf('b');
   const content = randomBytes(300_000);

@@ -275,7 +275,8 @@ test('HDFS is recorded before it may be formatted, and as formatted before it ge
 test('reconciling an unchanged cell and platform makes no API write, also by another operator', async () => {
   await bringUp('steady');
   await markReady('statefulset', 'cellpost-zk');
-  for (const name of ['discovery', 'mta-proxy', 'web']) await markReady('deployment', `cellpost-${name}`);
+  for (const name of ['discovery', 'mta-proxy', 'user-index', 'web'])
+    await markReady('deployment', `cellpost-${name}`);
   await waitFor('the platform to serve', async () => {
     const platform = await json<{ status?: { phase?: string } }>('get', 'platform', 'cellpost');
     return platform.status?.phase === 'Serving';
@@ -586,7 +587,7 @@ test('the operator uses each right that the chart gives it, and asks for no othe
     return condition(await getCell('rights'), 'Progressing') === 'False';
   });
   await markReady('statefulset', 'cellpost-zk');
-  for (const name of ['discovery', 'mta-proxy', 'web'])
+  for (const name of ['discovery', 'mta-proxy', 'user-index', 'web'])
     await waitForExisting('deployment', `cellpost-${name}`);
   type Labelled = { spec: { template: { metadata: { labels: Record<string, string> } } } };
   const labelsOf = async (name: string): Promise<Record<string, string>> =>

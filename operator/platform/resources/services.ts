@@ -1,4 +1,4 @@
-// The stateless services of a platform: discovery, the MTA proxy, web. Each is a Deployment with a Service before it.
+// The stateless services of a platform: discovery, the MTA proxy, the user index, web. Each is a Deployment with a Service before it.
 import type { V1ContainerPort, V1EnvVar, V1ServicePort } from '@kubernetes/client-node';
 import {
   deployment,
@@ -19,13 +19,14 @@ import { DISCOVERY_PORT, type PlatformContext } from '../context.ts';
 
 const SMTP_PORT = 2525;
 const MTA_HTTP_PORT = 8082;
+const USER_INDEX_PORT = 8083;
 const WEB_PORT = 8080;
 /** Requests and SMTP sessions in flight may end in this time. */
 const GRACE_SECONDS = 30;
 /** Discovery's place in its ZooKeeper. */
 const CHROOT = '/cellpost';
 
-type ServiceRole = Role & ('discovery' | 'mta-proxy' | 'web');
+type ServiceRole = Role & ('discovery' | 'mta-proxy' | 'user-index' | 'web');
 type ServiceOptions = {
   role: ServiceRole;
   replicas: number;
@@ -59,6 +60,7 @@ export function discoveryResources(
         from: [
           { podSelector: { matchLabels: selectorOf(owner, 'discovery') } },
           { podSelector: { matchLabels: selectorOf(owner, 'mta-proxy') } },
+          { podSelector: { matchLabels: selectorOf(owner, 'user-index') } },
           { podSelector: { matchLabels: selectorOf(owner, 'web') } },
           peer(context.operatorNamespace, context.operatorLabels),
         ],
@@ -120,6 +122,36 @@ function mailEnvironment({ authentication, policy, limits }: PlatformSpec['mtaPr
   return Object.entries(values).flatMap(([name, value]) =>
     value === undefined ? [] : [{ name, value: String(value) }],
   );
+}
+
+export function userIndexResources(
+  context: PlatformContext,
+  spec: PlatformSpec,
+  credentials: Record<string, string>,
+): KubeObject[] {
+  const { owner } = context;
+  return serviceResources(context, credentials, {
+    role: 'user-index',
+    ...spec.userIndex,
+    type: 'ClusterIP',
+    httpPort: USER_INDEX_PORT,
+    blobs: true,
+    servicePorts: [servicePort('http', USER_INDEX_PORT, USER_INDEX_PORT)],
+    allow: [
+      {
+        from: [
+          { podSelector: { matchLabels: selectorOf(owner, 'mta-proxy') } },
+          { podSelector: { matchLabels: selectorOf(owner, 'web') } },
+          peer(context.operatorNamespace, context.operatorLabels),
+        ],
+        ports: [USER_INDEX_PORT],
+      },
+    ],
+    env: [
+      { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },
+      { name: 'CELLPOST_BLOB_STORE', value: context.blobStoreUrl },
+    ],
+  });
 }
 
 export function webResources(
