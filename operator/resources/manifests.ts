@@ -16,7 +16,7 @@ export type ConfigMap = KubeObject & { data: Record<string, string> };
 export type Secret = KubeObject & { type: string; data: Record<string, string> };
 
 export type Peer = {
-  namespaceSelector?: { matchLabels: Record<string, string> };
+  namespaceSelector?: { matchLabels?: Record<string, string> };
   podSelector?: { matchLabels: Record<string, string> };
 };
 /** The library calls `from` `_from`; on the wire it is `from`. */

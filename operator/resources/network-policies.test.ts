@@ -89,11 +89,16 @@ const PLATFORM = {
     '2888 from platform/zookeeper',
     '3888 from platform/zookeeper',
   ],
-  'platform/discovery': ['8090 from operator, platform/discovery, platform/mta-proxy, platform/web'],
+  'platform/discovery': [
+    '8090 from operator, platform/discovery, platform/mta-proxy, platform/user-index, platform/web',
+  ],
   'platform/mta-proxy': ['2525 from all'],
+  'platform/user-index': ['8083 from cell/app-server, platform/web'],
   'platform/web': ['8080 from all'],
 };
-const APP_SERVERS = ['8081 from operator, platform/discovery, platform/mta-proxy, platform/web'];
+const APP_SERVERS = [
+  '8081 from operator, platform/discovery, platform/mta-proxy, platform/user-index, platform/web',
+];
 
 test('pods are called by whom the design lets call them, with HBase in one pod', () => {
   const pods = [...podsOf('platform', platform), ...podsOf('cell', local)];

@@ -6,7 +6,12 @@ import { appServerResources, credentialsSecret } from '../cell/resources/app-ser
 import { cellEnsembleResources } from '../cell/resources/ensemble.ts';
 import { storageResources, storageRoles } from '../cell/resources/storage.ts';
 import { platformContext } from '../platform/context.ts';
-import { discoveryResources, mtaProxyResources, webResources } from '../platform/resources/services.ts';
+import {
+  discoveryResources,
+  mtaProxyResources,
+  userIndexResources,
+  webResources,
+} from '../platform/resources/services.ts';
 import { readCustomResource, type Schema } from '../reference/pages.ts';
 import type { KubeObject } from '../runtime/resources.ts';
 import { readSettings } from '../settings.ts';
@@ -60,6 +65,7 @@ export async function platformChildren(): Promise<KubeObject[]> {
     }),
     ...discoveryResources(context, spec, CREDENTIALS),
     ...mtaProxyResources(context, spec, CREDENTIALS),
+    ...userIndexResources(context, spec, CREDENTIALS),
     ...webResources(context, spec, CREDENTIALS),
   ];
 }

@@ -8,7 +8,7 @@ import {
   service,
   type Peer,
 } from '../../resources/manifests.ts';
-import { childMeta, roleName, selectorOf, serviceHost, type Role } from '../../resources/owner.ts';
+import { COMPONENT, childMeta, roleName, selectorOf, serviceHost, type Role } from '../../resources/owner.ts';
 import { podTemplate } from '../../resources/pod.ts';
 import { SERVICE_VOLUMES, credentialsName, serviceContainer } from '../../resources/service-pod.ts';
 import { zookeeperUrl } from '../../resources/zookeeper.ts';
@@ -140,9 +140,9 @@ export function userIndexResources(
     allow: [
       {
         from: [
-          { podSelector: { matchLabels: selectorOf(owner, 'mta-proxy') } },
           { podSelector: { matchLabels: selectorOf(owner, 'web') } },
-          peer(context.operatorNamespace, context.operatorLabels),
+          // Those of the platform's cells, in whichever namespaces; others have no token.
+          { namespaceSelector: {}, podSelector: { matchLabels: { [COMPONENT]: 'app-server' } } },
         ],
         ports: [USER_INDEX_PORT],
       },
