@@ -26,6 +26,10 @@ const SERVICES: Record<string, Entry> = {
     describe: 'who is a friend of whom',
     load: () => import('../workloads/user-index/main.ts'),
   },
+  'memcache-dirty': {
+    describe: 'the counts of unread messages, kept in memcached',
+    load: () => import('../workloads/memcache-dirty/main.ts'),
+  },
   web: {
     describe: 'the HTTP door: JMAP and the inbox page',
     load: () => import('../workloads/web/main.ts'),

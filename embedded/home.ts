@@ -20,6 +20,8 @@ export type PlatformNote = {
   discoveryUrl: string;
   webUrl: string;
   userIndexUrl: string;
+  /** Of the memcache dirty service. */
+  countsUrl: string;
   smtp: { host: string; port: number };
 };
 

@@ -1,4 +1,4 @@
-// The processes of an embedded platform: cells of two app servers each, discovery, the user index, the MTA proxy and the web door,
+// The processes of an embedded platform: cells of two app servers each, discovery, the user index, the counts, the MTA proxy and the web door,
 // around the coordinator inside this process.
 import { join } from 'node:path';
 import { openCells, type Cells } from '../workloads/common/cell-client/cells.ts';
@@ -41,7 +41,8 @@ export async function startPlatform(
   const mtaProxy = makeChild('mta-proxy', 'mta-proxy');
   const web = makeChild('web', 'web');
   const userIndex = makeChild('user-index', 'user-index');
-  const children = [web, mtaProxy, userIndex, ...nodes.map((node) => node.child), discovery];
+  const memcacheDirty = makeChild('memcache-dirty', 'memcache-dirty');
+  const children = [web, mtaProxy, userIndex, memcacheDirty, ...nodes.map((node) => node.child), discovery];
 
   const coordinator = await startCoordinator({
     socketPath: home.socketPath,
@@ -90,8 +91,12 @@ export async function startPlatform(
         coordination: coordinator.url(`/cells/${cell}`),
       });
     }
-    const [index, smtp, http] = await Promise.all([
+    const [index, counts, smtp, http] = await Promise.all([
       userIndex.start({ ...doors }, { http: 'CELLPOST_HTTP_PORT' }),
+      memcacheDirty.start(
+        { ...doors, CELLPOST_MEMCACHED: settings.memcached },
+        { http: 'CELLPOST_HTTP_PORT' },
+      ),
       hinted(
         'CELLPOST_SMTP_PORT',
         mtaProxy.start(
@@ -126,11 +131,12 @@ export async function startPlatform(
         discoveryUrl: found.url,
         webUrl: http.url,
         userIndexUrl: index.url,
+        countsUrl: counts.url,
         smtp: { host: HOST, port: smtp.ports.smtp ?? settings.smtpPort },
       },
       async close() {
         // Doors first, then who stores, then who knows the way.
-        await Promise.all([web.stop(), mtaProxy.stop(), userIndex.stop()]);
+        await Promise.all([web.stop(), mtaProxy.stop(), userIndex.stop(), memcacheDirty.stop()]);
         await opened.close();
         await Promise.all(nodes.map((node) => node.child.stop()));
         await discovery.stop();

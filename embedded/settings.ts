@@ -16,6 +16,8 @@ export type Settings = {
   cells: number;
   /** What the MTA proxy reads about authentication, policy and limits, as it stands in our own environment. */
   mail: Environment;
+  /** `host:port,…`; undefined: counts are asked from the app servers. */
+  memcached: string | undefined;
 };
 
 /** More than one machine has a use for. */
@@ -29,6 +31,8 @@ const variables = z.object({
   CELLPOST_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a dead app server keeps its users: neighbours take over after that. */
   CELLPOST_SESSION_TIMEOUT_MS: positiveInteger.default(1500),
+  /** memcached servers for the counts of unread messages, if there are any. */
+  CELLPOST_MEMCACHED: z.string().optional(),
   /** One more gets its share of the users by `cellctl rebalance`. */
   CELLPOST_CELLS: positiveInteger.max(MAX_CELLS).default(2),
 });
@@ -45,5 +49,6 @@ export function readSettings(env: Environment): Settings {
     sessionTimeoutMs: values.CELLPOST_SESSION_TIMEOUT_MS,
     cells: values.CELLPOST_CELLS,
     mail: Object.fromEntries(MAIL_VARIABLES.map((name) => [name, env[name]])),
+    memcached: values.CELLPOST_MEMCACHED,
   };
 }

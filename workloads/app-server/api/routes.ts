@@ -9,6 +9,7 @@ import type { ChangeFeed } from './change-feed.ts';
 import { getChangedKeys } from './changed-keys.ts';
 import { ConcurrencyLimit } from './concurrency.ts';
 import { download } from './download.ts';
+import { postCounts } from './user-counts.ts';
 import { parseEventSourceQuery, type EventStreams } from './event-source.ts';
 import { checkRequest, runRequest } from './jmap-request.ts';
 import { getFriends } from './friends.ts';
@@ -158,6 +159,10 @@ export function addRoutes(app: Express, services: Services, streams: EventStream
   app.post(
     '/logs/:key/regenerate',
     serviceRoute('postRegenerate', (request, response) => postRegenerate(services, request, response)),
+  );
+  app.post(
+    '/counts',
+    serviceRoute('postCounts', (request, response) => postCounts(services, request, response)),
   );
   app.get(
     '/node',

@@ -1,0 +1,72 @@
+// The memcache dirty service of a data center: counts of unread messages from its memcached servers, which it keeps true by
+// the change feeds of all app servers. Any number of replicas may run; each data center has its own (docs/counts.md).
+import { z } from 'zod';
+import { openCells } from '../common/cell-client/cells.ts';
+import { commonVariables, port, readEnvironment, type Environment } from '../common/config/env.ts';
+import { listenHttp } from '../common/http/server.ts';
+import { createLogger } from '../common/log.ts';
+import { RefillCache } from '../common/memcache/refill-cache.ts';
+import { CountReader } from './counts.ts';
+import { Feeds } from './feeds.ts';
+import { createMetrics } from './metrics.ts';
+import { addRoutes } from './routes.ts';
+
+const DEFAULT_PORT = 8084;
+const CACHE_PREFIX = 'cellpost counts 1';
+
+const variables = z.object({
+  ...commonVariables,
+  CELLPOST_HTTP_PORT: port.default(DEFAULT_PORT),
+  CELLPOST_DISCOVERY_URL: z.url(),
+  /** `host:port,host:port`: the memcached servers of this data center. Without, the app servers are asked each time. */
+  CELLPOST_MEMCACHED: z
+    .string()
+    .regex(/^[^\s,]+:\d{1,5}(?:,[^\s,]+:\d{1,5})*$/, 'is not `host:port,host:port`')
+    .optional(),
+});
+
+/** @throws ConfigError; the listener's error when the port is taken */
+export async function start(env: Environment): Promise<{ url: string; close(): Promise<void> }> {
+  const config = readEnvironment(variables, env);
+  const { CELLPOST_PLATFORM_TOKEN: token, CELLPOST_VERSION: version } = config;
+  const logger = createLogger('memcache-dirty', config.CELLPOST_LOG_LEVEL, { version });
+  await using resources = new AsyncDisposableStack();
+  const cells = await openCells({ discoveryUrl: config.CELLPOST_DISCOVERY_URL, token, logger });
+  resources.defer(() => cells.close());
+  const servers = config.CELLPOST_MEMCACHED?.split(',');
+  const cache = servers && new RefillCache(servers, CACHE_PREFIX);
+  resources.defer(() => cache?.close());
+  if (!cache) logger.info('no memcached is configured: counts are asked from the app servers');
+
+  const metrics = createMetrics(() => feeds.stats());
+  const feeds: Feeds = new Feeds({
+    cells,
+    token,
+    logger,
+    onChange: (key) => {
+      cache?.invalidate(key).then(
+        () => metrics.invalidations.inc({ result: 'done' }),
+        () => {
+          // It may still lie there when the server is back.
+          feeds.distrustAll();
+          metrics.invalidations.inc({ result: 'failed' });
+        },
+      );
+    },
+  });
+  resources.defer(() => feeds.close());
+  const reader = new CountReader({ cells, cache, feeds, token, metrics, logger });
+  const listener = await listenHttp({
+    host: config.CELLPOST_HTTP_HOST,
+    port: config.CELLPOST_HTTP_PORT,
+    logger,
+    registry: metrics.registry,
+    ready: () => (cells.isReady() ? true : 'the map of discovery is not known yet'),
+    routes: (app) => addRoutes(app, { reader, token, metrics }),
+  });
+  resources.defer(() => listener.close());
+  logger.info({ url: listener.url }, 'counts are answered');
+  const open = resources.move();
+  let closing: Promise<void> | undefined;
+  return { url: listener.url, close: () => (closing ??= open.disposeAsync()) };
+}
