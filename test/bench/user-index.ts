@@ -1,5 +1,5 @@
 // npm run bench:user-index: a million users of 200 friends in one index process and in Redis' sets: time to load, memory, and
-// "friend, or friend of a friend?" at 5,000 a second.
+// "friend, or friend of a friend?" at 5,000 a second by a process of its own. `--profile` leaves a CPU profile of the index.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
@@ -7,18 +7,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Pool } from 'undici';
 import { Child } from '../../embedded/child.ts';
+import { startCoordinator } from '../../embedded/coordinator.ts';
 import { openBlobStore } from '../../workloads/common/blobs/open-blob-store.ts';
-import { bearer } from '../../workloads/common/http/platform-token.ts';
-import { FriendGraph } from '../../workloads/user-index/graph.ts';
-import { loadBase, saveWords } from '../../workloads/user-index/snapshots.ts';
+import { loadBase } from '../../workloads/user-index/snapshots.ts';
 import { installMissing } from '../support/debian.ts';
 import { until } from '../support/wait.ts';
 import { machine, residentBytes } from './support/cpu.ts';
-import { measured, type Measured } from './support/measure.ts';
+import { readMetrics, type Metrics } from './support/prometheus.ts';
 import { RedisConnection, startRedis } from './support/redis.ts';
 import { table } from './support/table.ts';
+import type { AskerResult, AskerWork } from './user-index-asker.ts';
 
 const USERS = Number(/^--users=(\d+)$/m.exec(process.argv.join('\n'))?.[1] ?? 1_000_000);
 /** Each line makes a friend for both: 200 on average. */
@@ -26,11 +25,10 @@ const LINES_PER_USER = 100;
 const RATE = 5_000;
 const WARM_MS = 3_000;
 const DURATION_MS = 8_000;
-const CONNECTIONS = 32;
-const REDIS_CONNECTIONS = 8;
 /** Users whose lists are on their way to Redis at once. */
 const REDIS_BATCH = 500;
 const TOKEN = 'a token for benchmarks';
+const ASKER = fileURLToPath(new URL('./user-index-asker.ts', import.meta.url));
 const CELLCTL = fileURLToPath(new URL('../../cli/cellctl.ts', import.meta.url));
 
 const userOf = (n: number): string => `u${n}`;
@@ -72,28 +70,26 @@ async function writeEdges(file: string): Promise<number> {
 }
 
 const seconds = (began: number): number => (performance.now() - began) / 1_000;
-const anyUser = (): string => userOf(Math.floor(Math.random() * USERS));
+const portOf = (url: string): number => Number(new URL(url).port);
 
-/** Begins calls at a fixed rate, whatever becomes of those before; times count from when each was due. */
-async function atRate(durationMs: number, call: () => Promise<unknown>): Promise<Measured> {
-  const times: number[] = [];
-  const under = new Set<Promise<void>>();
-  const began = performance.now();
-  for (let due = 0; due < (RATE * durationMs) / 1_000;) {
-    const elapsed = performance.now() - began;
-    for (; (due * 1_000) / RATE <= elapsed && due < (RATE * durationMs) / 1_000; due++) {
-      const dueAt = began + (due * 1_000) / RATE;
-      const one = call().then(() => {
-        times.push(performance.now() - dueAt);
-        under.delete(one);
-      });
-      under.add(one);
-    }
-    // Timers are a millisecond coarse, which would be measured, too.
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  await Promise.all(under);
-  return measured(times, performance.now() - began);
+/** Asks by a process that does nothing else. */
+async function asked(whom: AskerWork['whom'], port: number): Promise<AskerResult> {
+  const asker = fork(ASKER);
+  const work: AskerWork = {
+    whom,
+    port,
+    token: TOKEN,
+    users: USERS,
+    ratePerSecond: RATE,
+    warmMs: WARM_MS,
+    durationMs: DURATION_MS,
+  };
+  asker.send(work);
+  const [result] = (await Promise.race([
+    once(asker, 'message'),
+    once(asker, 'exit').then(() => Promise.reject(new Error('The asker ended.'))),
+  ])) as [AskerResult];
+  return result;
 }
 
 const missing = await installMissing({ 'redis-server': 'redis-server' });
@@ -121,23 +117,36 @@ if (code !== 0) throw new Error('The edge list could not be loaded.');
 const loadSeconds = seconds(began);
 await rm(edges);
 
-const blobs = await openBlobStore(blobUrl, {});
-await saveWords(blobs, new FriendGraph(), new Map());
-await blobs.close();
-began = performance.now();
-const index = new Child({
-  name: 'user-index',
-  workload: 'user-index',
-  logFile: join(folder, 'index.log'),
-  onDeath: (line) => process.stderr.write(`${line}\n`),
+// A platform without cells: there are no logs to be read.
+const coordinator = await startCoordinator({
+  socketPath: join(folder, 'coordinator.sock'),
+  dataFile: join(folder, 'coordinator.db'),
 });
-resources.defer(() => index.kill());
-const { url } = await index.start({
+resources.defer(() => coordinator.close());
+const child = (workload: string): Child => {
+  const logFile = join(folder, `${workload}.log`);
+  const onDeath = (line: string): boolean => process.stderr.write(`${line}\n`);
+  const made = new Child({ name: workload, workload, logFile, onDeath });
+  resources.defer(() => made.stop());
+  return made;
+};
+const common = {
   CELLPOST_HTTP_PORT: '0',
   CELLPOST_LOG_LEVEL: 'error',
   CELLPOST_PLATFORM_TOKEN: TOKEN,
-  // Nobody is there: an index serves from its snapshot.
-  CELLPOST_DISCOVERY_URL: 'http://127.0.0.1:9',
+  CELLPOST_SESSION_TIMEOUT_MS: '10000',
+};
+const discovery = await child('discovery').start({
+  ...common,
+  CELLPOST_COORDINATION: coordinator.url('/discovery'),
+});
+began = performance.now();
+if (process.argv.includes('--profile')) process.env.NODE_OPTIONS = '--cpu-prof';
+const index = child('user-index');
+delete process.env.NODE_OPTIONS;
+const { url } = await index.start({
+  ...common,
+  CELLPOST_DISCOVERY_URL: discovery.url,
   CELLPOST_BLOB_STORE: blobUrl,
 });
 await until(async () => (await fetch(`${url}/readyz`)).status === 200, {
@@ -146,22 +155,13 @@ await until(async () => (await fetch(`${url}/readyz`)).status === 200, {
 });
 const startSeconds = seconds(began);
 const indexBytes = residentBytes(index.pid ?? 0);
-
-const pool = new Pool(url, { connections: CONNECTIONS });
-resources.defer(() => pool.destroy());
-const headers = { authorization: bearer(TOKEN) };
-const degrees = new Map<unknown, number>();
-const askIndex = async (): Promise<void> => {
-  const path = `/v1/degree?a=${anyUser()}&b=${anyUser()}`;
-  const { statusCode, body } = await pool.request({ method: 'GET', path, headers });
-  const { degree } = (await body.json()) as { degree: unknown };
-  if (statusCode !== 200) throw new Error(`The index answers ${statusCode}.`);
-  degrees.set(degree, (degrees.get(degree) ?? 0) + 1);
-};
-await atRate(WARM_MS, askIndex);
-const indexMeasured = await atRate(DURATION_MS, askIndex);
+const indexAsked = await asked('index', portOf(url));
+const metrics: Metrics = await readMetrics(`${url}/metrics`);
+const handledMs = metrics.quantile('cellpost_user_index_request_duration_seconds', {}, 0.99) * 1_000;
+const collections = metrics.sum('nodejs_gc_duration_seconds_count');
+const collectedMs = (metrics.sum('nodejs_gc_duration_seconds_sum') * 1_000) / Math.max(1, collections);
 const indexBytesAfter = residentBytes(index.pid ?? 0);
-index.kill();
+await index.stop();
 
 const store = await openBlobStore(blobUrl, {});
 const loaded = await loadBase(store);
@@ -170,10 +170,9 @@ if (!loaded) throw new Error('The edge list is gone.');
 const { graph } = loaded;
 const redis = await startRedis(folder);
 resources.defer(() => redis.close());
-const connections = Array.from({ length: REDIS_CONNECTIONS }, () => new RedisConnection(redis.port));
-resources.defer(() => connections.forEach((connection) => connection.close()));
 // By the index's numbers: integers, which Redis packs best.
-const [loader] = connections as [RedisConnection];
+const loader = new RedisConnection(redis.port);
+resources.defer(() => loader.close());
 began = performance.now();
 for (let user = 0, sent: Promise<number>[] = []; user < USERS; user++) {
   const { offsets, targets } = graph.base;
@@ -186,44 +185,38 @@ for (let user = 0, sent: Promise<number>[] = []; user < USERS; user++) {
 const redisSeconds = seconds(began);
 const redisBytes = residentBytes(redis.pid);
 
-let turn = 0;
-const askRedis = async (): Promise<void> => {
-  const connection = connections[turn++ % connections.length] as RedisConnection;
-  const [a, b] = [anyUser().slice(1), anyUser().slice(1)];
-  await Promise.all([
-    connection.command('SISMEMBER', a, b),
-    connection.command('SINTERCARD', '2', a, b, 'LIMIT', '1'),
-  ]);
-};
-await atRate(WARM_MS, askRedis);
-const redisMeasured = await atRate(DURATION_MS, askRedis);
+const redisAsked = await asked('redis', redis.port);
 
 const mb = (value: number): string => `${(value / 2 ** 20).toFixed(0)} MiB`;
+const row = (name: string, load: number, start: number, memory: string, result: AskerResult) => [
+  name,
+  load,
+  start,
+  memory,
+  result.fromDue.perSecond,
+  result.fromDue.p50Ms,
+  result.fromDue.p99Ms,
+  result.fromDue.maxMs,
+  result.fromSent.p99Ms,
+  result.late.p99Ms,
+];
+const columns = ['', 'load, s', 'start, s', 'memory', 'asked/s', 'p50, ms', 'p99, ms', 'max, ms'];
 process.stdout.write(
   `${table(
-    ['', 'load, s', 'start from snapshot, s', 'memory', 'asked/s', 'p50, ms', 'p99, ms', 'max, ms'],
+    [...columns, 'p99 from sent, ms', 'asker late p99, ms'],
     [
-      [
+      row(
         'user index, HTTP',
         loadSeconds,
         startSeconds,
         mb(Math.max(indexBytes, indexBytesAfter)),
-        indexMeasured.perSecond,
-        indexMeasured.p50Ms,
-        indexMeasured.p99Ms,
-        indexMeasured.maxMs,
-      ],
-      [
-        'Redis sets, RESP',
-        redisSeconds,
-        0,
-        mb(redisBytes),
-        redisMeasured.perSecond,
-        redisMeasured.p50Ms,
-        redisMeasured.p99Ms,
-        redisMeasured.maxMs,
-      ],
+        indexAsked,
+      ),
+      row('Redis sets, RESP', redisSeconds, 0, mb(redisBytes), redisAsked),
     ],
   )}\n`,
 );
-process.stdout.write(`answers: ${JSON.stringify(Object.fromEntries(degrees))}\n`);
+process.stdout.write(
+  `in the index itself: p99 at most ${handledMs} ms a question, ${collections} collections of garbage of ${collectedMs.toFixed(1)} ms\n`,
+);
+process.stdout.write(`answers: ${JSON.stringify(indexAsked.answers)}\n`);

@@ -1,5 +1,5 @@
 // The graph that is served, and its snapshots: loaded at the start, taken over when a new edge list was stored, stored again
-// when words have changed.
+// when words have changed, or when the stored watermarks are old.
 import type { BlobStore } from '../common/blobs/blob-store.ts';
 import type { Logger } from '../common/log.ts';
 import { FriendGraph, type Words } from './graph.ts';
@@ -8,6 +8,15 @@ import { BadSnapshot, baseVersion, loadBase, loadWords, saveWords } from './snap
 /** How soon a new edge list is taken up. */
 const LOOK_MS = 5_000;
 const RETRY_MS = 1_000;
+/** Who starts from a snapshot reads all users who have changed since: that may be so much, when nothing else is new. */
+const OLD_WATERMARK_MS = 5 * 60_000;
+
+/** What is said of a snapshot when it is stored. */
+type Source = {
+  watermarks: () => ReadonlyMap<string, number>;
+  /** Are all logs read that there are? What was read in part is not stored: who starts from it would take it for all. */
+  isComplete: () => boolean;
+};
 
 export class GraphStore {
   readonly #blobs: BlobStore;
@@ -20,7 +29,9 @@ export class GraphStore {
   /** Were words said since the last snapshot? */
   #isChanged = false;
   #savedAt = performance.now();
-  #watermarks: (() => ReadonlyMap<string, number>) | undefined;
+  /** Those of the last snapshot that was loaded or stored; undefined: there is none. */
+  #savedWatermarks: ReadonlyMap<string, number> | undefined;
+  #source: Source | undefined;
   #keeping: Promise<void> | undefined;
 
   constructor(options: { blobs: BlobStore; logger: Logger; snapshotMs: number }) {
@@ -53,6 +64,7 @@ export class GraphStore {
         const snapshot = await this.#loadWords();
         for (const [userId, words] of snapshot?.words ?? []) this.#graph.say(userId, words);
         this.#hasWords = snapshot !== undefined;
+        this.#savedWatermarks = snapshot?.watermarks;
         return snapshot?.watermarks ?? new Map();
       } catch (error) {
         this.#logger.warn({ err: error }, 'the snapshot could not be loaded; again in a second');
@@ -63,8 +75,8 @@ export class GraphStore {
   }
 
   /** From now on takes up new edge lists and stores snapshots. */
-  keep(watermarks: () => ReadonlyMap<string, number>): void {
-    this.#watermarks = watermarks;
+  keep(source: Source): void {
+    this.#source = source;
     this.#keeping = this.#keep();
   }
 
@@ -122,16 +134,24 @@ export class GraphStore {
   }
 
   async #save(): Promise<void> {
-    const watermarks = this.#watermarks?.();
-    if (!watermarks || !this.#isChanged) return;
+    const watermarks = this.#source?.watermarks();
+    if (!watermarks || !(this.#hasWords || this.#source?.isComplete())) return;
+    if (!this.#isChanged && !this.#isOld(watermarks)) return;
     this.#isChanged = false;
     this.#savedAt = performance.now();
     try {
       await saveWords(this.#blobs, this.#graph, watermarks);
+      this.#savedWatermarks = watermarks;
     } catch (error) {
       this.#isChanged = true;
       throw error;
     }
+  }
+
+  /** Is there no snapshot, or one that is far behind these? */
+  #isOld(watermarks: ReadonlyMap<string, number>): boolean {
+    const saved = this.#savedWatermarks;
+    return !saved || [...watermarks].some(([cell, ms]) => ms - (saved.get(cell) ?? 0) >= OLD_WATERMARK_MS);
   }
 
   async #pause(ms: number): Promise<void> {

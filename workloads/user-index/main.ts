@@ -89,7 +89,10 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
       },
       isSettled: () => sync.pending === 0,
     });
-    store.keep(() => follower?.watermarks() ?? new Map<string, number>());
+    store.keep({
+      watermarks: () => follower?.watermarks() ?? new Map<string, number>(),
+      isComplete: () => ready() === true,
+    });
   });
   resources.defer(async () => {
     await store.stop();

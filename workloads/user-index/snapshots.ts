@@ -12,6 +12,8 @@ const WORDS = 'user-index-words.json';
 /** What the blobs mean: ids a line each; numbers of 4 bytes, little end first, as every machine that runs Node has them. */
 const FORMAT = 1;
 const CHUNK_BYTES = 8 * 1024 * 1024;
+/** Made of words at one go: well under a millisecond, which questions may wait. */
+const TURN_BYTES = 32 * 1024;
 /** Blobs on their way at once. */
 const PARALLEL = 4;
 
@@ -42,12 +44,13 @@ export async function saveBase(
   { ids, base }: FriendGraph,
   onProgress: (bytes: number) => void = () => {},
 ): Promise<void> {
-  const put = (parts: Iterable<Uint8Array>): Promise<BlobId[]> => putChunks(store, parts, onProgress);
+  const put = (parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<BlobId[]> =>
+    putChunks(store, parts, onProgress);
   const document: z.infer<typeof baseDocument> = {
     format: FORMAT,
     users: base.offsets.length - 1,
     targets: base.targets.length,
-    idBlobs: await put(ids.lines()),
+    idBlobs: await put(inTurns(ids.lines())),
     offsetBlobs: await put([bytesOf(base.offsets)]),
     targetBlobs: await put([bytesOf(base.targets)]),
   };
@@ -89,6 +92,10 @@ export async function loadBase(
   return { graph: new FriendGraph(ids, base), version: createHash('sha256').update(bytes).digest('hex') };
 }
 
+/**
+ * Stores what words say. Requests are answered meanwhile, and words may change: what is stored is at least as new as the
+ * watermarks, and whoever starts from it asks again for what came after them.
+ */
 export async function saveWords(
   store: BlobStore,
   graph: FriendGraph,
@@ -98,12 +105,10 @@ export async function saveWords(
     for (const [userId, { friends, former }] of graph.words())
       yield Buffer.from(`${JSON.stringify([userId, friends, former])}\n`);
   }
-  // All of it is taken at once, before anything is waited for: it is of one moment, not later than the watermarks.
-  const chunks = [...inChunks(lines())];
   const document: z.infer<typeof wordsDocument> = {
     format: FORMAT,
     watermarks: Object.fromEntries(watermarks),
-    blobs: await inParallel(chunks, PARALLEL, async (chunk) => (await store.put(chunk)).id),
+    blobs: await putChunks(store, inTurns(lines()), () => {}),
   };
   await store.documents.put(WORDS, Buffer.from(JSON.stringify(document)));
 }
@@ -148,22 +153,40 @@ function parse<T extends z.ZodType>(schema: T, bytes: Uint8Array): z.infer<T> {
 
 async function putChunks(
   store: BlobStore,
-  parts: Iterable<Uint8Array>,
+  parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   onProgress: (bytes: number) => void,
 ): Promise<BlobId[]> {
   const ids: BlobId[] = [];
-  for (const chunk of inChunks(parts)) {
+  for await (const chunk of inChunks(parts)) {
     ids.push((await store.put(chunk)).id);
     onProgress(chunk.length);
   }
   return ids;
 }
 
+/** The same, with a pause for whatever else waits in this process after each TURN_BYTES. */
+async function* inTurns(parts: Iterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  let gathered: Uint8Array[] = [];
+  let bytes = 0;
+  for (const part of parts) {
+    gathered.push(part);
+    bytes += part.length;
+    if (bytes < TURN_BYTES) continue;
+    yield Buffer.concat(gathered);
+    gathered = [];
+    bytes = 0;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  if (bytes > 0) yield Buffer.concat(gathered);
+}
+
 /** The same bytes in pieces of CHUNK_BYTES, the last one shorter. */
-function* inChunks(parts: Iterable<Uint8Array>): Generator<Uint8Array, void, undefined> {
+async function* inChunks(
+  parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
   let chunk = new Uint8Array(CHUNK_BYTES);
   let filled = 0;
-  for (const part of parts) {
+  for await (const part of parts) {
     for (let start = 0; start < part.length;) {
       const length = Math.min(part.length - start, CHUNK_BYTES - filled);
       chunk.set(part.subarray(start, start + length), filled);
