@@ -81,6 +81,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
         signal,
       }),
     release: async (predicate) => api?.logs.release(predicate),
+    onLoss: () => api?.gaveUp(),
     logger,
   });
   api = await startApiServer({

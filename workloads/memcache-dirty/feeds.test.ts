@@ -10,6 +10,7 @@ import { Feeds } from './feeds.ts';
 const WAIT = { timeoutMs: 20_000, intervalMs: 5 };
 
 let url = '';
+let servers: string[] = [];
 let asked: URL[] = [];
 let streams: ServerResponse[] = [];
 let changed: string[] = [];
@@ -27,15 +28,19 @@ beforeEach(async () => {
   await once(server, 'listening');
   const address = server.address();
   url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
+  servers = [url];
   stopServer = () => {
     server.closeAllConnections();
     server.close();
   };
   feeds = new Feeds({
-    cells: { appServers: () => [{ cell: 'a', url }] },
+    cells: { appServers: () => servers.map((each) => ({ cell: 'a', url: each })) },
     token: 'a token of tests',
     logger: createLogger('test', 'silent'),
-    onChange: (key) => changed.push(key),
+    onChange: async (key) => {
+      changed.push(key);
+      if (key === 'lost') throw new Error('memcached is away');
+    },
   });
 });
 afterEach(async () => {
@@ -58,9 +63,21 @@ const hello = (number: number, resumed: boolean, instance = 'one'): FeedLine => 
   number,
   resumed,
   timeMs: 0,
+  heldSince: 0,
 });
-const change = (number: number): FeedLine => ({ type: 'change', number, key: 'k', seq: 1, kinds: ['email'] });
-const ping = (number: number): FeedLine => ({ type: 'ping', number, timeMs: 0 });
+const change = (number: number, key = 'k'): FeedLine => ({
+  type: 'change',
+  number,
+  key,
+  seq: 1,
+  kinds: ['email'],
+});
+const ping = (number: number, heldSince: number | null = 0): FeedLine => ({
+  type: 'ping',
+  number,
+  timeMs: 0,
+  heldSince,
+});
 const isAt = (number: number) => () => feeds.mark(url)?.number === number;
 
 test('What was read behind the feed as it is heard now is believed; what was read before is not', async () => {
@@ -104,11 +121,9 @@ test('After a gap nothing from before is believed', async () => {
 test('After an invalidation that failed nothing from before is believed', async () => {
   const stream = await connected(1);
   tell(stream, hello(7, false));
-  tell(stream, change(8));
+  tell(stream, change(8, 'lost'));
   await until(isAt(8), WAIT);
-  assert.ok(feeds.believes(url, { instance: 'one', number: 7 }));
-  feeds.distrustAll();
-  assert.ok(!feeds.believes(url, { instance: 'one', number: 7 }));
+  await until(() => !feeds.believes(url, { instance: 'one', number: 7 }), WAIT);
   assert.ok(feeds.believes(url, { instance: 'one', number: 8 }));
 });
 
@@ -117,4 +132,52 @@ test('A feed that misses its ping is not believed', async () => {
   await until(isAt(7), WAIT);
   await until(() => !feeds.believes(url, { instance: 'one', number: 7 }), WAIT);
   assert.equal(feeds.mark(url), undefined);
+});
+
+test('What a server gave up may be changed by others: nothing from before is believed', async () => {
+  const stream = await connected(1);
+  tell(stream, hello(7, false));
+  tell(stream, change(8));
+  await until(isAt(8), WAIT);
+  tell(stream, ping(9, 9));
+  await until(isAt(9), WAIT);
+  assert.ok(!feeds.believes(url, { instance: 'one', number: 8 }));
+  assert.ok(feeds.believes(url, { instance: 'one', number: 9 }));
+});
+
+test('A server that does not know whether it serves is not believed, whatever it tells', async () => {
+  const stream = await connected(1);
+  tell(stream, hello(7, false));
+  await until(isAt(7), WAIT);
+  tell(stream, ping(7, null));
+  await until(() => feeds.mark(url) === undefined, WAIT);
+  tell(stream, change(8));
+  await until(() => changed.length === 1, WAIT);
+  assert.equal(feeds.mark(url), undefined);
+  tell(stream, ping(8));
+  await until(isAt(8), WAIT);
+});
+
+test('What a server gave up is not believed either when it was told while the feed was broken', async () => {
+  const first = await connected(1);
+  tell(first, hello(7, false));
+  await until(isAt(7), WAIT);
+  first.destroy();
+  const second = await connected(2);
+  tell(second, hello(7, true));
+  tell(second, ping(8, 8));
+  await until(isAt(8), WAIT);
+  assert.ok(!feeds.believes(url, { instance: 'one', number: 7 }));
+});
+
+test('A server that comes back to the ring with the instance of before is asked anew', async () => {
+  tell(await connected(1), hello(7, false));
+  await until(isAt(7), WAIT);
+  servers = [];
+  await until(() => feeds.stats().wanted === 0, WAIT);
+  servers = [url];
+  tell(await connected(2), hello(9, false));
+  await until(isAt(9), WAIT);
+  assert.equal(asked[1]?.searchParams.get('instance'), '');
+  assert.ok(!feeds.believes(url, { instance: 'one', number: 8 }));
 });

@@ -1,7 +1,8 @@
 // Follows the change feeds of all app servers (docs/change-feed.md), and knows by them which cached counts may be believed.
 // A value in memcached says which server's feed its count was read behind, and how far that feed was. It may be believed while we
-// have heard everything of that feed since then, as we invalidate whatever changes: so nothing need be swept after a
-// restart of ours, of memcached or of an app server, and nothing is lost when a note is.
+// have heard everything of that feed since then, as we invalidate whatever changes, and while that server has given up
+// nothing since. So a value stands and falls with one feed, whatever other servers, or we, missed: nothing need be swept
+// after a restart of ours, of memcached or of an app server, and nothing is lost when a note is.
 import { createInterface } from 'node:readline';
 import { request } from 'undici';
 import type { Cells } from '../common/cell-client/cells.ts';
@@ -10,13 +11,19 @@ import { delay, systemClock } from '../common/clock.ts';
 import { bearer } from '../common/http/platform-token.ts';
 import type { Logger } from '../common/log.ts';
 
-/** A feed that says nothing for longer than its pings take may be cut off somewhere: its server is asked itself. */
+/**
+ * A feed that pings no more may be cut off somewhere, or its server be: it is asked itself. With the lease that a server
+ * had when it pinged, this is over before others can have taken its users.
+ */
 const BELIEVED_MS = 1.5 * PING_MS;
 /** Then it is opened anew. */
 const SILENCE_MS = 3 * PING_MS;
 const RETRY_MS = 100;
 /** How soon a new app server is followed; its counts are not cached before. */
 const TICK_MS = 250;
+
+/** All that counts depend on; `other`: a user who moved to another cell is there. */
+const KINDS = 'email,mailbox,other';
 
 /** How far a feed was. */
 export type FeedMark = { instance: string; number: number };
@@ -26,17 +33,16 @@ type Feed = FeedMark & {
   ending: AbortController;
   /** What was read when the feed was not as far as this is not believed. */
   floor: number;
-  /** Has everything up to `number` been told? Not while a resumed feed tells what we missed. */
-  isComplete: boolean;
-  heardAt: number;
+  /** When the server last said that it serves, and that everything up to `number` had been told. */
+  heldAt: number;
 };
 
 type FeedsOptions = {
   cells: Pick<Cells, 'appServers'>;
   token: string;
   logger: Logger;
-  /** The log of this key has changed. */
-  onChange: (key: string) => void;
+  /** The log of this key has changed. When it rejects, the feed's values from before are not believed any more. */
+  onChange: (key: string) => Promise<void>;
 };
 
 export class Feeds {
@@ -63,11 +69,6 @@ export class Feeds {
     return feed !== undefined && isLive(feed) && mark.instance === feed.instance && mark.number >= feed.floor;
   }
 
-  /** Believes nothing that was read until now: something could not be invalidated, or a change may not have been told. */
-  distrustAll(): void {
-    for (const feed of this.#feeds.values()) feed.floor = feed.number;
-  }
-
   /** Feeds that are heard at the moment, and those that should be. */
   stats(): { live: number; wanted: number } {
     const live = [...this.#feeds.values()].filter((feed) => isLive(feed)).length;
@@ -90,7 +91,7 @@ export class Feeds {
     for (const url of present) {
       if (url === '' || this.#feeds.has(url)) continue;
       const ending = new AbortController();
-      const feed = { url, ending, instance: '', number: 0, floor: 0, isComplete: false, heardAt: 0 };
+      const feed = { url, ending, instance: '', number: 0, floor: 0, heldAt: -Infinity };
       this.#feeds.set(url, feed);
       const running = this.#keepOpen(feed).finally(() => this.#running.delete(running));
       this.#running.add(running);
@@ -105,14 +106,14 @@ export class Feeds {
       } catch (error) {
         if (!signal.aborted) this.#options.logger.debug({ err: error, url: feed.url }, 'a change feed broke');
       }
-      feed.isComplete = false;
+      feed.heldAt = -Infinity;
       await delay(systemClock, RETRY_MS * (0.5 + Math.random()), signal).catch(() => undefined);
     }
   }
 
   async #followOnce(feed: Feed): Promise<void> {
     const url = new URL('/changes', feed.url);
-    url.search = `kinds=email,mailbox&instance=${feed.instance}&after=${feed.number}`;
+    url.search = `kinds=${KINDS}&instance=${feed.instance}&after=${feed.number}`;
     const response = await request(url, {
       headers: { authorization: bearer(this.#options.token) },
       signal: feed.ending.signal,
@@ -134,20 +135,22 @@ export class Feeds {
   }
 
   #take(feed: Feed, line: FeedLine): void {
-    feed.heardAt = performance.now();
     feed.number = line.number;
-    if (line.type === 'change') this.#options.onChange(line.key);
-    else if (line.type === 'ping') feed.isComplete = true;
-    else {
+    if (line.type === 'change') {
+      // What could not be invalidated may still lie there, and come back.
+      this.#options.onChange(line.key).catch(() => (feed.floor = feed.number));
+      return;
+    }
+    if (line.type === 'hello') {
       feed.instance = line.instance;
       if (line.resumed) return;
-      // Its users may have been, or may come to be, another server's: what it didn't tell matters for all.
-      feed.isComplete = true;
-      this.distrustAll();
+      feed.floor = line.number;
     }
+    feed.floor = Math.max(feed.floor, line.heldSince ?? 0);
+    feed.heldAt = line.heldSince === null ? -Infinity : performance.now();
   }
 }
 
 function isLive(feed: Feed): boolean {
-  return feed.isComplete && performance.now() - feed.heardAt < BELIEVED_MS;
+  return performance.now() - feed.heldAt < BELIEVED_MS;
 }

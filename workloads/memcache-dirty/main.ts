@@ -43,15 +43,14 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     cells,
     token,
     logger,
-    onChange: (key) => {
-      cache?.invalidate(key).then(
-        () => metrics.invalidations.inc({ result: 'done' }),
-        () => {
-          // It may still lie there when the server is back.
-          feeds.distrustAll();
-          metrics.invalidations.inc({ result: 'failed' });
-        },
-      );
+    onChange: async (key) => {
+      try {
+        await cache?.invalidate(key);
+        metrics.invalidations.inc({ result: 'done' });
+      } catch (error) {
+        metrics.invalidations.inc({ result: 'failed' });
+        throw error;
+      }
     },
   });
   resources.defer(() => feeds.close());

@@ -49,6 +49,8 @@ export type ApiServerOptions = {
 export type ApiServer = {
   listener: HttpListener;
   logs: Logs;
+  /** To be called when keys may go to others, before they serve them: tells those who follow the changes. */
+  gaveUp(): void;
   /** Ends streams and requests, then the logs; the stores stay open. May be called twice. */
   close(): Promise<void>;
 };
@@ -86,7 +88,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   };
   metrics.watchLogs(() => logs.stats());
   const streams = new EventStreams({ logs, gate, cell, metrics });
-  const feed = new ChangeFeed(logs);
+  const feed = new ChangeFeed(logs, () => options.ready() === true);
   const listener = await listenHttp({
     host: options.host,
     port: options.port,
@@ -105,6 +107,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   return {
     listener,
     logs,
+    gaveUp: () => feed.gaveUp(),
     async close() {
       streams.close();
       // Whoever follows reads from the logs what the requests that still end here change.

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import type { ReadableStream as NodeWebStream } from 'node:stream/web';
 import { after, test } from 'node:test';
 import { Registry } from 'prom-client';
+import { feedLine, type FeedLine } from '../../common/changes/feed-lines.ts';
 import { listenHttp, type HttpListener } from '../../common/http/server.ts';
 import { createLogger } from '../../common/log.ts';
 import { EMPTY_USER } from '../image/empty.ts';
@@ -18,10 +22,11 @@ after(async () => {
 
 async function start(
   remembered: number,
+  serves = (): boolean => true,
 ): Promise<{ tell: Listener; listener: HttpListener; feed: ChangeFeed }> {
   let tell: Listener = () => undefined;
   const logs = { onAppended: (listener: Listener) => ((tell = listener), () => undefined) };
-  const feed = new ChangeFeed(logs, remembered);
+  const feed = new ChangeFeed(logs, serves, remembered);
   const listener = await listenHttp({
     host: '127.0.0.1',
     port: 0,
@@ -75,4 +80,30 @@ test('a follower that comes back too late is told that it missed something', asy
   tell('user:a', 5, EMPTY_USER);
   assert.equal((await hello(`instance=${instance}&after=${number}`)).resumed, false);
   assert.equal((await fetch(`${listener.url}/changes?kinds=nonsense`)).status, 400);
+});
+
+test('it says at once what it gave up, and nothing can be relied on while it does not serve', async () => {
+  let serves = true;
+  const { tell, listener, feed } = await start(16, () => serves);
+  const response = await fetch(`${listener.url}/changes`);
+  const lines = createInterface({ input: Readable.fromWeb(response.body as NodeWebStream) });
+  const iterator = lines[Symbol.asyncIterator]();
+  const next = async (): Promise<FeedLine> =>
+    feedLine.parse(JSON.parse(String((await iterator.next()).value)));
+  const heldSince = async (wanted: number | null): Promise<void> => {
+    for (;;) {
+      const line = await next();
+      if (line.type !== 'change' && line.heldSince === wanted) return;
+    }
+  };
+  await heldSince(0);
+  tell('user:a', 1, EMPTY_USER);
+  feed.gaveUp();
+  assert.deepEqual(await next(), { type: 'change', number: 1, key: 'user:a', seq: 1, kinds: ['other'] });
+  await heldSince(2);
+  serves = false;
+  await heldSince(null);
+  serves = true;
+  await heldSince(2);
+  lines.close();
 });

@@ -40,15 +40,19 @@ export class ChangeFeed {
   readonly #instance = randomBytes(8).toString('hex');
   readonly #remembered: number;
   /** Change number n is at index n % size. */
-  readonly #ring: Change[] = [];
+  readonly #ring: (Change | undefined)[] = [];
   /** The number of the last change; 0: there was none yet. */
   #last = 0;
   readonly #followers = new Set<Follower>();
   readonly #stopListening: () => void;
   readonly #pings: NodeJS.Timeout;
+  readonly #serves: () => boolean;
+  #heldSince = 0;
 
-  constructor(logs: Pick<Logs, 'onAppended'>, remembered = REMEMBERED) {
+  /** @param serves does this server serve, and hold its lease? */
+  constructor(logs: Pick<Logs, 'onAppended'>, serves: () => boolean, remembered = REMEMBERED) {
     this.#remembered = remembered;
+    this.#serves = serves;
     this.#stopListening = logs.onAppended((key, seq, image) => this.#note(key, seq, image));
     this.#pings = setInterval(() => this.#ping(), PING_MS);
   }
@@ -79,8 +83,16 @@ export class ChangeFeed {
       number: next - 1,
       resumed,
       timeMs: Date.now(),
+      heldSince: this.#held(),
     });
     this.#flush(follower);
+  }
+
+  /** Logs may be written by others from now on: what was read from them here before may change without a word. */
+  gaveUp(): void {
+    this.#ring[++this.#last % this.#remembered] = undefined;
+    this.#heldSince = this.#last;
+    this.#ping();
   }
 
   /** Tells what is left and ends all streams. May be called twice. */
@@ -126,8 +138,17 @@ export class ChangeFeed {
       this.#flush(follower);
       // One that has not read all yet is told nothing else: a ping says that all before it was told.
       if (follower.next > this.#last)
-        this.#write(follower, { type: 'ping', number: this.#last, timeMs: Date.now() });
+        this.#write(follower, {
+          type: 'ping',
+          number: this.#last,
+          timeMs: Date.now(),
+          heldSince: this.#held(),
+        });
     }
+  }
+
+  #held(): number | null {
+    return this.#serves() ? this.#heldSince : null;
   }
 
   #write({ response }: Follower, line: FeedLine): void {

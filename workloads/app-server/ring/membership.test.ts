@@ -21,6 +21,7 @@ type Server = {
   links: { up: Link; down: Link };
   /** What a release waits for. */
   underWay: Promise<void>;
+  losses: number;
 };
 
 class Cell {
@@ -42,6 +43,7 @@ class Cell {
       process,
       links,
       underWay: Promise.resolve(),
+      losses: 0,
       membership: new Membership({
         clock: process.clock,
         openSession: (signal) => {
@@ -54,6 +56,7 @@ class Cell {
         identity: { name, url: `http://${name}`, tokens: 64, version: 'test', pid: 1 },
         instance: String(++this.#starts),
         release: () => server.underWay,
+        onLoss: () => server.losses++,
       }),
     };
     void server.membership.join();
@@ -136,6 +139,25 @@ test('a newcomer serves only when the owners have finished what is under way, an
   finish();
   await cell.serving(a, b);
   assert.deepEqual(ownedBy(b), moving);
+});
+
+test('who may lose keys to another is told before that one serves; whose neighbour goes is not', async () => {
+  const cell = new Cell();
+  const [a, b] = [cell.start('a'), cell.start('b')];
+  await cell.serving(a, b);
+  const before = a.losses;
+  const c = cell.start('c');
+  await cell.until(() => a.losses > before);
+  assert.notEqual(c.membership.state, 'serving');
+  await cell.serving(a, b, c);
+  assert.equal(a.losses, before + 1);
+  b.process.kill();
+  await cell.serving(a, c);
+  assert.equal(a.losses, before + 1);
+  const left = a.membership.leave();
+  assert.ok(a.losses > before + 1);
+  await cell.until(() => c.membership.view.members.length === 1);
+  await left;
 });
 
 test('an owner whose store hangs holds a newcomer up for seconds only', async () => {

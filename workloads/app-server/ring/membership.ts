@@ -23,6 +23,8 @@ export type MembershipOptions = {
   instance: string;
   /** Finishes what is under way for some keys and forgets them (`UserLogs.release`). */
   release: (predicate: (key: string) => boolean) => Promise<void>;
+  /** Keys may go to others, who don't serve them yet; the gate refuses them already. */
+  onLoss?: () => void;
   logger?: Logger;
 };
 
@@ -123,8 +125,8 @@ export class Membership implements OwnershipGate {
 
   /** Returns when the session is over and nothing of it is left. */
   async #takePartIn(session: CoordinationSession): Promise<void> {
-    const { clock, identity, release, logger } = this.#options;
-    const ring = new RingSession({ clock, session, identity, release, logger });
+    const { clock, identity, release, onLoss, logger } = this.#options;
+    const ring = new RingSession({ clock, session, identity, release, onLoss, logger });
     this.#current = ring;
     this.#session = session;
     if (this.#ended.signal.aborted) ring.end('closed');
@@ -141,6 +143,7 @@ export class Membership implements OwnershipGate {
       ring.end(String(error));
     }
     logger?.info({ session: session.sessionId, reason: String(ring.lost.signal.reason) }, 'not on the ring');
+    onLoss?.();
     // Nobody else sees this member go before its requests are over, as far as that is in our hands.
     await ring.release(() => true);
     await session.close().catch(() => {});

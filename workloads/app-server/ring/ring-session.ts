@@ -55,6 +55,8 @@ export type RingSessionOptions = {
   identity: RingIdentity;
   /** Finishes what is under way for some keys and forgets them; the gate refuses them by then. */
   release: (predicate: (key: string) => boolean) => Promise<void>;
+  /** As MembershipOptions.onLoss. */
+  onLoss?: (() => void) | undefined;
   logger?: Logger | undefined;
 };
 
@@ -121,6 +123,7 @@ export class RingSession {
     const { clock, identity } = this.#options;
     this.#state = 'draining';
     this.#ownership = new Ownership(this.#view, identity.name);
+    this.#options.onLoss?.();
     await this.release(() => true);
     await this.#publish('draining');
     const giveUpAt = clock.now() + SEEN_MS;
@@ -148,7 +151,10 @@ export class RingSession {
     const self = view.members.find((member) => member.name === identity.name);
     if (self?.session !== session.sessionId) return this.end('somebody removed this member from the ring');
     this.#view = view;
+    const before = this.#ownership?.sessions ?? [];
     this.#ownership = new Ownership(view, this.#state === 'draining' ? identity.name : undefined);
+    // Who goes leaves keys to those who stay; only who comes takes any.
+    if (this.#ownership.sessions.some((one) => !before.includes(one))) this.#options.onLoss?.();
     this.#changes.note();
     void this.#acknowledge();
   }

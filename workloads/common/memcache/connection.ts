@@ -34,6 +34,7 @@ export class MemcacheConnection {
   #outgoing: (string | Buffer)[] = [];
   #unread: Buffer = Buffer.alloc(0);
   #notBefore = 0;
+  #failures = 0;
   #closed = false;
   readonly #watch: NodeJS.Timeout;
 
@@ -59,6 +60,11 @@ export class MemcacheConnection {
       this.#outgoing.push(`${command}\r\n`);
       if (value) this.#outgoing.push(value, '\r\n');
     });
+  }
+
+  /** Another one after each failure: the server may have been started anew since, and count its tokens from the beginning. */
+  get generation(): number {
+    return this.#failures;
   }
 
   close(): void {
@@ -115,6 +121,7 @@ export class MemcacheConnection {
   #fail(error: MemcacheUnavailable): void {
     const underWay = this.#underWay;
     const socket = this.#socket;
+    this.#failures++;
     this.#socket = undefined;
     this.#underWay = [];
     this.#outgoing = [];

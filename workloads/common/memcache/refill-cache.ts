@@ -2,7 +2,7 @@
 // invalidation. A miss gives one asker a token; an invalidation makes every token given before it worthless
 // (memcached's protocol.txt, "Meta commands": flags N, W, X, Z, I, C).
 import { createHash } from 'node:crypto';
-import { MemcacheConnection, type MetaAnswer } from './connection.ts';
+import { MemcacheConnection } from './connection.ts';
 
 /** Of an asker who took a token and died: others ask the truth so long without storing it. */
 const TOKEN_SECONDS = 3;
@@ -33,34 +33,45 @@ export class RefillCache {
 
   /** @throws MemcacheUnavailable */
   async get(key: string): Promise<Found> {
-    const answer = await this.#send('mg', key, `v c N${TOKEN_SECONDS}`);
+    const { name, connection } = this.#place(key);
+    const answer = await connection.send(`mg ${name} v c N${TOKEN_SECONDS}`);
     const isStale = answer.flags.includes('X');
     const isOurTurn = answer.flags.includes('W');
-    const token = isOurTurn ? answer.flags.find((flag) => flag.startsWith('c'))?.slice(1) : undefined;
+    const unique = isOurTurn ? answer.flags.find((flag) => flag.startsWith('c'))?.slice(1) : undefined;
     // What was made by the miss itself is empty until it is stored.
     const isValue = answer.value !== undefined && answer.value.length > 0 && !isStale;
-    return { value: isValue ? answer.value : undefined, token };
+    return {
+      value: isValue ? answer.value : undefined,
+      token: unique === undefined ? undefined : `${connection.generation}:${unique}`,
+    };
   }
 
-  /** @returns false when the key was invalidated since the token was given: nothing is stored @throws MemcacheUnavailable */
+  /**
+   * @returns false when the key was invalidated since the token was given, or the server went away: nothing is stored
+   * @throws MemcacheUnavailable
+   */
   async store(key: string, value: Buffer, token: string): Promise<boolean> {
-    const answer = await this.#send('ms', key, `${value.length} T${VALUE_SECONDS} C${token}`, value);
+    const { name, connection } = this.#place(key);
+    const [generation, unique] = token.split(':');
+    if (Number(generation) !== connection.generation) return false;
+    const answer = await connection.send(`ms ${name} ${value.length} T${VALUE_SECONDS} C${unique}`, value);
     return answer.status === 'HD';
   }
 
   /** Whoever asks from now on gets no value from before; tokens given until now store nothing. @throws MemcacheUnavailable */
   async invalidate(key: string): Promise<void> {
-    await this.#send('md', key, `I T${TOKEN_SECONDS}`);
+    const { name, connection } = this.#place(key);
+    await connection.send(`md ${name} I T${TOKEN_SECONDS}`);
   }
 
   close(): void {
     for (const { connection } of this.#servers) connection.close();
   }
 
-  #send(verb: string, key: string, flags: string, value?: Buffer): Promise<MetaAnswer> {
+  #place(key: string): { name: string; connection: MemcacheConnection } {
     const digest = createHash('sha256').update(`${this.#prefix}\n${key}`).digest();
     const name = digest.toString('base64url').slice(0, KEY_CHARACTERS);
-    return this.#serverOf(name).send(`${verb} ${name} ${flags}`, value);
+    return { name, connection: this.#serverOf(name) };
   }
 
   #serverOf(name: string): MemcacheConnection {
