@@ -4,11 +4,12 @@ import { baseLayer, programLayer } from './base.ts';
 import { cellpostLayers } from './cellpost/layers.ts';
 import { versitygwBinary } from './go-program.ts';
 import { hbaseLayers } from './hbase/layers.ts';
+import { memcachedLayer } from './memcached/layers.ts';
 
 /** Tags of the HBase image begin with it. */
 const HBASE_VERSION = '2.6.4';
 
-export type Images = { cellpost: Image; hbase: Image; versitygw: Image };
+export type Images = { cellpost: Image; hbase: Image; memcached: Image; versitygw: Image };
 
 /** All images, from the cache where nothing changed. */
 export async function buildImages(): Promise<Images> {
@@ -26,6 +27,10 @@ export async function buildImages(): Promise<Images> {
     hbase: await image({ name: 'hbase', version: HBASE_VERSION, env: ['JAVA_HOME=/opt/java'] }, [
       base,
       ...(await hbaseLayers()),
+    ]),
+    memcached: await image({ name: 'memcached', command: ['memcached', '-V'] }, [
+      base,
+      await memcachedLayer(),
     ]),
     versitygw: await image({ name: 'versitygw', command: ['versitygw', '--help'] }, [
       base,

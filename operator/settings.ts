@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { commonVariables, port, readEnvironment } from '../workloads/common/config/env.ts';
 import { COMPONENT } from './resources/owner.ts';
+import type { Images } from './types.ts';
 
 const MAX_WORKERS = 64;
 
@@ -17,6 +18,7 @@ const schema = z.object({
   CELLPOST_CLUSTER_DOMAIN: z.string().min(1).default('cluster.local'),
   CELLPOST_IMAGE: z.string().min(1),
   CELLPOST_HBASE_IMAGE: z.string().min(1),
+  CELLPOST_MEMCACHED_IMAGE: z.string().min(1),
   CELLPOST_OPERATOR_WORKERS: z.coerce.number().int().min(1).max(MAX_WORKERS).default(8),
   /** A kubeconfig; absent: the service account of the pod. */
   KUBECONFIG: z.string().optional(),
@@ -31,7 +33,7 @@ export type Settings = {
   labels: Record<string, string>;
   identity: string;
   domain: string;
-  images: { cellpost: string; hbase: string };
+  images: Images;
   workers: number;
   kubeconfig: string | undefined;
 };
@@ -47,7 +49,11 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     labels: { 'app.kubernetes.io/name': 'cellpost', [COMPONENT]: 'operator' },
     identity: values.CELLPOST_OPERATOR_IDENTITY,
     domain: values.CELLPOST_CLUSTER_DOMAIN,
-    images: { cellpost: values.CELLPOST_IMAGE, hbase: values.CELLPOST_HBASE_IMAGE },
+    images: {
+      cellpost: values.CELLPOST_IMAGE,
+      hbase: values.CELLPOST_HBASE_IMAGE,
+      memcached: values.CELLPOST_MEMCACHED_IMAGE,
+    },
     workers: values.CELLPOST_OPERATOR_WORKERS,
     kubeconfig: values.KUBECONFIG,
   };

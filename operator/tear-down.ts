@@ -34,5 +34,17 @@ export async function tearDown(world: World, owner: Owner, roles: Role[]): Promi
   return claims.length > 0 ? `${claims.length} volume claims must go.` : undefined;
 }
 
+/**
+ * Stops a role that the owner wants no more. Its Service, budget and policy speak of no pod then, and go with the owner: the
+ * operator may delete none.
+ */
+export async function stopRole({ api, caches }: World, owner: Owner, role: Role): Promise<void> {
+  const name = roleName(owner, role);
+  for (const cache of [caches.statefulSets, caches.deployments]) {
+    const set = cache.get(owner.namespace, name);
+    if (set && !set.metadata.deletionTimestamp && isOf(set, owner)) await api.delete(set);
+  }
+}
+
 const isOf = (object: KubeObject, owner: Owner): boolean =>
   object.metadata.ownerReferences?.some(({ uid }) => uid === owner.uid) ?? false;

@@ -113,9 +113,16 @@ type MailAuthenticationSpec = {
   trustedNetworks?: string[];
 };
 
+export type MemcachedSpec = {
+  replicas: number;
+  memoryMiB: number;
+  /** `host:port` each; when there are any, none of our own runs. */
+  servers: string[];
+};
+
 export type PlatformSpec = {
   version?: string;
-  images: { cellpost?: string; hbase?: string; pullPolicy: PullPolicy };
+  images: { cellpost?: string; hbase?: string; memcached?: string; pullPolicy: PullPolicy };
   blobStore: { s3: { endpoint: string; bucket: string; region: string; secretRef: { name: string } } };
   zookeeper: ZooKeeperSpec;
   discovery: { replicas: number; resources: Resources };
@@ -130,20 +137,26 @@ export type PlatformSpec = {
     service: { type: ServiceType };
   };
   userIndex: { replicas: number; resources: Resources };
+  /** Absent: there is no memcache dirty service. */
+  counts?: { replicas: number; resources: Resources; memcached: MemcachedSpec };
   web: { replicas: number; resources: Resources; service: { type: ServiceType } };
 };
+
+export type Images = { cellpost: string; hbase: string; memcached: string };
 
 export type PullPolicy = 'Always' | 'IfNotPresent' | 'Never';
 
 export type PlatformStatus = CommonStatus & {
   version?: string;
   /** What the platform runs where its spec names no image: what the operator that made it brought. */
-  images?: { cellpost: string; hbase: string };
+  images?: Partial<Images>;
   discoveryUrl?: string;
   zookeeper?: EnsembleStatus;
   discovery?: RoleStatus;
   mtaProxy?: RoleStatus;
   userIndex?: RoleStatus;
+  memcached?: RoleStatus;
+  counts?: RoleStatus;
   web?: RoleStatus;
 };
 

@@ -3,13 +3,14 @@ import { blobStoreUrl } from '../blob-store-url.ts';
 import { ownerOf, serviceHost, type Owner } from '../resources/owner.ts';
 import { imageAt } from '../resources/service-pod.ts';
 import type { Settings } from '../settings.ts';
-import type { Platform, PullPolicy } from '../types.ts';
+import type { Images, Platform, PullPolicy } from '../types.ts';
 
 export const DISCOVERY_PORT = 8090;
+export const COUNTS_PORT = 8084;
 
 export type PlatformContext = {
   owner: Owner;
-  images: { cellpost: string; hbase: string; pullPolicy: PullPolicy };
+  images: Images & { pullPolicy: PullPolicy };
   blobStoreUrl: string;
   discoveryUrl: string;
   operatorNamespace: string;
@@ -20,22 +21,24 @@ export type PlatformContext = {
  * Without the version of the spec. Where the spec names none an image stays what it was when the platform was made: an
  * upgrade of the operator is none of what it looks after.
  */
-export function imagesOf(
-  { spec, status }: Platform,
-  settings: Settings,
-): { cellpost: string; hbase: string } {
-  const { cellpost, hbase } = { ...settings.images, ...status?.images };
-  return { cellpost: spec.images.cellpost ?? cellpost, hbase: spec.images.hbase ?? hbase };
+export function imagesOf({ spec, status }: Platform, settings: Settings): Images {
+  const { cellpost, hbase, memcached } = { ...settings.images, ...status?.images };
+  return {
+    cellpost: spec.images.cellpost ?? cellpost,
+    hbase: spec.images.hbase ?? hbase,
+    memcached: spec.images.memcached ?? memcached,
+  };
 }
 
 export function platformContext(platform: Platform, settings: Settings): PlatformContext {
-  const { cellpost, hbase } = imagesOf(platform, settings);
+  const { cellpost, hbase, memcached } = imagesOf(platform, settings);
   const owner = ownerOf(platform, settings.domain);
   return {
     owner,
     images: {
       cellpost: imageAt(cellpost, platform.spec.version),
       hbase,
+      memcached,
       pullPolicy: platform.spec.images.pullPolicy,
     },
     blobStoreUrl: blobStoreUrl(platform.spec.blobStore),
@@ -44,3 +47,6 @@ export function platformContext(platform: Platform, settings: Settings): Platfor
     operatorLabels: settings.labels,
   };
 }
+
+export const countsUrl = (owner: Owner): string =>
+  `http://${serviceHost(owner, 'memcache-dirty')}:${COUNTS_PORT}`;

@@ -9,13 +9,14 @@ import type { ReconcileResult } from '../runtime/controller.ts';
 import { keyOf, splitKey, type KubeObject } from '../runtime/resources.ts';
 import { DONE, runSteps, throwFailures, waitFor, type Step, type StepResult } from '../runtime/steps.ts';
 import { writeStatus } from '../status.ts';
-import { tearDown } from '../tear-down.ts';
+import { stopRole, tearDown } from '../tear-down.ts';
 import { tellOfChanges } from '../tell.ts';
 import { isUnmanaged } from '../unmanaged.ts';
 import type { Platform } from '../types.ts';
 import { ensureAll, messageOf, type World } from '../world.ts';
 import { imagesOf, platformContext, type PlatformContext } from './context.ts';
 import { ensureCredentials } from './credentials.ts';
+import { countsResources, hasMemcached, memcachedResources } from './resources/counts.ts';
 import {
   discoveryResources,
   mtaProxyResources,
@@ -28,7 +29,15 @@ const PLATFORM_FINALIZER = 'cellpost.dev/platform';
 /** While something outside of Kubernetes is waited for, no watch tells when it has come. */
 const LOOK_AGAIN_MS = 10_000;
 
-type PlatformStepName = 'credentials' | 'zookeeper' | 'discovery' | 'mta-proxy' | 'user-index' | 'web';
+type PlatformStepName =
+  | 'credentials'
+  | 'zookeeper'
+  | 'discovery'
+  | 'mta-proxy'
+  | 'user-index'
+  | 'memcached'
+  | 'memcache-dirty'
+  | 'web';
 
 export async function reconcilePlatform(world: World, key: string): Promise<ReconcileResult> {
   const { namespace, name } = splitKey(key);
@@ -129,11 +138,48 @@ function platformSteps(
       needs: ['credentials', 'discovery'],
       run: () => service(userIndexResources(context, spec, credentials), observed.userIndex, 'user index'),
     },
+    ...countsSteps(world, platform, context, observed, service, () => credentials),
     {
       name: 'web',
       title: 'Start web',
       needs: ['credentials', 'discovery'],
       run: () => service(webResources(context, spec, credentials), observed.web, 'web server'),
+    },
+  ];
+}
+
+/** Counts are for those who want them: without `spec.counts` app servers are asked, and nothing runs for them. */
+function countsSteps(
+  world: World,
+  { spec }: Platform,
+  context: PlatformContext,
+  observed: PlatformObservation,
+  start: (objects: KubeObject[], seen: Observed, what: string) => Promise<StepResult>,
+  credentials: () => Record<string, string>,
+): Step<PlatformStepName>[] {
+  const { counts } = spec;
+  const stop = async (role: 'memcached' | 'memcache-dirty'): Promise<StepResult> => {
+    await stopRole(world, context.owner, role);
+    return DONE;
+  };
+  return [
+    {
+      name: 'memcached',
+      title: 'Start memcached',
+      needs: [],
+      run: () =>
+        counts && observed.memcached
+          ? start(memcachedResources(context, counts.memcached), observed.memcached, 'memcached server')
+          : stop('memcached'),
+    },
+    {
+      name: 'memcache-dirty',
+      title: 'Start the memcache dirty service',
+      needs: ['credentials', 'discovery'],
+      run: () =>
+        counts && observed.counts
+          ? start(countsResources(context, counts, credentials()), observed.counts, 'memcache dirty service')
+          : stop('memcache-dirty'),
     },
   ];
 }
@@ -145,6 +191,10 @@ function observe(world: World, { owner }: PlatformContext, { spec }: Platform): 
     discovery: observeDeployment(caches, owner, 'discovery', spec.discovery.replicas),
     mtaProxy: observeDeployment(caches, owner, 'mta-proxy', spec.mtaProxy.replicas),
     userIndex: observeDeployment(caches, owner, 'user-index', spec.userIndex.replicas),
+    memcached: hasMemcached(spec)
+      ? observeStatefulSet(caches, owner, 'memcached', spec.counts?.memcached.replicas ?? 0)
+      : undefined,
+    counts: spec.counts && observeDeployment(caches, owner, 'memcache-dirty', spec.counts.replicas),
     web: observeDeployment(caches, owner, 'web', spec.web.replicas),
     podTroubles: podTroubles(ofRole(caches.pods, owner)),
   };
@@ -160,7 +210,15 @@ async function takeDown(world: World, platform: Platform): Promise<ReconcileResu
   if (cells.length > 0)
     return await bringUp(world, platform, `Its cells must go first: ${cells.join(', ')}.`);
   const owner = ownerOf(platform, world.settings.domain);
-  const waitsFor = await tearDown(world, owner, ['web', 'user-index', 'mta-proxy', 'discovery', 'zookeeper']);
+  const waitsFor = await tearDown(world, owner, [
+    'web',
+    'memcache-dirty',
+    'memcached',
+    'user-index',
+    'mta-proxy',
+    'discovery',
+    'zookeeper',
+  ]);
   if (waitsFor === undefined) {
     await removeFinalizer(world, platform, PLATFORM_FINALIZER);
     return {};

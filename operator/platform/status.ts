@@ -13,13 +13,16 @@ import {
   type ConditionNow,
   type RoleProgress,
 } from '../status.ts';
-import type { Platform, PlatformStatus } from '../types.ts';
+import type { Images, Platform, PlatformStatus } from '../types.ts';
 
 export type PlatformObservation = {
   zookeeper: Observed;
   discovery: Observed;
   mtaProxy: Observed;
   userIndex: Observed;
+  /** Undefined: the platform has none. */
+  memcached: Observed | undefined;
+  counts: Observed | undefined;
   web: Observed;
   podTroubles: string[];
 };
@@ -33,7 +36,7 @@ export type PlatformStatusInput = {
   /** The image that the services should run. */
   image: string;
   /** See PlatformStatus. */
-  images: { cellpost: string; hbase: string };
+  images: Images;
   /** Why a deletion does not go on. */
   refusal: string | undefined;
   now: Date;
@@ -75,6 +78,8 @@ export function platformStatus(input: PlatformStatusInput): PlatformStatus {
     discovery: countsOf(observed.discovery),
     mtaProxy: countsOf(observed.mtaProxy),
     userIndex: countsOf(observed.userIndex),
+    ...(observed.memcached && { memcached: countsOf(observed.memcached) }),
+    ...(observed.counts && { counts: countsOf(observed.counts) }),
     web: countsOf(observed.web),
     conditions: mergeConditions(platform.status?.conditions, conditions, generation, now),
   };
@@ -82,9 +87,9 @@ export function platformStatus(input: PlatformStatusInput): PlatformStatus {
 
 /** The version is told when all services run it; until then the one before stands. */
 function runningVersion({ platform, observed, image }: PlatformStatusInput): string | undefined {
-  const { discovery, mtaProxy, userIndex, web } = observed;
-  const all = [discovery, mtaProxy, userIndex, web].every(
-    ({ upToDate, replicas, ready }) => upToDate && ready === replicas,
+  const { discovery, mtaProxy, userIndex, counts, web } = observed;
+  const all = [discovery, mtaProxy, userIndex, counts, web].every(
+    (seen) => !seen || (seen.upToDate && seen.ready === seen.replicas),
   );
   return all ? versionOf(image) : platform.status?.version;
 }
@@ -95,6 +100,22 @@ function rolesOf({ observed, platform: { spec } }: PlatformStatusInput): RolePro
     { title: 'Complete discovery', seen: observed.discovery, wanted: spec.discovery.replicas },
     { title: 'Complete the MTA proxy', seen: observed.mtaProxy, wanted: spec.mtaProxy.replicas },
     { title: 'Complete the user index', seen: observed.userIndex, wanted: spec.userIndex.replicas },
+    ...countsRoles(observed, spec.counts),
     { title: 'Complete web', seen: observed.web, wanted: spec.web.replicas },
+  ];
+}
+
+function countsRoles(
+  { memcached, counts }: PlatformObservation,
+  wanted: Platform['spec']['counts'],
+): RoleProgress[] {
+  if (!wanted) return [];
+  return [
+    ...(memcached
+      ? [{ title: 'Complete memcached', seen: memcached, wanted: wanted.memcached.replicas }]
+      : []),
+    ...(counts
+      ? [{ title: 'Complete the memcache dirty service', seen: counts, wanted: wanted.replicas }]
+      : []),
   ];
 }

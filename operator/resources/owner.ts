@@ -12,7 +12,15 @@ export const HBASE_ROLES = ['hbase-master', 'region-server', 'hbase-rest'] as co
 /** One pod with all of HBase (Local), or roles of their own over HDFS. */
 export type StorageRole = 'hbase' | (typeof HDFS_ROLES)[number] | (typeof HBASE_ROLES)[number];
 export type Role =
-  StorageRole | 'zookeeper' | 'app-server' | 'discovery' | 'mta-proxy' | 'user-index' | 'web';
+  | StorageRole
+  | 'zookeeper'
+  | 'app-server'
+  | 'discovery'
+  | 'mta-proxy'
+  | 'user-index'
+  | 'memcached'
+  | 'memcache-dirty'
+  | 'web';
 
 /** A cell or platform, as builders need it. */
 export type Owner = {
@@ -96,6 +104,8 @@ const SHORT: Record<Role, string> = {
   discovery: 'discovery',
   'mta-proxy': 'mta-proxy',
   'user-index': 'user-index',
+  memcached: 'memcached',
+  'memcache-dirty': 'memcache-dirty',
   web: 'web',
 };
 

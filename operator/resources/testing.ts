@@ -6,6 +6,7 @@ import { appServerResources, credentialsSecret } from '../cell/resources/app-ser
 import { cellEnsembleResources } from '../cell/resources/ensemble.ts';
 import { storageResources, storageRoles } from '../cell/resources/storage.ts';
 import { platformContext } from '../platform/context.ts';
+import { countsResources, memcachedResources } from '../platform/resources/counts.ts';
 import {
   discoveryResources,
   mtaProxyResources,
@@ -24,6 +25,7 @@ const CREDENTIALS = { platformToken: 'a token', accessKeyId: 'an id', secretAcce
 const settings = readSettings({
   CELLPOST_IMAGE: 'registry.test/cellpost:1.0',
   CELLPOST_HBASE_IMAGE: 'registry.test/hbase:1.0',
+  CELLPOST_MEMCACHED_IMAGE: 'registry.test/memcached:1.0',
   CELLPOST_OPERATOR_NAMESPACE: 'cellpost',
 });
 
@@ -66,6 +68,12 @@ export async function platformChildren(): Promise<KubeObject[]> {
     ...discoveryResources(context, spec, CREDENTIALS),
     ...mtaProxyResources(context, spec, CREDENTIALS),
     ...userIndexResources(context, spec, CREDENTIALS),
+    ...(spec.counts
+      ? [
+          ...memcachedResources(context, spec.counts.memcached),
+          ...countsResources(context, spec.counts, CREDENTIALS),
+        ]
+      : []),
     ...webResources(context, spec, CREDENTIALS),
   ];
 }

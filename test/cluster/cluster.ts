@@ -9,7 +9,7 @@ import { findPrivate, startPrivate } from './private-cluster.ts';
 type CommandInput = { input?: string; timeoutMs?: number };
 
 /** References to images for the chart. */
-export type ImageReferences = { cellpost: string; hbase: string; versitygw: string };
+export type ImageReferences = { cellpost: string; hbase: string; memcached: string; versitygw: string };
 
 export type Cluster = {
   kind: 'private' | 'kind' | 'foreign';

@@ -34,7 +34,7 @@ export async function installChart(
   // helm makes CRDs only at the first installation, and never changes them.
   await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', CRDS]);
   const values = images && {
-    images: { cellpost: images.cellpost, hbase: images.hbase },
+    images: { cellpost: images.cellpost, hbase: images.hbase, memcached: images.memcached },
     s3: { enabled: true, image: images.versitygw },
     operator: { replicas: 1 },
   };
@@ -51,12 +51,12 @@ export async function installChart(
 /** Has a platform that was made by another build run this one: an upgrade of the operator leaves it what it runs. */
 export async function runImages(cluster: Cluster, images: ImageReferences | undefined): Promise<void> {
   if (!images) return;
-  const { cellpost, hbase } = images;
+  const { cellpost, hbase, memcached } = images;
   const of = ['platform', 'cellpost', '-n', NAMESPACE];
-  const path = 'jsonpath={.status.images.cellpost} {.status.images.hbase}';
+  const path = 'jsonpath={.status.images.cellpost} {.status.images.hbase} {.status.images.memcached}';
   const seen = await cluster.kubectl(['get', ...of, '--ignore-not-found', '-o', path]);
-  if (seen.trim() === '' || seen === `${cellpost} ${hbase}`) return;
-  const patch = JSON.stringify({ spec: { images: { cellpost, hbase } } });
+  if (seen.trim() === '' || seen === `${cellpost} ${hbase} ${memcached}`) return;
+  const patch = JSON.stringify({ spec: { images: { cellpost, hbase, memcached } } });
   await cluster.kubectl(['patch', ...of, '--type=merge', '-p', patch]);
   say('the platform goes to the new images');
 }

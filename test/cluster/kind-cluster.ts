@@ -44,6 +44,7 @@ async function clusterOf(kubeconfig: string): Promise<Cluster> {
     loadImages: async () => ({
       cellpost: await buildAndLoad('cellpost', [...(await sourceFiles()), join(ROOT, 'package-lock.json')]),
       hbase: await buildAndLoad('hbase'),
+      memcached: await buildAndLoad('memcached'),
       versitygw: await buildAndLoad('versitygw'),
     }),
     async loadImage(tar) {

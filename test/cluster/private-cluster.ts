@@ -112,14 +112,19 @@ async function clusterOf(at: Paths, { init }: Processes): Promise<Cluster> {
     ...toolsOf(at.kubeconfig, [kube, 'kubectl'], helmBinary),
     inside: async (program, options) => await command('nsenter', enter(program), { ...options, env }),
     async loadImages(): Promise<ImageReferences> {
-      const { cellpost, hbase, versitygw } = await buildImages();
+      const { cellpost, hbase, memcached, versitygw } = await buildImages();
       const there = await cluster.inside(['ctr', '-n', 'k8s.io', 'images', 'ls', '-q']);
-      for (const { tar, reference } of [cellpost, hbase, versitygw]) {
+      for (const { tar, reference } of [cellpost, hbase, memcached, versitygw]) {
         if (there.split('\n').includes(reference)) continue;
         say(`loading ${reference}`);
         await cluster.loadImage(tar);
       }
-      return { cellpost: cellpost.reference, hbase: hbase.reference, versitygw: versitygw.reference };
+      return {
+        cellpost: cellpost.reference,
+        hbase: hbase.reference,
+        memcached: memcached.reference,
+        versitygw: versitygw.reference,
+      };
     },
     async loadImage(tar) {
       await cluster.inside(['ctr', '-n', 'k8s.io', 'images', 'import', tar], { timeoutMs: LOAD_TIMEOUT_MS });

@@ -137,14 +137,46 @@ test('a mail taken by the MTA proxy is read over JMAP from the right cell, and f
   });
 });
 
+/** Asks another service as web does, whom it lets in. */
+async function askFromWeb(method: string, url: string): Promise<string> {
+  const headers = "{ authorization: 'Bearer ' + process.env.CELLPOST_PLATFORM_TOKEN }";
+  const script = `fetch('${url}', { method: '${method}', headers: ${headers} })
+    .then((response) => response.text()).then((text) => process.stdout.write(text))`;
+  return await kubectl('exec', 'deploy/cellpost-web', '-c', 'web', '--', 'node', '-e', script);
+}
+
+test('counts of unread messages come from memcached, and follow a mail', async () => {
+  const [inA, inB] = [userOf('a'), userOf('b')];
+  const unread = async (): Promise<(number | undefined)[]> => {
+    const url = `http://cellpost-memcache-dirty:8084/counts?users=${inA.userId},${inB.userId}`;
+    type Answer = { counts?: Record<string, { unread: number }> };
+    const { counts } = JSON.parse(await askFromWeb('GET', url)) as Answer;
+    return [inA, inB].map(({ userId }) => counts?.[userId]?.unread);
+  };
+  const hits = async (): Promise<number> => {
+    const metrics = await askFromWeb('GET', 'http://cellpost-memcache-dirty:8084/metrics');
+    return Number(/_lookups_total\{result="hit"\} (\d+)/.exec(metrics)?.[1] ?? 0);
+  };
+  const [before = Number.NaN, other] = await unread();
+  await until(async () => (await unread()) && (await hits()) > 0, {
+    timeoutMs: MAIL_DEADLINE_MS,
+    what: 'memcached to be asked, and to know',
+  });
+  await withPort('svc/cellpost-mta-proxy', 25, async (port) => {
+    await send(port, inA.address, 'one more');
+  });
+  // The answer to the mail came after its entry was durable; the feed and memcached are milliseconds behind.
+  await until(async () => (await unread())[0] === before + 1, {
+    timeoutMs: MAIL_DEADLINE_MS,
+    what: 'one more',
+  });
+  assert.equal((await unread())[1], other);
+});
+
 test('friends are known to the user index, in whichever cells they are', async () => {
   const [inA, inB] = [userOf('a'), userOf('b')];
-  const ask = (method: string, path: string): Promise<string> => {
-    const headers = "{ authorization: 'Bearer ' + process.env.CELLPOST_PLATFORM_TOKEN }";
-    const script = `fetch('http://cellpost-user-index:8083/v1${path}', { method: '${method}', headers: ${headers} })
-      .then((response) => response.text()).then((text) => process.stdout.write(text))`;
-    return kubectl('exec', 'deploy/cellpost-web', '-c', 'web', '--', 'node', '-e', script);
-  };
+  const ask = (method: string, path: string): Promise<string> =>
+    askFromWeb(method, `http://cellpost-user-index:8083/v1${path}`);
   assert.equal(await ask('PUT', `/friendships/${inA.userId}/${inB.userId}`), '{"degree":1}');
   await until(async () => (await ask('GET', `/degree?a=${inB.userId}&b=${inA.userId}`)) === '{"degree":1}', {
     timeoutMs: MAIL_DEADLINE_MS,

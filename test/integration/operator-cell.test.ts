@@ -29,6 +29,7 @@ const startOperator = (identity = 'test'): Promise<RunningOperator> =>
       CELLPOST_OPERATOR_IDENTITY: identity,
       CELLPOST_IMAGE: 'localhost/cellpost:1.0',
       CELLPOST_HBASE_IMAGE: 'localhost/hbase:1.0',
+      CELLPOST_MEMCACHED_IMAGE: 'localhost/memcached:1.0',
     },
     {
       discovery: (_url, token) => discoveryAdmin(discovery.url, token),

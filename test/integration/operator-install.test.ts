@@ -115,6 +115,7 @@ async function startOperator(identity: string): Promise<Operator> {
       CELLPOST_OPERATOR_IDENTITY: identity,
       CELLPOST_IMAGE: 'localhost/cellpost:1.0',
       CELLPOST_HBASE_IMAGE: 'localhost/hbase:1.0',
+      CELLPOST_MEMCACHED_IMAGE: 'localhost/memcached:1.0',
     },
   });
   return {

@@ -28,6 +28,7 @@ const startOperator = (): Promise<RunningOperator> =>
       CELLPOST_OPERATOR_IDENTITY: 'test',
       CELLPOST_IMAGE: 'localhost/cellpost:1.0',
       CELLPOST_HBASE_IMAGE: 'localhost/hbase:1.0',
+      CELLPOST_MEMCACHED_IMAGE: 'localhost/memcached:1.0',
     },
     { discovery: discoveryAdmin, ensureSchema: async () => undefined },
   );

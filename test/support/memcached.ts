@@ -1,11 +1,8 @@
-// Debian's memcached: its package unpacked into the cache, never installed, and servers of it on ports of 127.0.0.1.
+// Real memcached servers on ports of 127.0.0.1.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { dirname, join } from 'node:path';
-import { cacheFolder, cached } from '../../images/cache.ts';
-import { command } from '../../images/command.ts';
+import { memcachedBinary } from '../../images/memcached/program.ts';
 import { until } from './wait.ts';
 
 const START_DEADLINE_MS = 10_000;
@@ -16,22 +13,12 @@ export type Memcached = { port: number; pid: number; kill(): Promise<void> };
 /** @returns the program, or why it can't be had here */
 export async function memcachedProgram(): Promise<{ program: string } | { missing: string }> {
   try {
-    const root = await cached(join(cacheFolder(), 'memcached-unpacked'), unpack);
-    const program = join(root, 'usr/bin/memcached');
-    await command(program, ['-V']);
-    return { program };
+    return { program: await memcachedBinary() };
   } catch (error) {
     return {
       missing: `memcached can't be had here: ${error instanceof Error ? error.message : String(error)}`,
     };
   }
-}
-
-async function unpack(path: string): Promise<void> {
-  const folder = dirname(path);
-  await command('apt-get', ['download', '-q', 'memcached'], { cwd: folder });
-  const deb = (await readdir(folder)).find((name) => name.startsWith('memcached_') && name.endsWith('.deb'));
-  await command('dpkg', ['-x', join(folder, deb ?? ''), path]);
 }
 
 export async function startMemcached(program: string, port: number): Promise<Memcached> {

@@ -1,4 +1,5 @@
-// The stateless services of a platform: discovery, the MTA proxy, the user index, web. Each is a Deployment with a Service before it.
+// The stateless services of a platform: discovery, the MTA proxy, the user index, web; that of counts is in counts.ts. Each is
+// a Deployment with a Service before it.
 import type { V1ContainerPort, V1EnvVar, V1ServicePort } from '@kubernetes/client-node';
 import {
   deployment,
@@ -15,7 +16,7 @@ import { zookeeperUrl } from '../../resources/zookeeper.ts';
 import { hashOf } from '../../runtime/apply.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { PlatformSpec, Resources, ServiceType } from '../../types.ts';
-import { DISCOVERY_PORT, type PlatformContext } from '../context.ts';
+import { countsUrl, DISCOVERY_PORT, type PlatformContext } from '../context.ts';
 
 const SMTP_PORT = 2525;
 const MTA_HTTP_PORT = 8082;
@@ -26,7 +27,7 @@ const GRACE_SECONDS = 30;
 /** Discovery's place in its ZooKeeper. */
 const CHROOT = '/cellpost';
 
-type ServiceRole = Role & ('discovery' | 'mta-proxy' | 'user-index' | 'web');
+type ServiceRole = Role & ('discovery' | 'mta-proxy' | 'user-index' | 'memcache-dirty' | 'web');
 type ServiceOptions = {
   role: ServiceRole;
   replicas: number;
@@ -61,6 +62,7 @@ export function discoveryResources(
           { podSelector: { matchLabels: selectorOf(owner, 'discovery') } },
           { podSelector: { matchLabels: selectorOf(owner, 'mta-proxy') } },
           { podSelector: { matchLabels: selectorOf(owner, 'user-index') } },
+          { podSelector: { matchLabels: selectorOf(owner, 'memcache-dirty') } },
           { podSelector: { matchLabels: selectorOf(owner, 'web') } },
           peer(context.operatorNamespace, context.operatorLabels),
         ],
@@ -169,11 +171,15 @@ export function webResources(
     blobs: false,
     servicePorts: [servicePort('http', 80, WEB_PORT)],
     allow: [{ ports: [WEB_PORT] }],
-    env: [{ name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl }],
+    env: [
+      { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },
+      // Only then: a platform without counts is not restarted for what it does not have.
+      ...(spec.counts ? [{ name: 'CELLPOST_COUNTS_URL', value: countsUrl(context.owner) }] : []),
+    ],
   });
 }
 
-function serviceResources(
+export function serviceResources(
   context: PlatformContext,
   credentials: Record<string, string>,
   options: ServiceOptions,
@@ -221,7 +227,7 @@ function serviceResources(
   ];
 }
 
-const servicePort = (name: string, port: number, targetPort: number): V1ServicePort => ({
+export const servicePort = (name: string, port: number, targetPort: number): V1ServicePort => ({
   name,
   port,
   targetPort,

@@ -51,6 +51,7 @@ export async function startOperator(kubeconfig: string, discovery: string): Prom
       CELLPOST_OPERATOR_NAMESPACE: NAMESPACE,
       CELLPOST_IMAGE: 'registry.test/cellpost:1.0',
       CELLPOST_HBASE_IMAGE: 'registry.test/hbase:1.0',
+      CELLPOST_MEMCACHED_IMAGE: 'registry.test/memcached:1.0',
     },
   });
   const [{ url }] = (await once(child, 'message')) as [{ url: string }];
