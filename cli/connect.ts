@@ -60,7 +60,7 @@ export async function withBackups<T>(
   work: (store: BlobStore) => Promise<T>,
 ): Promise<T> {
   if (blobs && (url === undefined || isSameStore(url, findBlobStore()))) return await work(blobs);
-  const store = await openBlobStore(url ?? findBlobStore(), process.env, 'The place of backups');
+  const store = await openBlobStore(url ?? findBlobStore(), process.env, { setting: 'The place of backups' });
   try {
     return await work(store);
   } finally {

@@ -1,12 +1,12 @@
 // How cellctl reads cells from Kubernetes: as kubectl does, by KUBECONFIG, ~/.kube/config or a pod's service account.
 import { KubeConfig } from '@kubernetes/client-node';
-import { Registry } from 'prom-client';
 import { KubeApi } from '../operator/runtime/api.ts';
 import { Connections } from '../operator/runtime/connections.ts';
 import { OperatorMetrics } from '../operator/runtime/metrics.ts';
 import { TYPES } from '../operator/runtime/resources.ts';
 import type { Cell } from '../operator/types.ts';
 import { ConfigError } from '../workloads/common/config/env.ts';
+import { WorkloadMetrics } from '../workloads/common/metrics/workload-metrics.ts';
 
 /** Runs a command with the Kubernetes API, and closes it. @throws ConfigError when none is configured */
 async function withKubernetes<T>(work: (api: KubeApi, namespace: string) => Promise<T>): Promise<T> {
@@ -17,7 +17,7 @@ async function withKubernetes<T>(work: (api: KubeApi, namespace: string) => Prom
   const connections = new Connections(config);
   try {
     return await work(
-      new KubeApi(connections, new OperatorMetrics(new Registry())),
+      new KubeApi(connections, new OperatorMetrics(new WorkloadMetrics('operator'))),
       context?.namespace ?? 'default',
     );
   } finally {

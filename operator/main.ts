@@ -1,9 +1,9 @@
 // The operator as a program.
 import { KubeConfig } from '@kubernetes/client-node';
-import { Registry, collectDefaultMetrics } from 'prom-client';
 import { ConfigError } from '../workloads/common/config/env.ts';
 import { listenHttp } from '../workloads/common/http/server.ts';
 import { createLogger } from '../workloads/common/log.ts';
+import { WorkloadMetrics } from '../workloads/common/metrics/workload-metrics.ts';
 import { askAppServer } from './outside/app-server.ts';
 import { discoveryAdmin } from './outside/discovery.ts';
 import { ensureLogTable } from './outside/schema.ts';
@@ -42,16 +42,15 @@ export async function start(
   const outside = { ...OUTSIDE, ...standIns };
   const settings = readSettings(env);
   const logger = createLogger('operator', settings.logLevel, { instance: settings.identity });
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const metrics = new OperatorMetrics(registry);
+  const shared = WorkloadMetrics.ofProcess('operator');
+  const metrics = new OperatorMetrics(shared);
   const connections = new Connections(kubeConfig(settings, env));
   const api = new KubeApi(connections, metrics);
   const stop = new AbortController();
   const listener = await listenHttp({
     ...settings.http,
     logger,
-    registry,
+    metrics: shared,
     // One that waits for the lease is as ready as it can be.
     ready: () => (stop.signal.aborted ? 'stopping' : true),
     routes: () => undefined,

@@ -25,8 +25,8 @@ export class Controller {
 
   constructor(options: ControllerOptions) {
     this.#options = options;
-    const depth = options.metrics.queueDepth;
-    this.queue = new WorkQueue({ onDepth: (keys) => depth.set({ controller: options.name }, keys) });
+    this.queue = new WorkQueue();
+    options.metrics.queue(options.name, () => this.queue.depth);
   }
 
   start(): void {
@@ -42,7 +42,7 @@ export class Controller {
   async #work(): Promise<void> {
     const { name, logger, metrics, reconcile } = this.#options;
     for (let key = await this.queue.take(); key !== undefined; key = await this.queue.take()) {
-      const end = metrics.reconcileSeconds.startTimer({ controller: name });
+      const end = metrics.reconcileDuration.startTimer({ controller: name });
       try {
         const { againInMs } = await reconcile(key);
         this.queue.forget(key);

@@ -1,62 +1,50 @@
 // What the operator tells of itself.
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-
-const RECONCILE_BUCKETS_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60];
+import type { Counter, Gauge, Histogram } from 'prom-client';
+import type { WorkloadMetrics } from '../../workloads/common/metrics/workload-metrics.ts';
 
 export class OperatorMetrics {
-  readonly #requests: Counter;
-  readonly #writes: Counter;
-  readonly reconcileSeconds: Histogram;
-  readonly reconcileErrors: Counter;
-  readonly queueDepth: Gauge;
-  readonly watchRestarts: Counter;
+  readonly #shared: WorkloadMetrics;
+  readonly #requests: Counter<'verb' | 'resource' | 'status'>;
+  readonly #writes: Counter<'verb' | 'resource'>;
+  readonly reconcileDuration: Histogram<'controller'>;
+  readonly reconcileErrors: Counter<'controller'>;
+  readonly watchRestarts: Counter<'resource' | 'cause'>;
   readonly leading: Gauge;
 
-  constructor(registry: Registry) {
-    const registers = [registry];
-    this.#requests = new Counter({
-      name: 'cellpost_operator_api_requests_total',
-      help: 'Requests to the Kubernetes API by verb, resource and status (0: no answer)',
-      labelNames: ['verb', 'resource', 'status'],
-      registers,
-    });
-    this.#writes = new Counter({
-      name: 'cellpost_operator_api_writes_total',
-      help: 'Requests to the Kubernetes API that may change something, by verb and resource',
-      labelNames: ['verb', 'resource'],
-      registers,
-    });
-    this.reconcileSeconds = new Histogram({
-      name: 'cellpost_operator_reconcile_seconds',
-      help: 'Time of one reconcile by controller',
-      labelNames: ['controller'],
-      buckets: RECONCILE_BUCKETS_SECONDS,
-      registers,
-    });
-    this.reconcileErrors = new Counter({
-      name: 'cellpost_operator_reconcile_errors_total',
-      help: 'Reconciles that failed and will be tried again, by controller',
-      labelNames: ['controller'],
-      registers,
-    });
-    this.queueDepth = new Gauge({
-      name: 'cellpost_operator_queue_depth_keys',
-      help: 'Keys that wait for a worker, by controller',
-      labelNames: ['controller'],
-      registers,
-    });
-    this.watchRestarts = new Counter({
-      name: 'cellpost_operator_watch_restarts_total',
-      help: 'Watches that ended and came back, by resource and cause',
-      labelNames: ['resource', 'cause'],
-      registers,
-    });
-    this.leading = new Gauge({
-      name: 'cellpost_operator_leading',
-      help: '1 while this process holds the lease',
-      registers,
-    });
+  constructor(shared: WorkloadMetrics) {
+    this.#shared = shared;
+    this.#requests = shared.counter(
+      'api_requests_total',
+      'Requests to the Kubernetes API by verb, resource and status (0: no answer)',
+      ['verb', 'resource', 'status'],
+    );
+    this.#writes = shared.counter(
+      'api_writes_total',
+      'Requests to the Kubernetes API that may change something, by verb and resource',
+      ['verb', 'resource'],
+    );
+    this.reconcileDuration = shared.histogram(
+      'reconcile_duration_seconds',
+      'Time of one reconcile by controller',
+      ['controller'],
+    );
+    this.reconcileErrors = shared.counter(
+      'reconcile_errors_total',
+      'Reconciles that failed and will be tried again, by controller',
+      ['controller'],
+    );
+    this.watchRestarts = shared.counter(
+      'watch_restarts_total',
+      'Watches that ended and came back, by resource and cause',
+      ['resource', 'cause'],
+    );
+    this.leading = shared.settable('leading', '1 while this process holds the lease');
     this.leading.set(0);
+  }
+
+  /** Keys of a controller that wait for a worker. */
+  queue(controller: string, depth: () => number): void {
+    this.#shared.queue(controller, depth);
   }
 
   /** Counts a request when it starts if it writes, and with its status (0: none) when the returned function is called. */

@@ -10,12 +10,10 @@ export class WorkQueue {
   readonly #timers = new Map<string, { at: number; timer: NodeJS.Timeout }>();
   readonly #limiter: RetryLimiter;
   readonly #waiters: ((key: string | undefined) => void)[] = [];
-  readonly #onDepth: (depth: number) => void;
   #closed = false;
 
-  constructor(options: { limiter?: RetryLimiter; onDepth?: (depth: number) => void } = {}) {
+  constructor(options: { limiter?: RetryLimiter } = {}) {
     this.#limiter = options.limiter ?? new RetryLimiter();
-    this.#onDepth = options.onDepth ?? (() => undefined);
   }
 
   get depth(): number {
@@ -68,7 +66,6 @@ export class WorkQueue {
     if (this.#closed) return Promise.resolve(undefined);
     const key = this.#order.shift();
     if (key === undefined) return new Promise((resolve) => this.#waiters.push(resolve));
-    this.#onDepth(this.#order.length);
     return Promise.resolve(this.#hand(key));
   }
 
@@ -84,7 +81,6 @@ export class WorkQueue {
     this.#timers.clear();
     this.#order.length = 0;
     this.#dirty.clear();
-    this.#onDepth(0);
     for (const waiter of this.#waiters.splice(0)) waiter(undefined);
   }
 
@@ -95,7 +91,6 @@ export class WorkQueue {
       return;
     }
     this.#order.push(key);
-    this.#onDepth(this.#order.length);
   }
 
   #hand(key: string): string {

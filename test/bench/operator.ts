@@ -3,7 +3,6 @@
 // that are as they should be. The API server and its controllers are real; pods run by word of kwok.
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Registry } from 'prom-client';
 import { parse } from 'yaml';
 import { childrenOf } from '../../operator/resources/testing.ts';
 import type { KubeApi } from '../../operator/runtime/api.ts';
@@ -20,6 +19,7 @@ import { machine } from './support/cpu.ts';
 import { NAMESPACE, startFleet, type Fleet } from './support/operator-fleet.ts';
 import { startOperator, type Figures, type OperatorProcess, type Requests } from './support/operator-run.ts';
 import { table } from './support/table.ts';
+import { WorkloadMetrics } from '../../workloads/common/metrics/workload-metrics.ts';
 
 const ASKED = /^--cells=(?<cells>[\d,]+)$/m.exec(process.argv.join('\n'))?.groups?.cells;
 const SIZES = ASKED?.split(',').map(Number) ?? [10, 100];
@@ -59,7 +59,7 @@ async function watching<T extends KubeObject, R>(
     api: admin,
     type,
     logger,
-    metrics: new OperatorMetrics(new Registry()),
+    metrics: new OperatorMetrics(new WorkloadMetrics('operator')),
   });
   try {
     return await work(cache);

@@ -1,11 +1,11 @@
 // The app server of `npm run bench:read`: a process of its own, without a ring, that can be told to forget its images.
-import { Registry } from 'prom-client';
 import { startApiServer } from '../../workloads/app-server/api/api-server.ts';
 import { openLogStore } from '../../workloads/app-server/log/open-log-store.ts';
 import { soleOwner } from '../../workloads/app-server/ring/sole-owner.ts';
 import { openBlobStore } from '../../workloads/common/blobs/open-blob-store.ts';
 import { createLogger } from '../../workloads/common/log.ts';
 import type { FromReadServer, ToReadServer } from './support/read-messages.ts';
+import { WorkloadMetrics } from '../../workloads/common/metrics/workload-metrics.ts';
 
 const { BENCH_STORE = '', BENCH_BLOBS = '', BENCH_TOKEN = '' } = process.env;
 const CACHE_BYTES = 512 * 1024 * 1024;
@@ -19,7 +19,7 @@ const server = await startApiServer({
   cell: 'a',
   platformToken: BENCH_TOKEN,
   logger: createLogger('app-server', 'silent'),
-  registry: new Registry(),
+  metrics: new WorkloadMetrics('app_server'),
   cacheBytes: CACHE_BYTES,
   host: '127.0.0.1',
   port: 0,

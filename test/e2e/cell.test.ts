@@ -505,7 +505,7 @@ test('reconciling what has not changed makes no write to the Kubernetes API', as
       (await json<Listed>('get', kinds, '-l', 'app.kubernetes.io/managed-by=cellpost')).items.map(
         ({ kind, metadata }) => `${kind} ${metadata.name} ${metadata.resourceVersion}`,
       );
-    const reconciles = (): Promise<number> => metric('cellpost_operator_reconcile_seconds_count');
+    const reconciles = (): Promise<number> => metric('cellpost_operator_reconcile_duration_seconds_count');
     const writes = (): Promise<number> => metric('cellpost_operator_api_writes_total', 'leases');
     const before = { writes: await writes(), versions: await versions(), reconciles: await reconciles() };
     assert.ok(before.versions.length > 20);

@@ -175,7 +175,10 @@ function kill(pid: number | undefined): void {
 
 async function hits(url: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(/^cellpost_counts_lookups_total\{result="hit"\} (\d+)/m.exec(text)?.[1] ?? 0);
+  return Number(
+    /^cellpost_memcache_dirty_cache_requests_total\{cache="counts",result="hit"\} (\d+)/m.exec(text)?.[1] ??
+      0,
+  );
 }
 
 test('It tells services only, and refuses what is no list of users', { skip }, async () => {

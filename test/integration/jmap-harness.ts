@@ -2,7 +2,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Registry } from 'prom-client';
 import { startApiServer } from '../../workloads/app-server/api/api-server.ts';
 import { openLogStore } from '../../workloads/app-server/log/open-log-store.ts';
 import type { OwnershipGate } from '../../workloads/app-server/log/user-log-types.ts';
@@ -12,6 +11,7 @@ import { openBlobStore } from '../../workloads/common/blobs/open-blob-store.ts';
 import { bearer } from '../../workloads/common/http/platform-token.ts';
 import { createLogger } from '../../workloads/common/log.ts';
 import { parseMessage } from '../../workloads/common/mime/parser.ts';
+import { WorkloadMetrics } from '../../workloads/common/metrics/workload-metrics.ts';
 
 export const TOKEN = 'a token of the platform for tests';
 const PASSWORD = 'open sesame';
@@ -63,7 +63,7 @@ export class Harness {
       platformToken: TOKEN,
       ...(this.#relations && { relations: this.#relations }),
       logger: createLogger('app-server', process.env.CELLPOST_LOG_LEVEL ?? 'silent'),
-      registry: new Registry(),
+      metrics: new WorkloadMetrics('app_server'),
       cacheBytes: 64 * 1024 * 1024,
       host: '127.0.0.1',
       port: 0,

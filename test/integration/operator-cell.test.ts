@@ -294,13 +294,13 @@ test('reconciling an unchanged cell and platform makes no API write, also by ano
   operator = await startOperator('another');
   await waitFor(
     'some reconciles',
-    async () => (await metric('cellpost_operator_reconcile_seconds_count')) >= 2,
+    async () => (await metric('cellpost_operator_reconcile_duration_seconds_count')) >= 2,
   );
   // A change that concerns nobody makes every cell be looked at again.
   await server.kubectl(['label', 'platform', 'cellpost', 'looked=again']);
   await waitFor(
     'more reconciles',
-    async () => (await metric('cellpost_operator_reconcile_seconds_count')) >= 4,
+    async () => (await metric('cellpost_operator_reconcile_duration_seconds_count')) >= 4,
   );
   await server.kubectl(['label', 'platform', 'cellpost', 'looked-']);
   assert.equal(await metric('cellpost_operator_api_writes_total', 'leases'), 0);
@@ -367,7 +367,7 @@ test('a second operator waits, and goes on with a cell when the first has ended'
     await applyCell('handed');
     await markReady('statefulset', 'handed-zk');
     await waitForExisting('statefulset', 'handed-hbase');
-    assert.equal(await metric('cellpost_operator_reconcile_seconds_count', '\n', second.url), 0);
+    assert.equal(await metric('cellpost_operator_reconcile_duration_seconds_count', '\n', second.url), 0);
     await operator.close();
     await markReady('statefulset', 'handed-hbase');
     await markReady('statefulset', 'handed-app');

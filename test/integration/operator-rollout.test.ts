@@ -277,7 +277,8 @@ test('while nothing changes, a rollout writes nothing', async () => {
   const sentence = 'At most 1 cells may be away at once; cell a is not back yet.';
   await waitFor('its sentence', async () => (await getRollout('still')).status?.blockedBy === sentence);
   const before = (await getRollout('still')).metadata.resourceVersion;
-  const reconciles = (): Promise<number> => metric('cellpost_operator_reconcile_seconds_count', 'rollout');
+  const reconciles = (): Promise<number> =>
+    metric('cellpost_operator_reconcile_duration_seconds_count', 'rollout');
   const start = await reconciles();
   for (const value of ['once', 'twice']) {
     await server.kubectl(['label', 'cell', 'b', `looked=${value}`, '--overwrite']);

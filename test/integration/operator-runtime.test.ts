@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { KubeConfig } from '@kubernetes/client-node';
-import { Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { ensure } from '../../operator/runtime/apply.ts';
 import { isGone } from '../../operator/runtime/api-error.ts';
 import { KubeApi } from '../../operator/runtime/api.ts';
@@ -18,6 +18,7 @@ import { createLogger } from '../../workloads/common/log.ts';
 import { startApiServer, type ApiServer } from '../real/apiserver.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/wait.ts';
+import { WorkloadMetrics } from '../../workloads/common/metrics/workload-metrics.ts';
 
 const logger = createLogger('test', 'silent');
 const DEADLINE_MS = 60_000;
@@ -41,14 +42,15 @@ function client(
   through?: number,
   watchSilenceMs?: number,
 ): { api: KubeApi; registry: Registry; end(): Promise<void> } {
-  const registry = new Registry();
+  const metrics = new WorkloadMetrics('operator');
+  const { registry } = metrics;
   const config = new KubeConfig();
   config.loadFromString(server.config.exportConfig());
   const cluster = config.getCurrentCluster();
   assert.ok(cluster);
   if (through !== undefined) config.clusters = [{ ...cluster, server: `https://127.0.0.1:${through}` }];
   const connections = new Connections(config);
-  const api = new KubeApi(connections, new OperatorMetrics(registry), {
+  const api = new KubeApi(connections, new OperatorMetrics(metrics), {
     ...(watchSilenceMs !== undefined && { watchSilenceMs }),
   });
   return { api, registry, end: () => connections.close() };
@@ -72,7 +74,7 @@ function openCache(
     api,
     type: TYPES.configMap,
     logger,
-    metrics: new OperatorMetrics(new Registry()),
+    metrics: new OperatorMetrics(new WorkloadMetrics('operator')),
     onChange,
   });
 }
@@ -111,7 +113,7 @@ test('objects are found by their group for as long as they are in it', async (t)
     api,
     type: TYPES.configMap,
     logger,
-    metrics: new OperatorMetrics(new Registry()),
+    metrics: new OperatorMetrics(new WorkloadMetrics('operator')),
     groupOf: ({ data }) => data?.group,
   });
   t.after(async () => {
@@ -207,8 +209,9 @@ test('a cache lists again when its version is too old (410)', async (t) => {
 test('a cache notices that its watch has gone silent', async (t) => {
   const direct = client();
   const through = client(proxy.port, 500);
-  const registry = new Registry();
-  const metrics = new OperatorMetrics(registry);
+  const shared = new WorkloadMetrics('operator');
+  const { registry } = shared;
+  const metrics = new OperatorMetrics(shared);
   const cache = new WatchCache<ConfigMap>({ api: through.api, type: TYPES.configMap, logger, metrics });
   t.after(async () => {
     proxy.become('pass');
@@ -297,7 +300,7 @@ test('a request that the API server has no time for now is made again when it sa
   config.loadFromClusterAndUser({ name: 'busy', server: url, skipTLSVerify: true }, { name: 'nobody' });
   const connections = new Connections(config);
   t.after(() => connections.close());
-  const api = new KubeApi(connections, new OperatorMetrics(new Registry()));
+  const api = new KubeApi(connections, new OperatorMetrics(new WorkloadMetrics('operator')));
   assert.deepEqual((await api.create(configMap('late', { v: '1' }))).data, { v: '1' });
   assert.equal(asked, 2);
 });

@@ -222,7 +222,10 @@ test('health and metrics are there', async () => {
   assert.equal((await get('/readyz')).status, 200);
   const metrics = await (await get('/metrics')).text();
   assert.match(metrics, /cellpost_web_sign_ins_total\{outcome="accepted"\} [1-9]/);
-  assert.match(metrics, /cellpost_web_request_duration_seconds_count\{route="session",status="200"\} [1-9]/);
+  assert.match(
+    metrics,
+    /cellpost_web_request_duration_seconds_count\{route="GET \/jmap\/session",status="200"\} [1-9]/,
+  );
 });
 
 /** Collects a stream's events in the background. */

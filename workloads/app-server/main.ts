@@ -1,6 +1,5 @@
 // An app server: the sole entry to the data of the users that its cell's ring gives it.
 import { randomBytes } from 'node:crypto';
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import { z } from 'zod';
 import { openBlobStore } from '../common/blobs/open-blob-store.ts';
 import { systemClock } from '../common/clock.ts';
@@ -13,6 +12,7 @@ import {
 } from '../common/config/env.ts';
 import { openCoordination } from '../common/coordination/open.ts';
 import { createLogger } from '../common/log.ts';
+import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { DEFAULT_TOKENS } from '../common/ring/ring.ts';
 import { startApiServer, type ApiServer } from './api/api-server.ts';
 import { openLogStore } from './log/open-log-store.ts';
@@ -53,12 +53,11 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
   const config = readEnvironment(variables, env);
   const { CELLPOST_CELL: cell, CELLPOST_NODE: node, CELLPOST_VERSION: version } = config;
   const logger = createLogger('app-server', config.CELLPOST_LOG_LEVEL, { cell, node, version });
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const metrics = WorkloadMetrics.ofProcess('app_server');
   await using resources = new AsyncDisposableStack();
-  const store = await openLogStore(config.CELLPOST_LOG_STORE, { logger });
+  const store = await openLogStore(config.CELLPOST_LOG_STORE, { logger, metrics });
   resources.defer(() => store.close());
-  const blobs = await openBlobStore(config.CELLPOST_BLOB_STORE, env);
+  const blobs = await openBlobStore(config.CELLPOST_BLOB_STORE, env, { metrics });
   resources.defer(() => blobs.close());
 
   // Its URL is known once the listener is open, and read when it joins.
@@ -78,6 +77,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
       openCoordination(config.CELLPOST_COORDINATION, {
         timeoutMs: config.CELLPOST_SESSION_TIMEOUT_MS,
         logger,
+        metrics,
         signal,
       }),
     release: async (predicate) => api?.logs.release(predicate),
@@ -91,7 +91,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     cell,
     platformToken: config.CELLPOST_PLATFORM_TOKEN,
     logger,
-    registry,
+    metrics,
     cacheBytes: config.CELLPOST_CACHE_BYTES,
     host: config.CELLPOST_HTTP_HOST,
     port: config.CELLPOST_HTTP_PORT,

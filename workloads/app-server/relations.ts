@@ -1,5 +1,7 @@
 // What an app server asks about people before it takes a message: the seam to the user index.
 
+import type { Stopwatch } from '../common/metrics/durations.ts';
+
 export type Degree = 'self' | 'friend' | 'friend-of-friend' | 'none' | 'unknown';
 
 export interface Relations {
@@ -14,3 +16,15 @@ export interface Relations {
 export const unknownRelations: Relations = {
   degree: () => Promise.resolve('unknown'),
 };
+
+/** The same, timed. */
+export function measured(relations: Relations, took: Stopwatch): Relations {
+  return {
+    async degree(userId, senderAddress) {
+      const startedAt = performance.now();
+      const degree = await relations.degree(userId, senderAddress);
+      took.since(startedAt);
+      return degree;
+    },
+  };
+}

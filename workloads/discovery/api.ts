@@ -1,5 +1,5 @@
 // Discovery's HTTP API. All of it is for services; answers come from memory, changes go through the coordination.
-import express, { type Express, type RequestHandler, type Response } from 'express';
+import express, { type Express, type Response } from 'express';
 import { z } from 'zod';
 import { cellRecord } from '../common/cell-client/directory-messages.ts';
 import type { CellView, Nowhere, Where } from '../common/cell-client/directory.ts';
@@ -33,7 +33,6 @@ export type ApiParts = {
   map: MapStore;
   rings: RingClients;
   streams: WatchStreams;
-  measure: RequestHandler;
   shedding: Shedding;
   summary: () => MapSummary;
 };
@@ -41,7 +40,7 @@ export type ApiParts = {
 export function addRoutes(app: Express, parts: ApiParts): void {
   const { state, map, rings, streams } = parts;
   const { directory } = state;
-  app.use('/v1', parts.measure, (request, response, next) => {
+  app.use('/v1', (request, response, next) => {
     if (!isPlatform(request.get('authorization'), parts.token)) {
       response.set('WWW-Authenticate', 'Bearer');
       sendProblem(response, 401, 'about:blank', 'This is for services of the platform: show its token.');

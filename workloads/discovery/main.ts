@@ -10,14 +10,15 @@ import {
 import { parseCoordinationUrl } from '../common/coordination/open.ts';
 import { listenHttp } from '../common/http/server.ts';
 import { createLogger } from '../common/log.ts';
+import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { addRoutes } from './api.ts';
 import { Freshness } from './freshness.ts';
 import { MapStore } from './map-store.ts';
-import { createMetrics } from './metrics.ts';
+import { addGauges } from './metrics.ts';
 import { askPeers } from './peers.ts';
 import { RingClients } from './ring-clients.ts';
 import { SavedMap } from './saved-map.ts';
-import { Shedding } from './shedding.ts';
+import { MAX_IN_FLIGHT, Shedding } from './shedding.ts';
 import { DiscoveryState } from './state.ts';
 import { summarize } from './summary.ts';
 import { WatchStreams } from './watch-stream.ts';
@@ -48,6 +49,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
   const config = readEnvironment(variables, env);
   parseCoordinationUrl(config.CELLPOST_COORDINATION);
   const logger = createLogger('discovery', config.CELLPOST_LOG_LEVEL, { version: config.CELLPOST_VERSION });
+  const metrics = WorkloadMetrics.ofProcess('discovery');
   const state = new DiscoveryState();
   const saved = config.CELLPOST_STATE_DIR ? new SavedMap(config.CELLPOST_STATE_DIR, logger) : undefined;
   const before = saved?.load();
@@ -59,6 +61,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
   const rings = new RingClients({
     timeoutMs,
     logger,
+    metrics,
     onView: (cell, view) => state.updateRing(cell, view),
   });
   rings.sync(state.directory.cells());
@@ -66,6 +69,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     url: config.CELLPOST_COORDINATION,
     timeoutMs,
     logger,
+    metrics,
     state,
     onUpdate: () => rings.sync(state.directory.cells()),
   });
@@ -85,12 +89,13 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
   ]);
   const shedding = new Shedding();
   const summary = () => summarize(state, freshness.staleSeconds(), (cell) => rings.status(cell));
-  const { registry, measure, count } = createMetrics({
+  addGauges(metrics, {
     staleSeconds: () => freshness.staleSeconds(),
     buckets: () => state.directory.buckets.counts(),
     subscribers: () => streams.count,
     refused: () => shedding.refused,
   });
+  metrics.queue('requests', () => shedding.inFlight, MAX_IN_FLIGHT);
   const end = async (): Promise<void> => {
     stopAsking();
     streams.close();
@@ -104,9 +109,10 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
       host: config.CELLPOST_HTTP_HOST,
       port: config.CELLPOST_HTTP_PORT,
       logger,
-      registry,
+      metrics,
       ready: () => state.known || `no map yet: ${map.problem ?? 'it is being read'}`,
-      before: whereFastPath({ token: config.CELLPOST_PLATFORM_TOKEN, state, count }),
+      before: whereFastPath({ token: config.CELLPOST_PLATFORM_TOKEN, state }),
+      streams: ['GET /v1/watch'],
       routes: (app) =>
         addRoutes(app, {
           token: config.CELLPOST_PLATFORM_TOKEN,
@@ -114,7 +120,6 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
           map,
           rings,
           streams,
-          measure,
           shedding,
           summary,
         }),

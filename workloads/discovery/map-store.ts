@@ -4,6 +4,7 @@ import { CoordinationError, type CoordinationSession } from '../common/coordinat
 import { follow, type Follower } from '../common/coordination/follow.ts';
 import { keepSession, type KeptSession } from '../common/coordination/keep-session.ts';
 import type { Logger } from '../common/log.ts';
+import type { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { Assigner } from './assigner.ts';
 import { forgetCell, putCell } from './cell-records.ts';
 import { CoordinationAway } from './errors.ts';
@@ -25,6 +26,7 @@ export type MapStoreOptions = {
   url: string;
   timeoutMs: number;
   logger: Logger;
+  metrics: WorkloadMetrics;
   state: DiscoveryState;
   /** Called after the state has taken a reading over. */
   onUpdate: () => void;
@@ -44,6 +46,7 @@ export class MapStore {
     this.#kept = keepSession(options.url, {
       timeoutMs: options.timeoutMs,
       logger: options.logger,
+      metrics: options.metrics,
       onSession: (session) => void this.#begin(session),
     });
   }

@@ -3,6 +3,7 @@
 import type { CellRecord } from '../common/cell-client/directory-messages.ts';
 import { keepSession, type KeptSession } from '../common/coordination/keep-session.ts';
 import type { Logger } from '../common/log.ts';
+import type { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { type RingWatcher, watchRing } from '../common/ring/ring-watcher.ts';
 import type { RingView } from '../common/ring/ring.ts';
 
@@ -23,15 +24,18 @@ export class RingClients {
   readonly #clients = new Map<string, RingClient>();
   readonly #timeoutMs: number;
   readonly #logger: Logger;
+  readonly #metrics: WorkloadMetrics;
   readonly #onView: (cell: string, view: RingView) => void;
 
   constructor(options: {
     timeoutMs: number;
     logger: Logger;
+    metrics: WorkloadMetrics;
     onView: (cell: string, view: RingView) => void;
   }) {
     this.#timeoutMs = options.timeoutMs;
     this.#logger = options.logger;
+    this.#metrics = options.metrics;
     this.#onView = options.onView;
   }
 
@@ -64,6 +68,7 @@ export class RingClients {
     const kept = keepSession(coordination, {
       timeoutMs: this.#timeoutMs,
       logger: this.#logger.child({ cell: name }),
+      metrics: this.#metrics,
       onSession: (session) => {
         client.watcher?.close();
         client.watcher = watchRing(session, (view) => {

@@ -3,7 +3,7 @@ import type { RequestHandler } from 'express';
 import { unavailable } from './answers.ts';
 
 /** Requests that wait for the coordination, mostly: each may hold a body of a megabyte. */
-const MAX_IN_FLIGHT = 256;
+export const MAX_IN_FLIGHT = 256;
 const LOOK_EVERY_MS = 50;
 /** Clients give a question 2 seconds; a process that is this late twice in a row has more to do than it can. */
 const LATE_MS = 200;
@@ -31,6 +31,10 @@ export class Shedding {
 
   get refused(): number {
     return this.#refused;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
   }
 
   /** @param lateMs how much later than due the event loop came around */

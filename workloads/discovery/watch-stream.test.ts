@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { Registry } from 'prom-client';
 import { until } from '../../test/support/wait.ts';
 import { BucketMap } from '../common/cell-client/buckets.ts';
 import { listenHttp } from '../common/http/server.ts';
 import { createLogger } from '../common/log.ts';
 import { DiscoveryState } from './state.ts';
 import { WatchStreams } from './watch-stream.ts';
+import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 
 test('a subscriber that reads nothing is cut off, one that reads has it all', async () => {
   const state = new DiscoveryState();
@@ -18,7 +18,7 @@ test('a subscriber that reads nothing is cut off, one that reads has it all', as
     host: '127.0.0.1',
     port: 0,
     logger: createLogger('test', 'silent'),
-    registry: new Registry(),
+    metrics: new WorkloadMetrics('discovery'),
     ready: () => true,
     routes: (app) => app.get('/v1/watch', (request, response) => streams.open(request, response)),
   });

@@ -11,31 +11,27 @@ const PATH = '/v1/where?key=';
 export type FastPathOptions = {
   token: string;
   state: DiscoveryState;
-  count: (route: string, status: number, seconds: number) => void;
 };
 
 export function whereFastPath({
   token,
   state,
-  count,
-}: FastPathOptions): (request: IncomingMessage, response: ServerResponse) => boolean {
+}: FastPathOptions): (request: IncomingMessage, response: ServerResponse) => string | undefined {
   const wanted = Buffer.from(bearer(token));
   return (request, response) => {
-    if (request.method !== 'GET' || request.url?.startsWith(PATH) !== true) return false;
-    const began = performance.now();
+    if (request.method !== 'GET' || request.url?.startsWith(PATH) !== true) return undefined;
     const given = Buffer.from(request.headers.authorization ?? '');
-    if (given.length !== wanted.length || !timingSafeEqual(given, wanted) || !state.known) return false;
+    if (given.length !== wanted.length || !timingSafeEqual(given, wanted) || !state.known) return undefined;
     const key = decode(request.url.slice(PATH.length));
     const where = key === undefined ? undefined : state.directory.where(key);
-    if (!where || 'problem' in where) return false;
+    if (!where || 'problem' in where) return undefined;
     const body = JSON.stringify(where);
     response.writeHead(200, {
       'Content-Type': 'application/json; charset=utf-8',
       'Content-Length': Buffer.byteLength(body),
     });
     response.end(body);
-    count('GET /v1/where', 200, (performance.now() - began) / 1_000);
-    return true;
+    return 'GET /v1/where';
   };
 }
 

@@ -51,8 +51,8 @@ export class CountReader {
         else misses.push({ userId, url });
       }),
     );
-    metrics.lookups.inc({ result: 'hit' }, result.counts.length);
-    metrics.lookups.inc({ result: 'miss' }, misses.length);
+    metrics.lookups(true, result.counts.length);
+    metrics.lookups(false, misses.length);
     if (misses.length === 0) return result;
     const asked = await askOwners(this.#options, misses);
     for (const { mark, ...counts } of asked.fresh) {

@@ -5,6 +5,7 @@ import { openCells } from '../common/cell-client/cells.ts';
 import { commonVariables, port, readEnvironment, type Environment } from '../common/config/env.ts';
 import { listenHttp } from '../common/http/server.ts';
 import { createLogger } from '../common/log.ts';
+import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { RefillCache } from '../common/memcache/refill-cache.ts';
 import { CountReader } from './counts.ts';
 import { Feeds } from './feeds.ts';
@@ -30,15 +31,21 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
   const config = readEnvironment(variables, env);
   const { CELLPOST_PLATFORM_TOKEN: token, CELLPOST_VERSION: version } = config;
   const logger = createLogger('memcache-dirty', config.CELLPOST_LOG_LEVEL, { version });
+  const shared = WorkloadMetrics.ofProcess('memcache_dirty');
   await using resources = new AsyncDisposableStack();
-  const cells = await openCells({ discoveryUrl: config.CELLPOST_DISCOVERY_URL, token, logger });
+  const cells = await openCells({
+    discoveryUrl: config.CELLPOST_DISCOVERY_URL,
+    token,
+    logger,
+    metrics: shared,
+  });
   resources.defer(() => cells.close());
   const servers = config.CELLPOST_MEMCACHED?.split(',');
-  const cache = servers && new RefillCache(servers, CACHE_PREFIX);
+  const cache = servers && new RefillCache(servers, CACHE_PREFIX, shared);
   resources.defer(() => cache?.close());
   if (!cache) logger.info('no memcached is configured: counts are asked from the app servers');
 
-  const metrics = createMetrics(() => feeds.stats());
+  const metrics = createMetrics(shared, () => feeds.stats());
   const feeds: Feeds = new Feeds({
     cells,
     token,
@@ -59,9 +66,9 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     host: config.CELLPOST_HTTP_HOST,
     port: config.CELLPOST_HTTP_PORT,
     logger,
-    registry: metrics.registry,
+    metrics: shared,
     ready: () => (cells.isReady() ? true : 'the map of discovery is not known yet'),
-    routes: (app) => addRoutes(app, { reader, token, metrics }),
+    routes: (app) => addRoutes(app, { reader, token, metrics: shared }),
   });
   resources.defer(() => listener.close());
   logger.info({ url: listener.url }, 'counts are answered');

@@ -1,49 +1,29 @@
 // What the memcache dirty service counts.
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Counter } from 'prom-client';
+import type { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 
 export type CountsMetrics = {
-  registry: Registry;
-  lookups: Counter<'result'>;
+  /** Users whose counts were asked for: found in memcached, or not. */
+  lookups: (isHit: boolean, count?: number) => void;
   invalidations: Counter<'result'>;
-  duration: Histogram<'status'>;
 };
 
-export function createMetrics(feeds: () => { live: number; wanted: number }): CountsMetrics {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const registers = [registry];
-  const gauge = new Gauge({
-    name: 'cellpost_counts_feeds',
-    help: 'Change feeds of app servers: those that should be heard, and those that are',
-    labelNames: ['state'],
-    registers: [],
-    collect() {
-      const { live, wanted } = feeds();
-      this.set({ state: 'live' }, live);
-      this.set({ state: 'wanted' }, wanted);
-    },
-  });
-  registry.registerMetric(gauge);
+export function createMetrics(
+  metrics: WorkloadMetrics,
+  feeds: () => { live: number; wanted: number },
+): CountsMetrics {
+  metrics.gauges(
+    'feeds',
+    'Change feeds of app servers: those that should be heard (wanted), and those that are (live)',
+    'state',
+    () => Object.entries(feeds()).filter(([state]) => state === 'live' || state === 'wanted'),
+  );
   return {
-    registry,
-    lookups: new Counter({
-      name: 'cellpost_counts_lookups_total',
-      help: 'Users whose counts were asked for: found in memcached, or not',
-      labelNames: ['result'],
-      registers,
-    }),
-    invalidations: new Counter({
-      name: 'cellpost_counts_invalidations_total',
-      help: 'Counts that were invalidated in memcached after a change',
-      labelNames: ['result'],
-      registers,
-    }),
-    duration: new Histogram({
-      name: 'cellpost_counts_request_duration_seconds',
-      help: 'Time from the request to its answer, by status',
-      labelNames: ['status'],
-      buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2, 10],
-      registers,
-    }),
+    lookups: metrics.cache('counts'),
+    invalidations: metrics.counter(
+      'invalidations_total',
+      'Counts that were invalidated in memcached after a change, by result',
+      ['result'],
+    ),
   };
 }

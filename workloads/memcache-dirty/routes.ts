@@ -3,20 +3,19 @@ import type { Express, Request, Response } from 'express';
 import { countedUsers, MAX_COUNTED_USERS } from '../common/counts.ts';
 import { sendProblem } from '../common/http/server.ts';
 import { isPlatform } from '../common/http/platform-token.ts';
+import type { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import type { CountReader } from './counts.ts';
-import type { CountsMetrics } from './metrics.ts';
 
 /** Requests at once: more would only wait for one another. */
 const MAX_REQUESTS = 500;
 const RETRY_AFTER_SECONDS = 1;
 
-type RouteOptions = { reader: CountReader; token: string; metrics: CountsMetrics };
+type RouteOptions = { reader: CountReader; token: string; metrics: WorkloadMetrics };
 
 export function addRoutes(app: Express, { reader, token, metrics }: RouteOptions): void {
   let underWay = 0;
+  metrics.queue('requests', () => underWay, MAX_REQUESTS);
   const handle = async (request: Request, response: Response): Promise<void> => {
-    const took = metrics.duration.startTimer();
-    response.once('close', () => took({ status: String(response.statusCode) }));
     if (!isPlatform(request.get('authorization'), token))
       return sendProblem(response, 401, 'about:blank', 'Only services of the platform may do this.');
     if (underWay >= MAX_REQUESTS) return sendBusy(response, 'Too many requests at once.');

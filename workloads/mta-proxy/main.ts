@@ -1,16 +1,16 @@
 // The MTA proxy: SMTP and LMTP in, deliveries to app servers out.
 import { randomBytes } from 'node:crypto';
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import { openBlobStore } from '../common/blobs/open-blob-store.ts';
 import { openCells } from '../common/cell-client/cells.ts';
 import { readEnvironment, type Environment } from '../common/config/env.ts';
 import { listenHttp } from '../common/http/server.ts';
 import { createLogger } from '../common/log.ts';
+import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { Authenticator } from './authentication/authenticator.ts';
 import { dnsServers, trustedNetworks } from './authentication/networks.ts';
 import { DeliveryChannels } from './delivery/delivery-channels.ts';
 import { CellMailSink } from './delivery/mail-sink.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, watchQueues } from './metrics.ts';
 import { Parsers } from './parsing/parsers.ts';
 import { PolicyHook } from './policy/hook.ts';
 import { RateLimits } from './policy/rate-limits.ts';
@@ -26,22 +26,21 @@ export async function start(
   const logger = createLogger('mta-proxy', settings.CELLPOST_LOG_LEVEL, {
     version: settings.CELLPOST_VERSION,
   });
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const shared = WorkloadMetrics.ofProcess('mta_proxy');
+  const metrics = createMetrics(shared);
   const listeners: SmtpListener[] = [];
-  const metrics = createMetrics(registry, () =>
-    listeners.reduce((sum, listener) => sum + listener.sessions(), 0),
-  );
 
   await using opened = new AsyncDisposableStack();
-  const blobs = opened.adopt(await openBlobStore(settings.CELLPOST_BLOB_STORE, env), (store) =>
-    store.close(),
+  const blobs = opened.adopt(
+    await openBlobStore(settings.CELLPOST_BLOB_STORE, env, { metrics: shared }),
+    (store) => store.close(),
   );
   const cells = opened.adopt(
     await openCells({
       discoveryUrl: settings.CELLPOST_DISCOVERY_URL,
       token: settings.CELLPOST_PLATFORM_TOKEN,
       logger,
+      metrics: shared,
     }),
     (client) => client.close(),
   );
@@ -55,6 +54,7 @@ export async function start(
       dnsServers: dnsServers(settings.CELLPOST_DNS_SERVERS),
       logger,
       onChecked: metrics.checked,
+      onLookups: metrics.lookups,
     }),
     (thread) => thread.close(),
   );
@@ -69,6 +69,7 @@ export async function start(
             onFailure: settings.CELLPOST_POLICY_ON_FAILURE,
             logger,
             onAnswer: metrics.policy,
+            took: shared.stage('policy'),
           }),
     limits: new RateLimits({
       client: settings.CELLPOST_LIMIT_PER_CLIENT,
@@ -84,7 +85,12 @@ export async function start(
     cells,
     channels,
     hostname: settings.CELLPOST_SMTP_HOSTNAME,
-    incoming: { blobs, parsers, inlineBytes: settings.CELLPOST_INLINE_BYTES },
+    incoming: {
+      blobs,
+      parsers,
+      inlineBytes: settings.CELLPOST_INLINE_BYTES,
+      parsed: shared.stage('parse'),
+    },
     screening,
     logger,
     onDelivery: metrics.delivery,
@@ -116,6 +122,9 @@ export async function start(
     listeners.push(listener);
     return listener;
   };
+  watchQueues(shared, { parsers, authenticator, channels });
+  const sessions = (): number => Math.max(...listeners.map((listener) => listener.sessions()));
+  shared.queue('smtp_sessions', sessions, limits.maxConnections);
   const smtp = await listen(false, settings.CELLPOST_SMTP_PORT);
   const lmtp =
     settings.CELLPOST_LMTP_PORT === undefined ? undefined : await listen(true, settings.CELLPOST_LMTP_PORT);
@@ -124,7 +133,7 @@ export async function start(
       host: settings.CELLPOST_HTTP_HOST,
       port: settings.CELLPOST_HTTP_PORT,
       logger,
-      registry,
+      metrics: shared,
       ready: () => cells.isReady() || 'discovery has not been heard of yet',
       routes: () => undefined,
     }),

@@ -9,7 +9,6 @@ import { isUserId } from '../common/keys.ts';
 import type { FriendSync } from './friend-sync.ts';
 import { befriend, FriendshipRefused, unfriend, UnknownUser } from './friendships.ts';
 import type { FriendGraph } from './graph.ts';
-import type { IndexMetrics } from './metrics.ts';
 
 const MAX_USERS = 1_000;
 const MAX_BODY = '256kb';
@@ -26,11 +25,10 @@ export type ApiParts = {
   ready: () => true | string;
   cells: Pick<Cells, 'request'>;
   sync: FriendSync;
-  metrics: IndexMetrics;
 };
 
-export function addRoutes(app: Express, { token, graph, ready, cells, sync, metrics }: ApiParts): void {
-  app.use('/v1', metrics.measure, (request, response, next) => {
+export function addRoutes(app: Express, { token, graph, ready, cells, sync }: ApiParts): void {
+  app.use('/v1', (request, response, next) => {
     const isReady = ready();
     if (!isPlatform(request.get('authorization'), token)) {
       response.set('WWW-Authenticate', 'Bearer');

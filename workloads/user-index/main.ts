@@ -13,11 +13,12 @@ import {
 } from '../common/config/env.ts';
 import { listenHttp } from '../common/http/server.ts';
 import { createLogger } from '../common/log.ts';
+import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { addRoutes } from './api.ts';
 import { degreeFastPath } from './degree-fast-path.ts';
 import { FriendSync } from './friend-sync.ts';
 import { GraphStore } from './graph-store.ts';
-import { createMetrics } from './metrics.ts';
+import { addGauges } from './metrics.ts';
 
 const DEFAULT_PORT = 8083;
 const DEFAULT_SNAPSHOT_SECONDS = 60;
@@ -40,10 +41,11 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
   const config = readEnvironment(variables, env);
   const token = config.CELLPOST_PLATFORM_TOKEN;
   const logger = createLogger('user-index', config.CELLPOST_LOG_LEVEL, { version: config.CELLPOST_VERSION });
+  const metrics = WorkloadMetrics.ofProcess('user_index');
   await using resources = new AsyncDisposableStack();
-  const blobs = await openBlobStore(config.CELLPOST_BLOB_STORE, env);
+  const blobs = await openBlobStore(config.CELLPOST_BLOB_STORE, env, { metrics });
   resources.defer(() => blobs.close());
-  const cells = await openCells({ discoveryUrl: config.CELLPOST_DISCOVERY_URL, token, logger });
+  const cells = await openCells({ discoveryUrl: config.CELLPOST_DISCOVERY_URL, token, logger, metrics });
   resources.defer(() => cells.close());
 
   const store = new GraphStore({ blobs, logger, snapshotMs: config.CELLPOST_SNAPSHOT_SECONDS * 1_000 });
@@ -55,7 +57,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     isCurrent ||= cells.isReady() && follower?.isCurrent === true && sync.pending === 0;
     return store.hasSnapshot || isCurrent || `the logs are being read: ${sync.pending} users are left`;
   };
-  const metrics = createMetrics({
+  addGauges(metrics, {
     users: () => store.graph.ids.size,
     graphBytes: () => store.graph.byteLength,
     pending: () => sync.pending,
@@ -71,10 +73,10 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     host: config.CELLPOST_HTTP_HOST,
     port: config.CELLPOST_HTTP_PORT,
     logger,
-    registry: metrics.registry,
+    metrics,
     ready,
-    before: degreeFastPath({ token, graph: () => store.graph, ready, count: metrics.count }),
-    routes: (app) => addRoutes(app, { token, graph: () => store.graph, ready, cells, sync, metrics }),
+    before: degreeFastPath({ token, graph: () => store.graph, ready }),
+    routes: (app) => addRoutes(app, { token, graph: () => store.graph, ready, cells, sync }),
   });
   resources.defer(() => listener.close());
   const opening = store.open().then((watermarks) => {

@@ -34,38 +34,33 @@ type Asked = { request: Request; response: Response; userId: string; authorizati
 type Handler = (asked: Asked) => Promise<void>;
 
 export function addJmapRoutes(app: Express, door: JmapDoor): void {
-  const signedIn = (route: string, handle: Handler) => async (request: Request, response: Response) => {
-    const end = door.metrics.requestSeconds.startTimer({ route });
-    response.once('close', () => {
-      if (route !== 'eventsource') end({ status: String(response.statusCode) });
-    });
-    await answer(door, request, response, handle);
-  };
+  const signedIn = (handle: Handler) => (request: Request, response: Response) =>
+    answer(door, request, response, handle);
 
   // RFC 8620 section 2.2: where clients look first.
   app.get('/.well-known/jmap', (_request, response) => response.redirect(307, '/jmap/session'));
   app.get(
     '/jmap/session',
-    signedIn('session', (asked) => forwardSession(door, asked)),
+    signedIn((asked) => forwardSession(door, asked)),
   );
   app.post(
     '/jmap/api',
-    signedIn('api', (asked) => forwardBody(door, asked, 'api', REQUEST_LIMIT)),
+    signedIn((asked) => forwardBody(door, asked, 'api', REQUEST_LIMIT)),
   );
   app.post(
     '/jmap/upload/:accountId',
-    signedIn('upload', async (asked) => {
+    signedIn(async (asked) => {
       const { accountId } = asked.request.params;
       await forwardBody(door, asked, `upload/${encodeURIComponent(String(accountId))}`, UPLOAD_LIMIT);
     }),
   );
   app.get(
     '/jmap/download/:accountId/:blobId/:name',
-    signedIn('download', (asked) => forwardDownload(door, asked)),
+    signedIn((asked) => forwardDownload(door, asked)),
   );
   app.get(
     '/jmap/eventsource',
-    signedIn('eventsource', (asked) => forwardEvents(door, asked)),
+    signedIn((asked) => forwardEvents(door, asked)),
   );
 }
 

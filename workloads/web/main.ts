@@ -1,12 +1,12 @@
 // The web door: the inbox page, and JMAP for everybody outside. It keeps nothing; each request goes to the app server that
 // owns the user.
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Express } from 'express';
 import { z } from 'zod';
 import { openCells } from '../common/cell-client/cells.ts';
 import { commonVariables, port, readEnvironment, type Environment } from '../common/config/env.ts';
 import { listenHttp } from '../common/http/server.ts';
 import { createLogger } from '../common/log.ts';
+import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { addJmapRoutes } from './jmap-routes.ts';
 import { createMetrics } from './metrics.ts';
 import { addPage, type Demo } from './page.ts';
@@ -31,12 +31,12 @@ const variables = z.object({
 export async function start(env: Environment): Promise<{ url: string; close(): Promise<void> }> {
   const config = readEnvironment(variables, env);
   const logger = createLogger('web', config.CELLPOST_LOG_LEVEL, { version: config.CELLPOST_VERSION });
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const metrics = WorkloadMetrics.ofProcess('web');
   const cells = await openCells({
     discoveryUrl: config.CELLPOST_DISCOVERY_URL,
     token: config.CELLPOST_PLATFORM_TOKEN,
     logger,
+    metrics,
   });
   const closing = new AbortController();
   try {
@@ -44,16 +44,16 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
       host: config.CELLPOST_HTTP_HOST,
       port: config.CELLPOST_HTTP_PORT,
       logger,
-      registry,
+      metrics,
       ready: () => (closing.signal.aborted ? 'closing' : true),
+      streams: ['GET /jmap/eventsource'],
       routes: (app) => {
         if (config.CELLPOST_TRUSTED_PROXIES) app.set('trust proxy', config.CELLPOST_TRUSTED_PROXIES);
         addSecurityHeaders(app);
-        const metrics = createMetrics(registry);
         addJmapRoutes(app, {
           cells,
           desk: new SignInDesk(cells),
-          metrics,
+          metrics: createMetrics(metrics),
           closing: closing.signal,
         });
         addPage(app, parseDemo(config.CELLPOST_DEMO));

@@ -5,11 +5,11 @@ import { KubeApi } from '../../../operator/runtime/api.ts';
 import { Connections } from '../../../operator/runtime/connections.ts';
 import { OperatorMetrics } from '../../../operator/runtime/metrics.ts';
 import { KubeConfig } from '@kubernetes/client-node';
-import { Registry } from 'prom-client';
 import { kwokBinary } from '../../cluster/binaries.ts';
 import { startApiServer, type ApiServer } from '../../real/apiserver.ts';
 import { renderChart } from '../../support/helm.ts';
 import { until } from '../../support/wait.ts';
+import { WorkloadMetrics } from '../../../workloads/common/metrics/workload-metrics.ts';
 
 export const NAMESPACE = 'cellpost';
 const NODE = 'fake';
@@ -90,7 +90,7 @@ export async function startFleet(): Promise<Fleet> {
     const open = (config: KubeConfig): { api: KubeApi; metrics: OperatorMetrics } => {
       const connections = new Connections(config);
       closers.push(() => connections.close());
-      const metrics = new OperatorMetrics(new Registry());
+      const metrics = new OperatorMetrics(new WorkloadMetrics('operator'));
       return { api: new KubeApi(connections, metrics), metrics };
     };
     return { kubeconfig, ...open(asOperator), admin: open(server.config).api, close };

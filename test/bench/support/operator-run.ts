@@ -13,7 +13,7 @@ const NODE_FLAGS = [
   '--max-semi-space-size=8',
   '--max-old-space-size=256',
 ];
-const RECONCILE = 'cellpost_operator_reconcile_seconds';
+const RECONCILE = 'cellpost_operator_reconcile_duration_seconds';
 const CELLS = { controller: 'cell' };
 const REQUESTS = 'cellpost_operator_api_requests_total';
 const READS = ['get', 'list', 'watch'];

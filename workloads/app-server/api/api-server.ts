@@ -1,25 +1,26 @@
 // An app server without its ring: images, logic and API over a log store, as long as the gate lets it.
-import type { Registry } from 'prom-client';
 import type { BlobStore } from '../../common/blobs/blob-store.ts';
 import { systemClock } from '../../common/clock.ts';
 import { listenHttp, type HttpListener } from '../../common/http/server.ts';
 import type { Logger } from '../../common/log.ts';
+import type { WorkloadMetrics } from '../../common/metrics/workload-metrics.ts';
 import { isAtHome } from '../image/model.ts';
 import { imageFold } from '../image/fold.ts';
 import { MessageReader } from '../image/message-reader.ts';
 import { entryCodec } from '../log/entry.ts';
+import { logMetrics } from '../log/log-metrics.ts';
 import type { LogStore } from '../log/log-store.ts';
 import type { OwnershipGate } from '../log/user-log-types.ts';
 import { UserLogs } from '../log/user-log.ts';
 import { PasswordVerifier } from '../logic/credentials.ts';
 import { BlobIds } from './blob-ids.ts';
 import { ChangeFeed } from './change-feed.ts';
-import { DeliveryChannels } from './delivery-channels.ts';
+import { DeliveryChannels, MAX_IN_FLIGHT } from './delivery-channels.ts';
 import { EventStreams } from './event-source.ts';
 import { ActionReader } from './log-changes.ts';
 import { ApiMetrics } from './metrics.ts';
 import { addRoutes } from './routes.ts';
-import { unknownRelations, type Relations } from '../relations.ts';
+import { measured, unknownRelations, type Relations } from '../relations.ts';
 import type { Logs, Services } from './services.ts';
 
 /** Of the memory for caches, this share is for messages' headers and structure; the rest is for images. */
@@ -35,7 +36,7 @@ export type ApiServerOptions = {
   /** Who is a friend; without it nobody is known to be one. */
   relations?: Relations;
   logger: Logger;
-  registry: Registry;
+  metrics: WorkloadMetrics;
   /** Memory for images and messages. */
   cacheBytes: number;
   host: string;
@@ -57,8 +58,8 @@ export type ApiServer = {
 
 /** @throws the listener's error when the port is taken */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { store, blobs, gate, cell, logger, registry, platformToken, cacheBytes } = options;
-  const metrics = new ApiMetrics(registry);
+  const { store, blobs, gate, cell, logger, platformToken, cacheBytes } = options;
+  const metrics = new ApiMetrics(options.metrics);
   const messageBytes = Math.floor(cacheBytes * MESSAGES_SHARE);
   const logs: Logs = new UserLogs({
     store,
@@ -69,6 +70,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     clock: systemClock,
     cacheBytes: cacheBytes - messageBytes,
     logger,
+    metrics: logMetrics(options.metrics),
   });
   const services: Services = {
     logs,
@@ -76,11 +78,17 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     gate,
     cell,
     blobs,
-    messages: new MessageReader({ store, blobs, codec: entryCodec, cacheBytes: messageBytes }),
+    messages: new MessageReader({
+      store,
+      blobs,
+      codec: entryCodec,
+      cacheBytes: messageBytes,
+      asked: options.metrics.cache('messages'),
+    }),
     actions: new ActionReader(store, entryCodec),
     passwords: new PasswordVerifier(),
     blobIds: new BlobIds(platformToken),
-    relations: options.relations ?? unknownRelations,
+    relations: measured(options.relations ?? unknownRelations, options.metrics.stage('index')),
     metrics,
     logger,
     platformToken,
@@ -93,8 +101,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     host: options.host,
     port: options.port,
     logger,
-    registry,
+    metrics: options.metrics,
     ready: options.ready,
+    streams: ['GET /users/:userId/jmap/eventsource', 'GET /changes'],
     routes: (app) => addRoutes(app, services, streams, feed),
   }).catch(async (error: unknown) => {
     streams.close();
@@ -103,6 +112,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     throw error;
   });
   const channels = new DeliveryChannels(services);
+  options.metrics.queue('deliveries', () => channels.inFlight, MAX_IN_FLIGHT);
   channels.serve(listener.server);
   return {
     listener,

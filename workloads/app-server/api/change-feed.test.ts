@@ -5,7 +5,6 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { ReadableStream as NodeWebStream } from 'node:stream/web';
 import { after, test } from 'node:test';
-import { Registry } from 'prom-client';
 import { feedLine, type FeedLine } from '../../common/changes/feed-lines.ts';
 import { listenHttp, type HttpListener } from '../../common/http/server.ts';
 import { createLogger } from '../../common/log.ts';
@@ -13,6 +12,7 @@ import { EMPTY_USER } from '../image/empty.ts';
 import { ordinal } from '../image/ids.ts';
 import type { Image } from '../image/model.ts';
 import { ChangeFeed } from './change-feed.ts';
+import { WorkloadMetrics } from '../../common/metrics/workload-metrics.ts';
 
 type Listener = (key: string, seq: number, state: Image) => void;
 const closing: (() => Promise<void> | void)[] = [];
@@ -31,7 +31,7 @@ async function start(
     host: '127.0.0.1',
     port: 0,
     logger: createLogger('test', 'silent'),
-    registry: new Registry(),
+    metrics: new WorkloadMetrics('app_server'),
     ready: () => true,
     routes: (app) => app.get('/changes', (request, response) => feed.follow(request, response)),
   });

@@ -16,7 +16,7 @@ import { deliverFrame, type DeliveryOutcome } from './delivery-frame.ts';
 import type { Services } from './services.ts';
 
 /** Deliveries of one channel under way, and their bytes; beyond these nothing more is read from it. */
-const MAX_IN_FLIGHT = 1_024;
+export const MAX_IN_FLIGHT = 1_024;
 const MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
 /** Answers that the peer has not read; beyond these nothing more is read from it, either. */
 const MAX_UNSENT_BYTES = 1024 * 1024;
@@ -40,6 +40,11 @@ export class DeliveryChannels {
 
   serve(server: Server): void {
     server.on('upgrade', (request, duplex, head) => this.#upgrade(request, duplex, head));
+  }
+
+  /** Deliveries under way of the channel that has most of them. */
+  get inFlight(): number {
+    return Math.max(0, ...Array.from(this.#channels, (channel) => channel.inFlight));
   }
 
   /** Ends every channel once what came over it is answered. May be called twice. */
@@ -98,6 +103,10 @@ class Channel {
     socket.on('drain', () => this.#resume());
     // The peer asks for no more; it may still wait for answers.
     socket.on('end', () => this.#endWhenDone(true));
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
   }
 
   take(chunk: Buffer): void {

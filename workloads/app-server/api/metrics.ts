@@ -1,34 +1,30 @@
-// Rate, errors and duration of each JMAP method and HTTP route.
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+// Rate, errors and duration of each JMAP method and HTTP route, and what waits.
+import type { Counter, Histogram } from 'prom-client';
+import type { WorkloadMetrics } from '../../common/metrics/workload-metrics.ts';
+import { MAX_WAITING } from '../log/user-log.ts';
 
-const BUCKETS_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
+/** The gates of the operator's rolls read these (operator/outside/app-server.ts). */
+const METHOD_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
 
 export class ApiMetrics {
   readonly #methods: Histogram<'method' | 'result'>;
   readonly #requests: Counter<'route' | 'status'>;
-  readonly #streams: Gauge;
-  readonly #registry: Registry;
+  readonly #shared: WorkloadMetrics;
+  #streams = 0;
 
-  constructor(registry: Registry) {
-    this.#registry = registry;
-    this.#methods = new Histogram({
-      name: 'cellpost_app_server_jmap_method_duration_seconds',
-      help: 'Duration of JMAP method calls by method and result (ok or the type of error).',
-      labelNames: ['method', 'result'],
-      buckets: BUCKETS_SECONDS,
-      registers: [registry],
-    });
-    this.#requests = new Counter({
-      name: 'cellpost_app_server_http_requests_total',
-      help: 'HTTP requests answered, by route and status.',
-      labelNames: ['route', 'status'],
-      registers: [registry],
-    });
-    this.#streams = new Gauge({
-      name: 'cellpost_app_server_event_streams',
-      help: 'Event streams that are open.',
-      registers: [registry],
-    });
+  constructor(shared: WorkloadMetrics) {
+    this.#shared = shared;
+    this.#methods = shared.histogram(
+      'jmap_method_duration_seconds',
+      'Duration of JMAP method calls by method and result (ok or the type of error)',
+      ['method', 'result'],
+      METHOD_BUCKETS,
+    );
+    this.#requests = shared.counter('http_requests_total', 'HTTP requests answered, by route and status', [
+      'route',
+      'status',
+    ]);
+    shared.gauge('event_streams', 'Event streams that are open', () => this.#streams);
   }
 
   /** @param method a known method's name, or 'unknown' @returns what to call with the result */
@@ -42,24 +38,18 @@ export class ApiMetrics {
   }
 
   streamOpened(): () => void {
-    this.#streams.inc();
-    return () => this.#streams.dec();
+    this.#streams++;
+    return () => void this.#streams--;
   }
 
   /** Shows how many images are in memory, how large those are that nobody uses just now, how many requests wait. */
   watchLogs(stats: () => { open: number; idleBytes: number; waiting: number }): void {
-    const gauges = {
-      open: ['users_open', 'Images of users in memory.'],
-      idleBytes: ['idle_images_bytes', 'Memory of images that nobody uses just now, about.'],
-      waiting: ['requests_waiting', 'Requests that wait for a log.'],
-    } as const;
-    for (const [key, [name, help]] of Object.entries(gauges)) {
-      const gauge: Gauge = new Gauge({
-        name: `cellpost_app_server_${name}`,
-        help,
-        registers: [this.#registry],
-        collect: () => gauge.set(stats()[key as keyof typeof gauges]),
-      });
-    }
+    this.#shared.gauge('users_open', 'Images of users in memory', () => stats().open);
+    this.#shared.gauge(
+      'idle_images_bytes',
+      'Memory of images that nobody uses just now, about',
+      () => stats().idleBytes,
+    );
+    this.#shared.queue('requests', () => stats().waiting, MAX_WAITING);
   }
 }

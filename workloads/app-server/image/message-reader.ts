@@ -32,7 +32,17 @@ export class MessageReader {
   /** By user and message: no entry of it is shared between users. */
   readonly #cache: LRUCache<string, MessageAdded>;
 
-  constructor(options: { store: LogStore; blobs: BlobStore; codec: EntryCodec<Action>; cacheBytes: number }) {
+  readonly #asked: ((isHit: boolean) => void) | undefined;
+
+  /** @param options.asked hears whether each message was in memory */
+  constructor(options: {
+    store: LogStore;
+    blobs: BlobStore;
+    codec: EntryCodec<Action>;
+    cacheBytes: number;
+    asked?: (isHit: boolean) => void;
+  }) {
+    this.#asked = options.asked;
     this.#store = options.store;
     this.#blobs = options.blobs;
     this.#codec = options.codec;
@@ -45,6 +55,7 @@ export class MessageReader {
     const missing = new Set<Ordinal>();
     for (const id of ids) {
       const cached = this.#cache.get(cacheKey(key, id));
+      this.#asked?.(cached !== undefined);
       if (cached) found.set(id, cached);
       else missing.add(id);
     }

@@ -14,7 +14,7 @@ const MAX_GROUP_BYTES = 1024 * 1024;
  * The client alone is fastest with about four groups (`npm run bench:append`); with one it waits for each sync, and many
  * small ones cost the server more.
  */
-const MAX_GROUPS_UNDER_WAY = 4;
+export const MAX_GROUPS_UNDER_WAY = 4;
 /** A group that takes longer counts no more: its region may be on the move, and those of others are not to wait for it. */
 const SLOW_GROUP_MS = 100;
 /** A group that takes longer is in trouble; its members then have their own deadlines. */
@@ -43,6 +43,16 @@ export class AppendGroups {
   constructor(client: HbaseClient, table: string) {
     this.#client = client;
     this.#table = table;
+  }
+
+  /** Groups under way at the region server that has most of them. */
+  get underWay(): number {
+    return Math.max(0, ...Array.from(this.#servers.values(), ({ running }) => running));
+  }
+
+  /** Appends that wait for a group, in all. */
+  get waiting(): number {
+    return this.#groups.values().reduce((sum, { waiting }) => sum + waiting.length, 0);
   }
 
   /** As putRow. */

@@ -6,7 +6,8 @@ import { HbaseClient } from '../../common/hbase/client.ts';
 import { HbaseError, HbaseUnavailable, mayHaveRun, ServerException } from '../../common/hbase/errors.ts';
 import { getRow, putRow, scanRows } from '../../common/hbase/rows.ts';
 import type { Logger } from '../../common/log.ts';
-import { AppendGroups } from './hbase-store-groups.ts';
+import type { WorkloadMetrics } from '../../common/metrics/workload-metrics.ts';
+import { AppendGroups, MAX_GROUPS_UNDER_WAY } from './hbase-store-groups.ts';
 import { PageRows } from './hbase-store-pages.ts';
 import {
   ENTRY,
@@ -49,13 +50,16 @@ const READ_DEADLINE_MS = 20_000;
 const URL_SHAPE = /^hbase:\/\/(?<hosts>[^/]+)\/(?<table>[A-Za-z0-9_.-]+)$/;
 
 /** @param url `hbase://host:port,host:port/table`; nothing is connected yet @throws ConfigError */
-export async function openHbaseStore(url: string, options: { logger?: Logger } = {}): Promise<LogStore> {
+export async function openHbaseStore(
+  url: string,
+  options: { logger?: Logger; metrics?: WorkloadMetrics } = {},
+): Promise<LogStore> {
   const groups = URL_SHAPE.exec(url)?.groups;
   if (!groups?.hosts || !groups.table) {
     throw new ConfigError(`CELLPOST_LOG_STORE: ${JSON.stringify(url)} is not hbase://host:port,…/table`);
   }
   const client = new HbaseClient({ bootstrap: groups.hosts.split(','), ...options });
-  return new HbaseStore(client, groups.table);
+  return new HbaseStore(client, groups.table, options.metrics);
 }
 
 class HbaseStore implements LogStore {
@@ -69,10 +73,12 @@ class HbaseStore implements LogStore {
   #whenIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(client: HbaseClient, table: string) {
+  constructor(client: HbaseClient, table: string, metrics: WorkloadMetrics | undefined) {
     this.#client = client;
     this.#table = table;
     this.#groups = new AppendGroups(client, table);
+    metrics?.queue('append_groups', () => this.#groups.underWay, MAX_GROUPS_UNDER_WAY);
+    metrics?.queue('appends_waiting', () => this.#groups.waiting);
     this.#pages = new PageRows(client, table);
   }
 

@@ -1,6 +1,7 @@
 // The log store that CELLPOST_LOG_STORE names.
 import { ConfigError } from '../../common/config/env.ts';
 import type { Logger } from '../../common/log.ts';
+import type { WorkloadMetrics } from '../../common/metrics/workload-metrics.ts';
 import type { LogStore } from './log-store.ts';
 
 /**
@@ -8,7 +9,10 @@ import type { LogStore } from './log-store.ts';
  *   or `memory:`. Implementations are loaded when they are named: an embedded platform needs no HBase client.
  * @throws ConfigError when the URL is none of these or the store's format is newer than this program
  */
-export async function openLogStore(url: string, options: { logger?: Logger } = {}): Promise<LogStore> {
+export async function openLogStore(
+  url: string,
+  options: { logger?: Logger; metrics?: WorkloadMetrics } = {},
+): Promise<LogStore> {
   if (url === 'memory:') {
     const { MemoryStore } = await import('./memory-store.ts');
     return new MemoryStore();

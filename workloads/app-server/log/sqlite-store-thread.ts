@@ -2,6 +2,8 @@
 import { Worker } from 'node:worker_threads';
 import { ConfigError } from '../../common/config/env.ts';
 import type { Logger } from '../../common/log.ts';
+import type { Stopwatch } from '../../common/metrics/durations.ts';
+import type { WorkloadMetrics } from '../../common/metrics/workload-metrics.ts';
 import { OutcomeUnknown, SequenceGap, StoreUnavailable } from './log-store.ts';
 import type {
   Answer,
@@ -22,7 +24,7 @@ const CALL_DEADLINE_MS = 15_000;
 /** How long the opening of the file may take, a recovery after a crash included. */
 const OPEN_DEADLINE_MS = 60_000;
 /** More calls than this at once mean that the disk doesn't keep up: refused at once, instead of late. */
-const MAX_WAITING_CALLS = 20_000;
+export const MAX_WAITING_CALLS = 20_000;
 
 type Waiting = {
   resolve: (value: unknown) => void;
@@ -30,11 +32,15 @@ type Waiting = {
   /** The error for a call whose answer never came. */
   lost: (message: string) => Error;
   timer: NodeJS.Timeout;
+  startedAt: number;
+  took: Stopwatch | undefined;
 };
 
 export class SqliteThread {
   readonly #settings: WorkerSettings;
   readonly #logger: Logger | undefined;
+  readonly #metrics: WorkloadMetrics | undefined;
+  readonly #stopwatches = new Map<OperationName, Stopwatch>();
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
   /** Calls that go to the thread at the end of this turn of the event loop. */
@@ -44,7 +50,8 @@ export class SqliteThread {
   /** Called when nothing is in flight any more: close() waits for it. */
   #onIdle: (() => void) | undefined;
 
-  constructor(settings: WorkerSettings, logger: Logger | undefined) {
+  constructor(settings: WorkerSettings, logger: Logger | undefined, metrics?: WorkloadMetrics) {
+    this.#metrics = metrics;
     this.#settings = settings;
     this.#logger = logger;
   }
@@ -71,13 +78,31 @@ export class SqliteThread {
         () => this.#settle(id)?.reject(lost(`no answer from the disk in ${CALL_DEADLINE_MS} ms`)),
         CALL_DEADLINE_MS,
       );
-      this.#waiting.set(id, { resolve, reject, lost, timer });
+      this.#waiting.set(id, {
+        resolve,
+        reject,
+        lost,
+        timer,
+        startedAt: performance.now(),
+        took: this.#stopwatch(name),
+      });
     });
     if (this.#unsent.length === 0) setImmediate(() => this.#send(this.#unsent.splice(0)));
     // The assertion: id, name and call are of one operation, which TypeScript can't follow through the type parameter.
     this.#unsent.push({ call: { id, name, ...call } as Call, transfer });
     // The worker answers each operation with its own type.
     return (await answer) as Operations[Name]['answer'];
+  }
+
+  /** Calls without an answer. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  #stopwatch(name: OperationName): Stopwatch | undefined {
+    const stopwatch = this.#stopwatches.get(name) ?? this.#metrics?.storeCall('sqlite', name);
+    if (stopwatch) this.#stopwatches.set(name, stopwatch);
+    return stopwatch;
   }
 
   #send(unsent: { call: Call; transfer: ArrayBuffer[] }[]): void {
@@ -177,6 +202,7 @@ export class SqliteThread {
     if (!waiting) return undefined;
     this.#waiting.delete(id);
     clearTimeout(waiting.timer);
+    waiting.took?.since(waiting.startedAt);
     if (this.#waiting.size === 0) this.#onIdle?.();
     return waiting;
   }

@@ -1,8 +1,9 @@
 // The log store of the embedded platform: one SQLite file a cell, shared by the processes of its app servers. A write is
 // acknowledged when its transaction is on the disk; the writes that wait meanwhile share the next one (group commit).
 import type { Logger } from '../../common/log.ts';
+import type { WorkloadMetrics } from '../../common/metrics/workload-metrics.ts';
 import type { KeyPage, LogRow, LogStore, ReadLimits, StoredPage, StoredSnapshot } from './log-store.ts';
-import { SqliteThread } from './sqlite-store-thread.ts';
+import { MAX_WAITING_CALLS, SqliteThread } from './sqlite-store-thread.ts';
 import { checkAppend, checkLimit, checkLimits, checkSeq } from './store-checks.ts';
 
 /** How long a transaction may wait for those of other processes: they take milliseconds, a large checkpoint a second. */
@@ -12,10 +13,15 @@ const BUSY_DEADLINE_MS = 5_000;
  * @param file is made when missing, its folder, too
  * @throws ConfigError when the file is of a newer format or no file of ours; StoreUnavailable when it can't be opened
  */
-export async function openSqliteStore(file: string, options: { logger?: Logger } = {}): Promise<LogStore> {
+export async function openSqliteStore(
+  file: string,
+  options: { logger?: Logger; metrics?: WorkloadMetrics } = {},
+): Promise<LogStore> {
   const settings = { file, busyDeadlineMs: BUSY_DEADLINE_MS };
-  const writer = new SqliteThread({ ...settings, role: 'writer' }, options.logger);
-  const reader = new SqliteThread({ ...settings, role: 'reader' }, options.logger);
+  const writer = new SqliteThread({ ...settings, role: 'writer' }, options.logger, options.metrics);
+  const reader = new SqliteThread({ ...settings, role: 'reader' }, options.logger, options.metrics);
+  options.metrics?.queue('sqlite_writes', () => writer.waiting, MAX_WAITING_CALLS);
+  options.metrics?.queue('sqlite_reads', () => reader.waiting, MAX_WAITING_CALLS);
   const opened = await Promise.allSettled([writer.open(), reader.open()]);
   const failed = opened.find((one) => one.status === 'rejected');
   if (!failed) return new SqliteStore(writer, reader);

@@ -24,7 +24,12 @@ const IDLE_BYTES = 1024 * 1024;
 /** What a client is told to wait when a log was moved: so long it takes until the map says so. */
 const MOVED_MS = 25;
 
-type Settle = { resolve: (value: unknown) => void; reject: (error: unknown) => void };
+type Settle = {
+  resolve: (value: unknown) => void;
+  reject: (error: unknown) => void;
+  /** When it was asked for, if that is measured. */
+  askedAt?: number;
+};
 export type ReadFunction<S, T> = (state: S, seq: number, look: Look) => T | Promise<T>;
 export type ReadRequest<S> = Settle & { kind: 'read'; fn: ReadFunction<S, unknown> };
 export type WriteRequest<S, A> = Settle & { kind: 'write'; fn: (tx: Transaction<S, A>) => unknown };
@@ -87,6 +92,7 @@ export class KeyLog<S, A> {
   }
 
   submit(request: ReadRequest<S> | WriteRequest<S, A>): void {
+    if (this.#parts.metrics) request.askedAt = performance.now();
     if (request.kind === 'write') this.#writes.push(request);
     else if (this.#image && !this.#released) {
       this.#events.taken(1);
@@ -142,8 +148,12 @@ export class KeyLog<S, A> {
   async save(minEntries = WORTH_SAVING_ENTRIES): Promise<void> {
     const image = this.#image;
     if (!image || image.seq - (image.saved?.seq ?? 0) < minEntries) return;
+    const startedAt = performance.now();
     this.#saving ??= saveImage(this.key, this.#parts, image)
-      .then(() => void this.#parts.distrusted.delete(this.key))
+      .then(() => {
+        this.#parts.distrusted.delete(this.key);
+        this.#parts.metrics?.snapshot.since(startedAt);
+      })
       .catch((error: unknown) => this.#events.snapshotFailed(error))
       .finally(() => (this.#saving = undefined));
     await this.#saving;
@@ -173,18 +183,28 @@ export class KeyLog<S, A> {
     if (!this.#isServed(this.#image.state)) return this.#rejectAll(this.#moved());
     const reads = this.#takeReads();
     this.#events.taken(reads.length);
-    for (const request of reads) void this.#read(this.#image, request);
+    for (const request of reads) {
+      this.#begins(request);
+      void this.#read(this.#image, request);
+    }
     if (this.#writes.length > 0) await this.#write(this.#image);
   }
 
   async #open(): Promise<Image<S>> {
+    const startedAt = performance.now();
     try {
       return await openImage(this.key, this.#parts, !this.#parts.distrusted.has(this.key));
     } catch (error) {
       if (!(error instanceof PageLost)) throw error;
       this.#lost(error);
       return await openImage(this.key, this.#parts, false);
+    } finally {
+      this.#parts.metrics?.open.since(startedAt);
     }
+  }
+
+  #begins({ askedAt }: Settle): void {
+    if (askedAt !== undefined) this.#parts.metrics?.queue.since(askedAt);
   }
 
   #isServed(state: S): boolean {
@@ -256,6 +276,7 @@ export class KeyLog<S, A> {
       first = this.#writes[0]
     ) {
       this.#writes.shift();
+      this.#begins(first);
       this.#events.taken(1);
       const outcome = draft.run(first.fn, this.#look);
       done.push({
@@ -268,7 +289,9 @@ export class KeyLog<S, A> {
       gate.assertOwner(this.key);
       if (!draft.isEmpty) {
         const append = { key: this.key, seq, entry: draft.encode(), bodies: draft.bodies };
+        const startedAt = performance.now();
         const result = await appendSettled(store, clock, append, () => gate.assertOwner(this.key));
+        this.#parts.metrics?.append.since(startedAt);
         if (result === 'conflict') throw gate.redirect(this.key);
         image.state = draft.state;
         image.seq = seq;

@@ -2,6 +2,7 @@
 import type { Clock } from '../../common/clock.ts';
 import type { EntryCodec, LogEntry, Writer } from './entry-codec.ts';
 import type { LogRow, LogStore } from './log-store.ts';
+import type { LogMetrics } from './log-metrics.ts';
 import { PageLost } from './page-missing.ts';
 import { lookAt } from './pages.ts';
 import { appendSettled, readWithin } from './settle.ts';
@@ -20,6 +21,7 @@ export type LogParts<S, A> = {
   fold: Fold<S, A>;
   gate: OwnershipGate;
   clock: Clock;
+  metrics?: LogMetrics | undefined;
   /** Keys whose snapshots in the store were found to be bad: no use to open them again until there are others. */
   distrusted: Set<string>;
   /** Names the next entry that this process writes. */

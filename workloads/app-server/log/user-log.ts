@@ -4,6 +4,7 @@ import type { Clock } from '../../common/clock.ts';
 import { inParallel } from '../../common/parallel.ts';
 import type { Logger } from '../../common/log.ts';
 import type { EntryCodec } from './entry-codec.ts';
+import type { LogMetrics } from './log-metrics.ts';
 import { StoreUnavailable, type LogStore } from './log-store.ts';
 import { appendSettled } from './settle.ts';
 import { Overloaded } from './user-log-errors.ts';
@@ -17,7 +18,7 @@ import type { Fold, OwnershipGate, Transaction } from './user-log-types.ts';
 const MAX_WAITING_PER_KEY = 1_000;
 
 /** Waiting in all: bounds the memory that requests hold while the store is away. */
-const MAX_WAITING = 20_000;
+export const MAX_WAITING = 20_000;
 
 /** What an image takes beside its state: the objects around it, its key, its place in the cache. */
 const IMAGE_OVERHEAD_BYTES = 1_024;
@@ -36,6 +37,7 @@ export type UserLogsOptions<S, A> = {
   /** How much memory the images may take by the fold's own count, those in use aside. */
   cacheBytes: number;
   logger?: Logger;
+  metrics?: LogMetrics;
 };
 
 export class UserLogs<S, A> {
@@ -200,6 +202,7 @@ export class UserLogs<S, A> {
       }
       this.#idle.delete(key);
       this.#waiting++;
+      this.#parts.metrics?.image(log.isOpen);
       log.submit(request({ resolve: (value) => resolve(value as T), reject }));
     });
   }

@@ -1,6 +1,7 @@
 // The client library of the cells: whoever wants something of a user's app server goes through it.
 import { LRUCache } from 'lru-cache';
 import type { Logger } from '../log.ts';
+import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
 import type { Where } from './directory.ts';
 import type { CellRecord } from './directory-messages.ts';
 import { DiscoveryClient } from './discovery-client.ts';
@@ -54,7 +55,7 @@ export interface Cells {
   close(): Promise<void>;
 }
 
-export type CellsOptions = { discoveryUrl: string; token: string; logger: Logger };
+export type CellsOptions = { discoveryUrl: string; token: string; logger: Logger; metrics?: WorkloadMetrics };
 
 /** Resolves at once; discovery need not be there yet. */
 export async function openCells(options: CellsOptions): Promise<Cells> {
@@ -68,11 +69,19 @@ class DiscoveredCells implements Cells {
   readonly #sender: Sender;
   readonly #addresses = new LRUCache<string, string>({ max: MAX_ADDRESSES, ttl: ADDRESS_TTL_MS });
 
+  readonly #addressAsked: ((isHit: boolean) => void) | undefined;
+
   constructor(options: CellsOptions) {
+    this.#addressAsked = options.metrics?.cache('addresses');
     this.#token = options.token;
     this.discovery = new DiscoveryClient(options.discoveryUrl, options.token);
     this.#follower = new DirectoryFollower(options);
-    this.#sender = new Sender(this.#follower, options.token, (key) => this.discovery.isUnassigned(key));
+    this.#sender = new Sender(
+      this.#follower,
+      options.token,
+      (key) => this.discovery.isUnassigned(key),
+      options.metrics,
+    );
   }
 
   isReady(): boolean {
@@ -102,6 +111,7 @@ class DiscoveredCells implements Cells {
 
   async resolveAddress(address: string): Promise<string | undefined> {
     const known = this.#addresses.get(address);
+    this.#addressAsked?.(known !== undefined);
     if (known !== undefined) return known;
     try {
       const userId = await readAddress((key, options) => this.#sender.send(key, options), address);

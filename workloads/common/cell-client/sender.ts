@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { bearer } from '../http/platform-token.ts';
+import type { CellCallResult, WorkloadMetrics } from '../metrics/workload-metrics.ts';
 import type { Nowhere, Where } from './directory.ts';
 import { CellDisabled, OutcomeUnknown, Unassigned, Unavailable } from './errors.ts';
 import type { DirectoryFollower } from './follower.ts';
@@ -91,11 +92,18 @@ export class Sender {
   readonly #isUnassigned: (key: string) => Promise<boolean>;
   readonly #nodes = new NodeConnections();
   readonly #offChange: () => void;
+  readonly #called: ((result: CellCallResult) => void) | undefined;
   /** Requests to a cell go to its app servers in turn. */
   #turn = 0;
 
   /** @param isUnassigned asks discovery itself: our copy of the map may be a moment old */
-  constructor(follower: Followed, token: string, isUnassigned: (key: string) => Promise<boolean>) {
+  constructor(
+    follower: Followed,
+    token: string,
+    isUnassigned: (key: string) => Promise<boolean>,
+    metrics?: WorkloadMetrics,
+  ) {
+    this.#called = metrics?.cellCalls();
     this.#follower = follower;
     this.#isUnassigned = isUnassigned;
     this.#token = token;
@@ -254,11 +262,15 @@ export class Sender {
       : undefined;
     try {
       const signal = policy.signal ? AbortSignal.any([policy.signal, ending.signal]) : ending.signal;
-      return await attempt(target, signal);
+      const result = await attempt(target, signal);
+      this.#called?.('response' in result ? 'answered' : RESULTS[result.verdict.kind]);
+      return result;
     } catch (error) {
       if (policy.signal?.aborted) throw error;
       const why = error instanceof Error ? error.message : String(error);
-      return { verdict: wasNotSent(error) ? { kind: 'later', waitMs: 0 } : { kind: 'unknown' }, why };
+      const verdict: Verdict = wasNotSent(error) ? { kind: 'later', waitMs: 0 } : { kind: 'unknown' };
+      this.#called?.(RESULTS[verdict.kind]);
+      return { verdict, why };
     } finally {
       clearTimeout(timer);
       off?.();
@@ -300,6 +312,8 @@ export class Sender {
     this.#nodes.keep(urls);
   }
 }
+
+const RESULTS = { elsewhere: 'redirected', later: 'refused', unknown: 'unknown' } as const;
 
 function policyOf({ method, path, cell, idempotent, deadlineMs, signal }: RequestOptions): Policy {
   const readOnly = method === 'GET' || method === 'HEAD';

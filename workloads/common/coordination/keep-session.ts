@@ -1,6 +1,7 @@
 // Keeps a coordination session for as long as a program runs: opens another whenever one expires or none can be had.
 import { ConfigError } from '../config/env.ts';
 import type { Logger } from '../log.ts';
+import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
 import type { CoordinationSession } from './coordination.ts';
 import { openCoordination } from './open.ts';
 
@@ -26,10 +27,11 @@ export function keepSession(
   options: {
     timeoutMs: number;
     logger: Logger;
+    metrics?: WorkloadMetrics;
     onSession: (session: CoordinationSession) => void;
   },
 ): KeptSession {
-  const { timeoutMs, logger } = options;
+  const { timeoutMs, logger, metrics } = options;
   const ending = new AbortController();
   let session: CoordinationSession | undefined;
   let problem: string | undefined = 'not connected yet';
@@ -42,6 +44,7 @@ export function keepSession(
       const opened = await openCoordination(url, {
         timeoutMs,
         logger,
+        metrics,
         deadlineMs: ATTEMPT_MS,
         signal: ending.signal,
       });

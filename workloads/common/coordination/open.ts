@@ -3,6 +3,7 @@
 //   local:/path/of/socket?chroot=/cells/a
 import { ConfigError } from '../config/env.ts';
 import type { Logger } from '../log.ts';
+import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
 import { CoordinationError, type CoordinationSession, type SessionState } from './coordination.ts';
 import type { SessionBase } from './session-base.ts';
 import { checkPath, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS } from './limits.ts';
@@ -16,6 +17,7 @@ export type OpenOptions = {
   /** How long to wait for the first connection. */
   deadlineMs?: number;
   logger?: Logger;
+  metrics?: WorkloadMetrics | undefined;
   /** Ends the waiting. */
   signal?: AbortSignal;
 };
@@ -69,8 +71,8 @@ export function parseCoordinationUrl(url: string): Target {
 }
 
 async function startSession(target: Target, options: OpenOptions): Promise<SessionBase> {
-  const { timeoutMs, logger } = options;
-  const common = { timeoutMs, logger, chroot: target.chroot };
+  const { timeoutMs, logger, metrics } = options;
+  const common = { timeoutMs, logger, metrics, chroot: target.chroot };
   if (target.kind === 'local') {
     const { LocalSession } = await import('./local-session.ts');
     return new LocalSession(target.address, common);

@@ -1,5 +1,7 @@
 // What the two implementations of CoordinationSession share: states, deadlines, chroot, limits, watchers.
 import type { Logger } from '../log.ts';
+import type { Stopwatch } from '../metrics/durations.ts';
+import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
 import {
   CoordinationError,
   type CoordinationSession,
@@ -18,12 +20,26 @@ export type SessionOptions = {
   /** What is asked for; the server may grant another. */
   timeoutMs: number;
   logger?: Logger | undefined;
+  metrics?: WorkloadMetrics | undefined;
 };
 
 /** How an operation ends; only the first call counts. */
 export type Settle<T> = { resolve(value: T): void; reject(error: CoordinationError): void };
 
 type Pending = { reject(error: CoordinationError): void };
+
+type Operation = 'create' | 'get' | 'children' | 'set' | 'delete';
+
+function stopwatches(metrics: WorkloadMetrics): Record<Operation, Stopwatch> {
+  const of = (operation: Operation): Stopwatch => metrics.storeCall('zookeeper', operation);
+  return {
+    create: of('create'),
+    get: of('get'),
+    children: of('children'),
+    set: of('set'),
+    delete: of('delete'),
+  };
+}
 
 export abstract class SessionBase implements CoordinationSession {
   abstract readonly sessionId: string;
@@ -33,12 +49,14 @@ export abstract class SessionBase implements CoordinationSession {
   readonly #chroot: string;
   readonly #listeners = new Set<(state: SessionState) => void>();
   readonly #pending = new Set<Pending>();
+  readonly #stopwatches: Record<Operation, Stopwatch> | undefined;
   #state: SessionState = 'connecting';
 
   constructor(options: SessionOptions) {
     if (options.chroot) checkPath(options.chroot);
     this.#chroot = options.chroot === '/' ? '' : options.chroot;
     this.logger = options.logger;
+    this.#stopwatches = options.metrics && stopwatches(options.metrics);
   }
 
   get state(): SessionState {
@@ -51,31 +69,35 @@ export abstract class SessionBase implements CoordinationSession {
   }
 
   create(path: string, data: Uint8Array, options: { ephemeral?: boolean } = {}): Promise<void> {
-    return this.#call(path, data, (full, settle: Settle<void>) =>
+    return this.#call('create', path, data, (full, settle: Settle<void>) =>
       this.sendCreate(full, data, options.ephemeral ?? false, settle),
     );
   }
 
   get(path: string, watcher?: Watcher): Promise<Znode | undefined> {
-    return this.#call(path, undefined, (full, settle: Settle<Znode | undefined>) =>
+    return this.#call('get', path, undefined, (full, settle: Settle<Znode | undefined>) =>
       this.sendGet(full, watcher, settle),
     );
   }
 
   children(path: string, watcher?: Watcher): Promise<{ names: string[]; stat: Stat } | undefined> {
-    return this.#call(path, undefined, (full, settle: Settle<{ names: string[]; stat: Stat } | undefined>) =>
-      this.sendChildren(full, watcher, settle),
+    return this.#call(
+      'children',
+      path,
+      undefined,
+      (full, settle: Settle<{ names: string[]; stat: Stat } | undefined>) =>
+        this.sendChildren(full, watcher, settle),
     );
   }
 
   set(path: string, data: Uint8Array, expectedVersion?: number): Promise<Stat> {
-    return this.#call(path, data, (full, settle: Settle<Stat>) =>
+    return this.#call('set', path, data, (full, settle: Settle<Stat>) =>
       this.sendSet(full, data, expectedVersion, settle),
     );
   }
 
   delete(path: string, expectedVersion?: number): Promise<void> {
-    return this.#call(path, undefined, (full, settle: Settle<void>) =>
+    return this.#call('delete', path, undefined, (full, settle: Settle<void>) =>
       this.sendDelete(full, expectedVersion, settle),
     );
   }
@@ -87,7 +109,7 @@ export abstract class SessionBase implements CoordinationSession {
       const path = end < 0 ? this.#chroot : this.#chroot.slice(0, end);
       if (!path) return;
       try {
-        await this.#callAt(path, (settle: Settle<void>) =>
+        await this.#callAt('create', path, (settle: Settle<void>) =>
           this.sendCreate(path, new Uint8Array(), false, settle),
         );
       } catch (error) {
@@ -158,6 +180,7 @@ export abstract class SessionBase implements CoordinationSession {
   }
 
   async #call<T>(
+    operation: Operation,
     path: string,
     data: Uint8Array | undefined,
     send: (fullPath: string, settle: Settle<T>) => void,
@@ -165,13 +188,15 @@ export abstract class SessionBase implements CoordinationSession {
     checkPath(path);
     if (data) checkData(path, data);
     const full = path === '/' ? this.#chroot || '/' : this.#chroot + path;
-    return this.#callAt(path, (settle: Settle<T>) => send(full, settle));
+    return this.#callAt(operation, path, (settle: Settle<T>) => send(full, settle));
   }
 
-  #callAt<T>(path: string, send: (settle: Settle<T>) => void): Promise<T> {
+  #callAt<T>(operation: Operation, path: string, send: (settle: Settle<T>) => void): Promise<T> {
     if (this.#state === 'expired' || this.#state === 'closed') return Promise.reject(endOf(this.#state));
+    const startedAt = performance.now();
     return new Promise<T>((resolve, reject) => {
       const end = (): void => {
+        this.#stopwatches?.[operation].since(startedAt);
         clearTimeout(timer);
         this.#pending.delete(pending);
       };

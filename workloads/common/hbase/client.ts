@@ -1,9 +1,17 @@
 // The client of HBase's data path: finds the server of a row, calls it, and owns all policy of trying again.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.ts';
+import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
 import type { Connection } from './connection.ts';
 import { Connections } from './connections.ts';
-import { ConnectionLost, HbaseError, HbaseUnavailable, mayHaveRun, ServerException } from './errors.ts';
+import {
+  ConnectionLost,
+  HbaseError,
+  HbaseUnavailable,
+  mayHaveRun,
+  ServerException,
+  simpleName,
+} from './errors.ts';
 import { loadRegions, regionOf, type Region } from './regions.ts';
 
 /** Between attempts; doubles from the first to the second. A region that moves is back in about a second. */
@@ -18,6 +26,7 @@ export type HbaseOptions = {
   /** Masters or region servers, `host:port`. */
   bootstrap: readonly string[];
   logger?: Logger;
+  metrics?: WorkloadMetrics | undefined;
   user?: string;
 };
 
@@ -28,13 +37,15 @@ export class HbaseClient {
   readonly #bootstrap: readonly string[];
   readonly #logger: Logger | undefined;
   readonly #connections: Connections;
+  readonly #retried: ((reason: string) => void) | undefined;
   readonly #regions = new Map<string, Lookup>();
   #closed = false;
 
-  constructor({ bootstrap, logger, user = 'cellpost' }: HbaseOptions) {
+  constructor({ bootstrap, logger, metrics, user = 'cellpost' }: HbaseOptions) {
     this.#bootstrap = bootstrap;
     this.#logger = logger;
-    this.#connections = new Connections(user);
+    this.#connections = new Connections(user, metrics);
+    this.#retried = metrics?.hbaseRetries();
   }
 
   /**
@@ -80,6 +91,7 @@ export class HbaseClient {
           if (ran) break;
           throw error;
         }
+        this.#retried?.(reasonOf(error));
         const movedTo = error instanceof ServerException ? error.movedTo : undefined;
         // Others who failed as this one did may have put in newer regions already: those stay.
         if (movedTo && region && movedTo !== region.server && !followed) {
@@ -135,6 +147,12 @@ function cureOf(error: unknown): 'retry' | 'relocate' | 'fail' {
   if (error instanceof ServerException) return error.cure;
   if (error instanceof ConnectionLost || error instanceof HbaseError) return 'relocate';
   return 'fail';
+}
+
+/** A server's exception goes by the last part of its class: there are some dozens of them. */
+function reasonOf(error: unknown): string {
+  if (error instanceof ServerException) return simpleName(error.className);
+  return error instanceof Error ? error.name : 'unknown';
 }
 
 /** Others share the work, and have their own deadlines. */

@@ -1,5 +1,6 @@
 // One TCP connection to one service of one server, with many calls under way at once.
 import { connect, type Socket } from 'node:net';
+import type { Stopwatch } from '../metrics/durations.ts';
 import { ConnectionLost, ServerException } from './errors.ts';
 import {
   connectionPreamble,
@@ -15,7 +16,7 @@ const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 /** A server that has said nothing for so long while calls wait is gone, or as good as. */
 const SILENCE_MS = 5_000;
 /** More calls wait here: a server takes ten times its handlers (32 in cells) from all its clients and refuses the rest. */
-const MAX_CALLS_SENT = 256;
+export const MAX_CALLS_SENT = 256;
 /** The same for the bytes of calls without an answer. One larger call goes alone. */
 const MAX_BYTES_SENT = 16 * 1024 * 1024;
 const MAX_CALL_ID = 0x7fffffff;
@@ -31,11 +32,16 @@ type Pending = {
   resolve: (response: ResponseFrame) => void;
   reject: (error: Error) => void;
   timer: NodeJS.Timeout;
+  startedAt: number;
+  took: Stopwatch | undefined;
 };
+/** The stopwatch of a method; undefined: nothing is measured. */
+export type StopwatchOf = (method: string) => Stopwatch | undefined;
 
 export class Connection {
   readonly #socket: Socket;
   readonly #address: string;
+  readonly #stopwatchOf: StopwatchOf;
   /** Calls that the server has, or may have. */
   readonly #sent = new Map<number, Pending>();
   #sentBytes = 0;
@@ -48,7 +54,8 @@ export class Connection {
   #silentSince: number | undefined;
   #broken: Error | undefined;
 
-  private constructor(socket: Socket, address: string) {
+  private constructor(socket: Socket, address: string, stopwatchOf: StopwatchOf) {
+    this.#stopwatchOf = stopwatchOf;
     this.#socket = socket;
     this.#address = address;
     socket.setNoDelay(true);
@@ -59,7 +66,12 @@ export class Connection {
   }
 
   /** @param address `host:port` @throws ConnectionLost */
-  static open(address: string, service: Service, user: string): Promise<Connection> {
+  static open(
+    address: string,
+    service: Service,
+    user: string,
+    stopwatchOf: StopwatchOf = () => undefined,
+  ): Promise<Connection> {
     const colon = address.lastIndexOf(':');
     const socket = connect({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)) });
     return new Promise((resolve, reject) => {
@@ -74,7 +86,7 @@ export class Connection {
       socket.once('connect', () => {
         clearTimeout(timer);
         socket.off('error', onError);
-        const connection = new Connection(socket, address);
+        const connection = new Connection(socket, address, stopwatchOf);
         socket.write(connectionPreamble(service, user));
         resolve(connection);
       });
@@ -85,6 +97,16 @@ export class Connection {
     return this.#broken === undefined;
   }
 
+  /** Calls that the server has. */
+  get sent(): number {
+    return this.#sent.size;
+  }
+
+  /** Calls that wait for a place among those. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** @throws ServerException, ConnectionLost */
   call({ method, parameter, timeoutMs }: RpcCall): Promise<ResponseFrame> {
     if (this.#broken) return Promise.reject(new ConnectionLost(this.#broken.message, false));
@@ -92,17 +114,20 @@ export class Connection {
     this.#nextId = id === MAX_CALL_ID ? 1 : id + 1;
     // First the frame: one that can't be made breaks nothing.
     const frame = requestFrame({ id, method, timeoutMs }, parameter);
+    const startedAt = performance.now();
+    const took = this.#stopwatchOf(method);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         const wasSent = !this.#waiting.delete(id);
         this.#forget(id);
+        took?.since(startedAt);
         const why = `${this.#address}: no answer to ${method} in ${Math.round(timeoutMs)} ms`;
         reject(new ConnectionLost(why, wasSent));
         const silentSince = this.#silentSince ?? Infinity;
         if (performance.now() - silentSince >= SILENCE_MS) this.#break('silent for too long');
         else this.#send();
       }, timeoutMs);
-      this.#waiting.set(id, { frame, resolve, reject, timer });
+      this.#waiting.set(id, { frame, resolve, reject, timer, startedAt, took });
       this.#send();
     });
   }
@@ -186,6 +211,7 @@ export class Connection {
     // Nobody waits any more: the call has timed out.
     if (!pending) return;
     clearTimeout(pending.timer);
+    pending.took?.since(pending.startedAt);
     if (response.exception) {
       const { className, detail, doNotRetry } = response.exception;
       pending.reject(new ServerException(className, detail, doNotRetry));
@@ -201,8 +227,9 @@ export class Connection {
       [this.#sent, true],
       [this.#waiting, false],
     ] as const) {
-      for (const { reject, timer } of calls.values()) {
+      for (const { reject, timer, took, startedAt } of calls.values()) {
         clearTimeout(timer);
+        took?.since(startedAt);
         reject(new ConnectionLost(message, wasSent));
       }
       calls.clear();

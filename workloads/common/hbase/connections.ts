@@ -1,16 +1,24 @@
 // The connections to all servers, opened when they are needed and made anew when they have broken.
-import { Connection, type Service } from './connection.ts';
+import type { Stopwatch } from '../metrics/durations.ts';
+import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
+import { Connection, MAX_CALLS_SENT, type Service, type StopwatchOf } from './connection.ts';
 import { ConnectionLost } from './errors.ts';
 
 export class Connections {
   readonly #user: string;
   readonly #open = new Map<string, Promise<Connection>>();
   readonly #ready = new Map<string, Connection>();
+  readonly #stopwatchOf: StopwatchOf;
   #closed = false;
 
   /** @param user whom the servers' logs name */
-  constructor(user: string) {
+  constructor(user: string, metrics?: WorkloadMetrics) {
     this.#user = user;
+    this.#stopwatchOf = metrics ? stopwatches(metrics) : () => undefined;
+    const fullest = (count: (one: Connection) => number): number =>
+      Math.max(0, ...Array.from(this.#ready.values(), count));
+    metrics?.queue('hbase_sent', () => fullest(({ sent }) => sent), MAX_CALLS_SENT);
+    metrics?.queue('hbase_waiting', () => fullest(({ waiting }) => waiting));
   }
 
   /** A connection for data that is open already. */
@@ -33,7 +41,7 @@ export class Connections {
     if (this.#closed) throw new ConnectionLost('The client is closed.', false);
     const again = this.#open.get(key);
     if (again) return await again;
-    const opening = Connection.open(address, service, this.#user);
+    const opening = Connection.open(address, service, this.#user, this.#stopwatchOf);
     this.#open.set(key, opening);
     try {
       const connection = await opening;
@@ -53,4 +61,13 @@ export class Connections {
       if (result.status === 'fulfilled') result.value.close();
     }
   }
+}
+
+function stopwatches(metrics: WorkloadMetrics): StopwatchOf {
+  const known = new Map<string, Stopwatch>();
+  return (method) => {
+    const stopwatch = known.get(method) ?? metrics.storeCall('hbase', method);
+    known.set(method, stopwatch);
+    return stopwatch;
+  };
 }

@@ -119,7 +119,7 @@ export function mayHaveRun(error: unknown): boolean {
   return !(error instanceof HbaseError);
 }
 
-const simpleName = (className: string): string => className.slice(className.lastIndexOf('.') + 1);
+export const simpleName = (className: string): string => className.slice(className.lastIndexOf('.') + 1);
 
 /** The rest of a Java stack trace says nothing to people. */
 const firstLine = (text: string): string => text.split('\n', 1)[0]?.slice(0, 500) ?? '';

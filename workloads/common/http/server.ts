@@ -1,9 +1,9 @@
 // The HTTP listener that every workload has: an express app with limits, health, metrics and a graceful end.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import express, { type ErrorRequestHandler, type Express } from 'express';
-import type { Registry } from 'prom-client';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import type { Logger } from '../log.ts';
+import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
 
 /** Headers must be there within this time, and a whole request within the other: a slow peer holds no socket for long. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -28,11 +28,13 @@ export type HttpOptions = {
   /** 0: any free port. */
   port: number;
   logger: Logger;
-  registry: Registry;
+  metrics: WorkloadMetrics;
   /** True while this process is worth sending requests to; a string says why it is not. */
   ready: () => true | string;
-  /** A measured hot path: gets each request first, and answers it (true) or leaves it to the routes. */
-  before?: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** A measured hot path: gets each request first, and answers it (then it says as which route) or leaves it to the routes. */
+  before?: (request: IncomingMessage, response: ServerResponse) => string | undefined;
+  /** Routes that last as long as whoever follows them, `GET /path`: their durations say nothing. */
+  streams?: readonly string[];
   /** Adds the workload's routes. They come after /healthz, /readyz and /metrics. */
   routes: (app: Express) => void;
 };
@@ -53,8 +55,11 @@ export async function listenHttp(options: HttpOptions): Promise<HttpListener> {
       .send(ready === true ? 'ok\n' : `${ready}\n`);
   });
   app.get('/metrics', async (_request, response) => {
-    response.type(options.registry.contentType).send(await options.registry.metrics());
+    const { registry } = options.metrics;
+    response.type(registry.contentType).send(await registry.metrics());
   });
+  const took = options.metrics.requests();
+  app.use(measure(took, new Set(options.streams)));
   options.routes(app);
   app.use((_request, response) => {
     sendProblem(response, 404, 'about:blank', 'There is nothing here.');
@@ -63,7 +68,10 @@ export async function listenHttp(options: HttpOptions): Promise<HttpListener> {
 
   const { before } = options;
   const server = createServer((request, response) => {
-    if (!before?.(request, response)) app(request, response);
+    const startedAt = performance.now();
+    const route = before?.(request, response);
+    if (route === undefined) app(request, response);
+    else took(route, response.statusCode, startedAt);
   });
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
@@ -74,6 +82,7 @@ export async function listenHttp(options: HttpOptions): Promise<HttpListener> {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
+  options.metrics.queue('http_connections', () => sockets.size, MAX_CONNECTIONS);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, () => {
@@ -89,6 +98,23 @@ export async function listenHttp(options: HttpOptions): Promise<HttpListener> {
     port,
     server,
     close: () => (closing ??= closeServer(server, sockets)),
+  };
+}
+
+/** Health and metrics come before it: they are asked by machines, all the time, and would only blur the rest. */
+function measure(
+  took: ReturnType<WorkloadMetrics['requests']>,
+  streams: ReadonlySet<string>,
+): RequestHandler {
+  return (request, response, next) => {
+    const startedAt = performance.now();
+    response.once('close', () => {
+      const path: unknown = request.route?.path;
+      // What belongs to no route is a file of a page, or not there: paths that clients make up are no labels.
+      const route = typeof path === 'string' ? `${request.method} ${path}` : 'none';
+      if (!streams.has(route)) took(route, response.statusCode, startedAt);
+    });
+    next();
   };
 }
 

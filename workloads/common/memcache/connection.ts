@@ -3,11 +3,13 @@
 //   ms <key> <size> <flags>\r\n<bytes>\r\n → HD | NS | EX | NF
 //   md <key> <flags>\r\n              → HD | NF | EX
 import { connect, type Socket } from 'node:net';
+import type { Stopwatch } from '../metrics/durations.ts';
+import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
 
 /** memcached answers in well under a millisecond; somebody waits, and who stores the counts can be asked instead. */
 const DEADLINE_MS = 500;
 /** Commands under way: some batches of a hundred users from each of some hundred requests. */
-const MAX_UNDER_WAY = 20_000;
+export const MAX_UNDER_WAY = 20_000;
 /** The longest answer that is ours is a few hundred bytes: whoever sends more without an end is no memcached. */
 const MAX_VALUE_BYTES = 64 * 1024;
 const MAX_LINE_BYTES = 2_048;
@@ -24,6 +26,8 @@ type UnderWay = {
   resolve: (answer: MetaAnswer) => void;
   reject: (error: Error) => void;
   deadline: number;
+  startedAt: number;
+  took: Stopwatch | undefined;
 };
 
 export class MemcacheConnection {
@@ -36,9 +40,13 @@ export class MemcacheConnection {
   #notBefore = 0;
   #failures = 0;
   #closed = false;
+  readonly #stopwatches = new Map<string, Stopwatch>();
   readonly #watch: NodeJS.Timeout;
 
-  constructor(host: string, port: number) {
+  constructor(host: string, port: number, metrics?: WorkloadMetrics) {
+    if (metrics)
+      for (const name of ['mg', 'ms', 'md'])
+        this.#stopwatches.set(name, metrics.storeCall('memcached', name));
     this.#host = host;
     this.#port = port;
     this.#watch = setInterval(() => this.#checkDeadline(), DEADLINE_MS / 5);
@@ -55,7 +63,9 @@ export class MemcacheConnection {
         return reject(new MemcacheUnavailable(`${this.#host}:${this.#port} is away`));
       if (this.#underWay.length >= MAX_UNDER_WAY)
         return reject(new MemcacheUnavailable(`too much is under way to ${this.#host}:${this.#port}`));
-      this.#underWay.push({ resolve, reject, deadline: performance.now() + DEADLINE_MS });
+      const startedAt = performance.now();
+      const took = this.#stopwatches.get(command.slice(0, 2));
+      this.#underWay.push({ resolve, reject, deadline: startedAt + DEADLINE_MS, startedAt, took });
       if (this.#outgoing.length === 0) setImmediate(() => this.#flush());
       this.#outgoing.push(`${command}\r\n`);
       if (value) this.#outgoing.push(value, '\r\n');
@@ -65,6 +75,11 @@ export class MemcacheConnection {
   /** Another one after each failure: the server may have been started anew since, and count its tokens from the beginning. */
   get generation(): number {
     return this.#failures;
+  }
+
+  /** Commands without an answer. */
+  get underWay(): number {
+    return this.#underWay.length;
   }
 
   close(): void {
@@ -104,6 +119,7 @@ export class MemcacheConnection {
       const asked = parsed === 'broken' ? undefined : this.#underWay.shift();
       if (parsed === 'broken' || !asked)
         return this.#fail(new MemcacheUnavailable(`${this.#host}:${this.#port} sends what is no answer`));
+      asked.took?.since(asked.startedAt);
       asked.resolve(parsed.answer);
       unread = unread.subarray(parsed.length);
     }
@@ -128,7 +144,10 @@ export class MemcacheConnection {
     this.#unread = Buffer.alloc(0);
     this.#notBefore = performance.now() + RETRY_AFTER_MS;
     socket?.destroy();
-    for (const { reject } of underWay) reject(error);
+    for (const { reject, took, startedAt } of underWay) {
+      took?.since(startedAt);
+      reject(error);
+    }
   }
 }
 

@@ -2,7 +2,8 @@
 // invalidation. A miss gives one asker a token; an invalidation makes every token given before it worthless
 // (memcached's protocol.txt, "Meta commands": flags N, W, X, Z, I, C).
 import { createHash } from 'node:crypto';
-import { MemcacheConnection } from './connection.ts';
+import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
+import { MAX_UNDER_WAY, MemcacheConnection } from './connection.ts';
 
 /** Of an asker who took a token and died: others ask the truth so long without storing it. */
 const TOKEN_SECONDS = 3;
@@ -22,13 +23,15 @@ export class RefillCache {
   readonly #prefix: string;
 
   /** @param servers `host:port` each; a key goes to the server where its digest is the highest */
-  constructor(servers: readonly string[], prefix: string) {
+  constructor(servers: readonly string[], prefix: string, metrics?: WorkloadMetrics) {
     this.#prefix = prefix;
     this.#servers = servers.map((name) => {
       const at = name.lastIndexOf(':');
-      const connection = new MemcacheConnection(name.slice(0, at), Number(name.slice(at + 1)));
+      const connection = new MemcacheConnection(name.slice(0, at), Number(name.slice(at + 1)), metrics);
       return { name, connection };
     });
+    const fullest = (): number => Math.max(...this.#servers.map(({ connection }) => connection.underWay));
+    metrics?.queue('memcached_commands', fullest, MAX_UNDER_WAY);
   }
 
   /** @throws MemcacheUnavailable */

@@ -1,11 +1,11 @@
 // The near side of the authentication thread. A message is never lost or refused because it could not be checked.
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../../common/log.ts';
-import type { Checked, Job, Question, ThreadAnswer, ThreadOptions } from './protocol.ts';
+import type { Checked, Job, Lookups, Question, ThreadAnswer, ThreadOptions } from './protocol.ts';
 import { MESSAGE_DEADLINE_MS, notFoundOut } from './verify.ts';
 
 /** Beyond these messages wait: each holds memory in the thread while name servers are asked. */
-const MAX_AT_ONCE = 256;
+export const MAX_AT_ONCE = 256;
 /** The thread keeps its own deadline. One that is so much later hangs, or can't keep up. */
 const HANG_MS = MESSAGE_DEADLINE_MS + 5_000;
 /** In line and at work together: longer than that a client does not wait. */
@@ -16,8 +16,9 @@ type Waiting = { job: Job; resolve: (checked: Checked | undefined) => void };
 
 export type AuthenticatorOptions = ThreadOptions & {
   logger: Logger;
-  /** A message was checked, in so long. */
-  onChecked: (checked: Checked, durationMs: number) => void;
+  /** A message was checked; it came at this moment of `performance.now()`. */
+  onChecked: (checked: Checked, startedAt: number) => void;
+  onLookups: (lookups: Lookups) => void;
 };
 
 export class Authenticator {
@@ -34,7 +35,7 @@ export class Authenticator {
 
   /** Never rejects: what can't be found out is a `temperror`. A file must stay until this resolves. */
   async check(question: Question): Promise<Checked> {
-    const startedMs = performance.now();
+    const startedAt = performance.now();
     let timer: NodeJS.Timeout | undefined;
     const checked = await new Promise<Checked | undefined>((resolve) => {
       if (this.#closed) return resolve(undefined);
@@ -44,8 +45,13 @@ export class Authenticator {
     });
     clearTimeout(timer);
     const result = checked ?? notFoundOut(this.#options.hostname);
-    this.#options.onChecked(result, performance.now() - startedMs);
+    this.#options.onChecked(result, startedAt);
     return result;
+  }
+
+  /** Messages at work and in line. */
+  get waiting(): number {
+    return this.#atWork.size + this.#line.length;
   }
 
   /** Ends the thread; what waits is answered as not found out. */
@@ -80,7 +86,8 @@ export class Authenticator {
     });
     worker.on('message', (answer: ThreadAnswer) => {
       if (worker !== this.#worker) return;
-      const { id, ...checked } = answer;
+      const { id, lookups, ...checked } = answer;
+      this.#options.onLookups(lookups);
       this.#take(id)?.resolve(checked);
       this.#next();
     });

@@ -1,6 +1,7 @@
 // Names, as mail authentication asks for them: a deadline for each lookup, answers kept for a while, failures too.
 import { Resolver } from 'node:dns/promises';
 import { LRUCache } from 'lru-cache';
+import type { Lookups } from './protocol.ts';
 
 /** Answers and failures that are kept. */
 const MAX_KEPT = 20_000;
@@ -36,6 +37,7 @@ export class Dns {
   readonly #resolver = new Resolver({ timeout: LOOKUP_DEADLINE_MS / TRIES, tries: TRIES });
   readonly #kept = new LRUCache<string, Answer>({ max: MAX_KEPT });
   readonly #underWay = new Map<string, Promise<Answer>>();
+  #lookups: Lookups = { kept: 0, asked: 0 };
 
   /** @param servers addresses, with ports if need be; none: the system's */
   constructor(servers: readonly string[]) {
@@ -57,6 +59,13 @@ export class Dns {
     };
   }
 
+  /** How many lookups there were since this was asked last. */
+  takeLookups(): Lookups {
+    const lookups = this.#lookups;
+    this.#lookups = { kept: 0, asked: 0 };
+    return lookups;
+  }
+
   close(): void {
     this.#resolver.cancel();
   }
@@ -64,6 +73,7 @@ export class Dns {
   /** The same question is asked once at a time. */
   #answer(question: string, name: string, type: string): Promise<Answer> {
     const kept = this.#kept.get(question);
+    this.#lookups[kept ? 'kept' : 'asked']++;
     if (kept) return Promise.resolve(kept);
     const running = this.#underWay.get(question) ?? this.#ask(question, name, type);
     this.#underWay.set(question, running);

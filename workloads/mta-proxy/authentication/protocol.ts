@@ -29,4 +29,8 @@ export type Checked = {
 
 export type Job = { id: number } & Question;
 
-export type ThreadAnswer = { id: number } & Checked;
+/** Questions for names, answered from memory and not. */
+export type Lookups = { kept: number; asked: number };
+
+/** `lookups`: since the answer before. */
+export type ThreadAnswer = { id: number; lookups: Lookups } & Checked;

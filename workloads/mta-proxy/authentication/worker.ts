@@ -12,6 +12,6 @@ const dns = new Dns(dnsServers);
 
 port.on('message', (job: Job) => {
   void verify(job, hostname, dns).then((checked) =>
-    port.postMessage({ id: job.id, ...checked } satisfies ThreadAnswer),
+    port.postMessage({ id: job.id, lookups: dns.takeLookups(), ...checked } satisfies ThreadAnswer),
   );
 });

@@ -21,7 +21,8 @@ type Verdict = true | Refusal;
 export type DelivererOptions = {
   channels: DeliveryChannels;
   logger: Logger;
-  onDelivery: (outcome: Outcome, durationMs: number) => void;
+  /** One copy is done with; it was begun at this moment of `performance.now()`. */
+  onDelivery: (outcome: Outcome, startedAt: number) => void;
 };
 
 export class Deliverer {
@@ -46,7 +47,7 @@ export class Deliverer {
       for (let userId = users.pop(); userId !== undefined; userId = users.pop()) {
         const deadlineMs = Math.min(DEADLINE_MS, deadline - performance.now());
         if (deadlineMs <= 0) return;
-        const startedMs = performance.now();
+        const startedAt = performance.now();
         const { verdict, outcome } = await this.#deliverTo(
           {
             userId,
@@ -65,7 +66,7 @@ export class Deliverer {
           deadlineMs,
         );
         verdicts.set(userId, verdict);
-        this.#options.onDelivery(outcome, performance.now() - startedMs);
+        this.#options.onDelivery(outcome, startedAt);
       }
     };
     await Promise.all(Array.from({ length: Math.min(MAX_CONCURRENT, users.length) }, worker));

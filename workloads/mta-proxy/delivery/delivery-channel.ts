@@ -17,7 +17,7 @@ import { bearer } from '../../common/http/platform-token.ts';
 /** Until the channel is open: an app server that is there answers in milliseconds. */
 const OPEN_TIMEOUT_MS = 2_000;
 /** Deliveries that wait for their answers, and bytes that wait to be sent: beyond these the server doesn't keep up. */
-const MAX_WAITING = 4_000;
+export const MAX_WAITING = 4_000;
 const MAX_UNSENT_BYTES = 64 * 1024 * 1024;
 /** A channel that nobody needs is ended before the server's own limit. */
 const IDLE_TIMEOUT_MS = 60_000;
@@ -67,6 +67,11 @@ export class DeliveryChannel {
     if (answer.status !== 421 && answer.status !== 503) return { response: answer };
     const verdict = judgeRefusal(answer.status, undefined, answer.problem);
     return { verdict, why: `${answer.status} ${answer.problem.slice(0, 200)}` };
+  }
+
+  /** Deliveries without an answer. */
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
   /** Cuts the connection; what waits is lost. */

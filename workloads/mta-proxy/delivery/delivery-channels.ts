@@ -28,6 +28,11 @@ export class DeliveryChannels {
     return response;
   }
 
+  /** Deliveries without an answer on the channel that has most of them. */
+  get waiting(): number {
+    return Math.max(0, ...Array.from(this.#channels.values(), ({ waiting }) => waiting));
+  }
+
   close(): void {
     for (const channel of this.#channels.values()) channel.destroy();
   }

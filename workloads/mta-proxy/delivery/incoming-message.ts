@@ -1,6 +1,7 @@
 // A message while it streams in: kept in memory while small, then parsed as a whole; beyond that it goes to the blob store
 // and to a parser thread piece by piece.
 import type { BlobStore, BlobWriter } from '../../common/blobs/blob-store.ts';
+import type { Stopwatch } from '../../common/metrics/durations.ts';
 import type { Parsed } from '../parsing/parse-protocol.ts';
 import type { Parsers } from '../parsing/parsers.ts';
 import type { ParseStream } from '../parsing/parser-thread.ts';
@@ -19,6 +20,8 @@ export type IncomingOptions = {
   parsers: Parsers;
   /** A message of up to so many bytes is kept in memory. */
   inlineBytes: number;
+  /** Times the parser with the end of a message: with all of it, when it is small. */
+  parsed: Stopwatch;
 };
 
 export class IncomingMessage {
@@ -58,11 +61,18 @@ export class IncomingMessage {
   /** All bytes are there. @throws BlobStoreUnavailable, ParseFailed */
   async complete(): Promise<CompleteMessage> {
     if (this.#writer) {
-      const [parsed, { id }] = await Promise.all([this.#parse.end(), this.#writer.commit()]);
+      const [parsed, { id }] = await Promise.all([this.#end({}), this.#writer.commit()]);
       return { parsed, body: { blobId: id } };
     }
     const bytes = together(this.#chunks);
-    return { parsed: await this.#parse.end(this.#withoutTrace(bytes)), body: { bytes } };
+    return { parsed: await this.#end(this.#withoutTrace(bytes)), body: { bytes } };
+  }
+
+  async #end(last: { trace?: Uint8Array; bytes?: Uint8Array }): Promise<Parsed> {
+    const startedAt = performance.now();
+    const parsed = await this.#parse.end(last);
+    this.#options.parsed.since(startedAt);
+    return parsed;
   }
 
   async abort(): Promise<void> {

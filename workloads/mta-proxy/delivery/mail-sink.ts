@@ -16,8 +16,8 @@ export type MailSinkOptions = DelivererOptions & {
   hostname: string;
   incoming: IncomingOptions;
   screening: Screening;
-  /** A message has been answered, so long after its first byte. */
-  onMessage: (protocol: Client['protocol'], durationMs: number) => void;
+  /** A message has been answered; its first byte came at this moment of `performance.now()`. */
+  onMessage: (protocol: Client['protocol'], startedAt: number) => void;
 };
 
 /** What a recipient is known by: the user's id. */
@@ -54,6 +54,7 @@ export class CellMailSink implements MailSink<string> {
   message(transaction: Transaction, recipients: readonly Recipient<string>[]): MessageWriter {
     const { logger, onMessage } = this.#options;
     const receivedAt = new Date();
+    const startedAt = performance.now();
     const message = this.#taken(transaction, recipients, receivedAt);
     // The blob store is away, or the message takes too long to parse: the rest of it is let go by, and the client asked to
     // send it again.
@@ -75,7 +76,7 @@ export class CellMailSink implements MailSink<string> {
             ? recipients.map(() => taken.refusal)
             : await this.#deliverer.deliver(transaction, recipients, taken, receivedAt);
         if ('refusal' in taken) await message.abort();
-        onMessage(transaction.client.protocol, Date.now() - receivedAt.getTime());
+        onMessage(transaction.client.protocol, startedAt);
         logger.info(
           {
             requestId: transaction.id,

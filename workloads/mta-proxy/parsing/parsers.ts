@@ -22,6 +22,11 @@ export class Parsers {
     return others.reduce((least, one) => (one.waiting < least.waiting ? one : least), first).open();
   }
 
+  /** Pieces of messages that wait for a thread, or are in one. */
+  get waiting(): number {
+    return this.#threads.reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#threads.map((thread) => thread.close()));
   }

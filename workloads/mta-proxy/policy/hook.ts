@@ -6,6 +6,7 @@ import { request } from 'undici';
 import { z } from 'zod';
 import type { Authentication } from '../../common/mail-auth/authentication.ts';
 import type { Logger } from '../../common/log.ts';
+import type { Stopwatch } from '../../common/metrics/durations.ts';
 import { POLICY_ACTIONS, type PolicyAction } from './actions.ts';
 
 /** Answers that are kept; a question has up to 1,000 recipients, but most have one. */
@@ -37,6 +38,8 @@ export type PolicyHookOptions = {
   logger: Logger;
   /** @param source where the answer is from */
   onAnswer: (action: PolicyAction, source: 'hook' | 'cache' | 'failure') => void;
+  /** Times each question. */
+  took: Stopwatch;
 };
 
 const answerSchema = z.object({ action: z.enum(POLICY_ACTIONS), text: z.string().optional() });
@@ -59,6 +62,13 @@ export class PolicyHook {
 
   /** Never rejects. */
   async ask(question: PolicyQuestion): Promise<PolicyAnswer> {
+    const startedAt = performance.now();
+    const answer = await this.#ask(question);
+    this.#options.took.since(startedAt);
+    return answer;
+  }
+
+  async #ask(question: PolicyQuestion): Promise<PolicyAnswer> {
     const { logger, onAnswer, onFailure } = this.#options;
     const key = keyOf(question);
     const kept = this.#kept.get(key);
