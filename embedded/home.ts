@@ -22,6 +22,8 @@ export type PlatformNote = {
   userIndexUrl: string;
   /** Of the memcache dirty service. */
   countsUrl: string;
+  /** Health and metrics. */
+  mtaProxyUrl: string;
   smtp: { host: string; port: number };
 };
 

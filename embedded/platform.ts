@@ -132,6 +132,7 @@ export async function startPlatform(
         webUrl: http.url,
         userIndexUrl: index.url,
         countsUrl: counts.url,
+        mtaProxyUrl: smtp.url,
         smtp: { host: HOST, port: smtp.ports.smtp ?? settings.smtpPort },
       },
       async close() {
