@@ -32,6 +32,8 @@ export async function describeAction(action: Action, at: Place, names: Names): P
       const blocks = action.blockedAddresses.length + action.blockedDomains.length;
       return `${action.reach} may reach the user, ${blocks} blocked, ${action.mutedSenders.length + action.mutedThreads.length} muted`;
     }
+    case 'inboxSeen':
+      return 'the user looked at the inbox';
     case 'friendAdded':
       return `user ${action.userId} is a friend`;
     case 'friendRemoved':

@@ -80,7 +80,13 @@ suite('the event stream', () => {
     assert.equal(event, 'state');
     assert.equal(data['@type'], 'StateChange');
     assert.deepEqual(Object.keys(data.changed), ['alice']);
-    assert.deepEqual(Object.keys(data.changed.alice).sort(), ['Email', 'EmailDelivery', 'Mailbox', 'Thread']);
+    assert.deepEqual(Object.keys(data.changed.alice).sort(), [
+      'Counts',
+      'Email',
+      'EmailDelivery',
+      'Mailbox',
+      'Thread',
+    ]);
     assert.equal(data.changed.alice.Email, await emailState());
     await stream.return(undefined);
   });

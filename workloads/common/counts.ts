@@ -10,13 +10,17 @@ export const countedUsers = z
   .min(1)
   .max(MAX_COUNTED_USERS);
 
-const userCounts = z.object({
-  userId: z.string(),
-  /** Emails in the inbox that are neither $seen nor $draft. */
-  unread: z.number().int().min(0),
-  /** The entry of the user's log that this is as of. */
-  seq: z.number().int().min(1),
-});
+const userCounts = z
+  .object({
+    userId: z.string(),
+    /** Emails in the inbox that are neither $seen nor $draft. */
+    unread: z.number().int().min(0),
+    /** Those of them that arrived since the user last looked at the inbox. App servers of versions without looks tell none. */
+    unseen: z.number().int().min(0).optional(),
+    /** The entry of the user's log that this is as of. */
+    seq: z.number().int().min(1),
+  })
+  .transform((counts) => ({ ...counts, unseen: counts.unseen ?? counts.unread }));
 export type UserCounts = z.infer<typeof userCounts>;
 
 /** The answer of an app server's POST /counts. */

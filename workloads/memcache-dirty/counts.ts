@@ -9,8 +9,8 @@ import type { FeedMark, Feeds } from './feeds.ts';
 import type { CountsMetrics } from './metrics.ts';
 import { askOwners, type FreshCounts, type Placed } from './owners.ts';
 
-/** `instance number seq unread`, as it lies in memcached. */
-const VALUE = /^([\w-]{1,64}) (\d{1,15}) (\d{1,15}) (\d{1,15})$/;
+/** `instance number seq unread unseen`, as it lies in memcached. */
+const VALUE = /^([\w-]{1,64}) (\d{1,15}) (\d{1,15}) (\d{1,15}) (\d{1,15})$/;
 
 type Counts = {
   counts: UserCounts[];
@@ -85,7 +85,7 @@ export class CountReader {
     try {
       let found = await cache.get(userKey(userId));
       const known = found.value && parseValue(found.value);
-      if (known && feeds.believes(url, known.mark)) return { userId, unread: known.unread, seq: known.seq };
+      if (known && feeds.believes(url, known.mark)) return { userId, ...known.counts };
       if (found.value) {
         // Nobody was told to store another in its place.
         await cache.invalidate(userKey(userId));
@@ -98,15 +98,20 @@ export class CountReader {
     return undefined;
   }
 
-  #store({ userId, seq, unread, mark }: FreshCounts & { mark: FeedMark }, token: string): void {
-    const value = Buffer.from(`${mark.instance} ${mark.number} ${seq} ${unread}`);
+  #store({ userId, seq, unread, unseen, mark }: FreshCounts & { mark: FeedMark }, token: string): void {
+    const value = Buffer.from(`${mark.instance} ${mark.number} ${seq} ${unread} ${unseen}`);
     // A failure costs a miss and no more.
     this.#options.cache?.store(userKey(userId), value, token).catch(() => undefined);
   }
 }
 
-function parseValue(bytes: Buffer): { mark: FeedMark; seq: number; unread: number } | undefined {
-  const [, instance, number, seq, unread] = VALUE.exec(bytes.toString('latin1')) ?? [];
+function parseValue(
+  bytes: Buffer,
+): { mark: FeedMark; counts: Pick<UserCounts, 'seq' | 'unread' | 'unseen'> } | undefined {
+  const [, instance, number, seq, unread, unseen] = VALUE.exec(bytes.toString('latin1')) ?? [];
   if (instance === undefined) return undefined;
-  return { mark: { instance, number: Number(number) }, seq: Number(seq), unread: Number(unread) };
+  return {
+    mark: { instance, number: Number(number) },
+    counts: { seq: Number(seq), unread: Number(unread), unseen: Number(unseen) },
+  };
 }

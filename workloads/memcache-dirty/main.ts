@@ -13,7 +13,8 @@ import { createMetrics } from './metrics.ts';
 import { addRoutes } from './routes.ts';
 
 const DEFAULT_PORT = 8084;
-const CACHE_PREFIX = 'cellpost counts 1';
+/** With the number of the values' form: counts.ts. */
+const CACHE_PREFIX = 'cellpost counts 2';
 
 const variables = z.object({
   ...commonVariables,

@@ -1,4 +1,4 @@
-// GET /counts?users=a,b,… → {counts: {userId: {unread, seq}}, unknown, unavailable}, for services of the platform.
+// GET /counts?users=a,b,… → {counts: {userId: {unread, unseen, seq}}, unknown, unavailable}, for services of the platform.
 import type { Express, Request, Response } from 'express';
 import { countedUsers, MAX_COUNTED_USERS } from '../common/counts.ts';
 import { sendProblem } from '../common/http/server.ts';
@@ -41,7 +41,7 @@ async function answer(request: Request, response: Response, reader: CountReader)
   const { counts, unknown, unavailable } = await reader.read(asked.data);
   if (unavailable.length === asked.data.length)
     return sendBusy(response, 'Nobody who serves these users can be reached.');
-  const byUser = Object.fromEntries(counts.map(({ userId, unread, seq }) => [userId, { unread, seq }]));
+  const byUser = Object.fromEntries(counts.map(({ userId, ...rest }) => [userId, rest]));
   response.set('Cache-Control', 'no-store').json({ counts: byUser, unknown, unavailable });
 }
 

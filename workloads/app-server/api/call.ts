@@ -78,6 +78,7 @@ function lastChange(image: UserImage): number {
     image.mailboxesChangedAt,
     image.friendsChangedAt,
     image.privacyChangedAt,
+    image.inboxSeenAt,
   );
 }
 

@@ -1,6 +1,7 @@
 // Push of state changes over an event stream (RFC 8620 section 7.3).
 import type { Request, Response } from 'express';
 import { stateString } from '../image/ids.ts';
+import { countsChangedAt } from '../image/counts.ts';
 import { isAtHome, type UserImage } from '../image/model.ts';
 import type { OwnershipGate } from '../log/user-log-types.ts';
 import type { ApiMetrics } from './metrics.ts';
@@ -18,6 +19,7 @@ type States = Record<string, string>;
 
 function statesOf(image: UserImage): States {
   return {
+    Counts: stateString(countsChangedAt(image)),
     Email: stateString(image.emailsChangedAt),
     Friend: stateString(image.friendsChangedAt),
     PrivacySettings: stateString(image.privacyChangedAt),

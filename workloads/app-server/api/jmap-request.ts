@@ -1,7 +1,7 @@
 // A JMAP request (RFC 8620 section 3): checks its shape, makes its calls one after the other, puts the response together.
 import type { Call } from './call.ts';
 import { MethodError, RequestError } from './errors.ts';
-import { CORE, DELIVERY, FRIENDS, MAIL, MAX_CALLS_IN_REQUEST, PRIVACY } from './limits.ts';
+import { CORE, COUNTS, DELIVERY, FRIENDS, MAIL, MAX_CALLS_IN_REQUEST, PRIVACY } from './limits.ts';
 import type { Method } from './method.ts';
 import { methods } from './methods.ts';
 import type { ApiMetrics } from './metrics.ts';
@@ -20,7 +20,7 @@ export type JmapResponse = {
 };
 
 /** Capabilities a user may use; services also have DELIVERY. */
-const CAPABILITIES = new Set<string>([CORE, MAIL, FRIENDS, PRIVACY, DELIVERY]);
+const CAPABILITIES = new Set<string>([CORE, MAIL, FRIENDS, PRIVACY, COUNTS, DELIVERY]);
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

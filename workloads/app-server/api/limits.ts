@@ -4,6 +4,8 @@ export const CORE = 'urn:ietf:params:jmap:core';
 export const MAIL = 'urn:ietf:params:jmap:mail';
 /** Our own: how mail gets in. Services only. */
 export const DELIVERY = 'urn:cellpost:delivery';
+/** Our own: what is unread and what is new. */
+export const COUNTS = 'urn:cellpost:counts';
 /** Our own: who may reach the user. */
 export const PRIVACY = 'urn:cellpost:privacy';
 /** Our own: who is a friend. */

@@ -15,6 +15,7 @@ import { mailboxGet } from './methods/mailbox-get.ts';
 import { mailboxQuery } from './methods/mailbox-query.ts';
 import { mailboxSet } from './methods/mailbox-set.ts';
 import { mailboxQueryChanges } from './methods/mailbox-query-changes.ts';
+import { countsGet, countsSet } from './methods/counts.ts';
 import { privacySettingsGet, privacySettingsSet } from './methods/privacy-settings.ts';
 import { threadChanges } from './methods/thread-changes.ts';
 import { threadGet } from './methods/thread-get.ts';
@@ -37,6 +38,8 @@ export const methods: ReadonlyMap<string, Method> = new Map(
     friendGet,
     friendChanges,
     friendSet,
+    countsGet,
+    countsSet,
     privacySettingsGet,
     privacySettingsSet,
     deliveryDeliver,

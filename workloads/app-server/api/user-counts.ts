@@ -1,10 +1,11 @@
-// POST /counts {users} → {counts, unknown, elsewhere}: how many unread emails lie in the inboxes of some users.
+// POST /counts {users} → {counts, unknown, elsewhere}: how many emails in the inboxes of some users are unread, and how many new.
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { countedUsers, type CountsAnswer } from '../../common/counts.ts';
 import { sendProblem } from '../../common/http/server.ts';
 import { userKey } from '../../common/keys.ts';
 import { inParallel } from '../../common/parallel.ts';
+import { inboxOf } from '../image/counts.ts';
 import { asUser, type Image } from '../image/model.ts';
 import { readJson } from './read-body.ts';
 import type { Services } from './services.ts';
@@ -23,12 +24,9 @@ export async function postCounts(services: Services, request: Request, response:
   const answer: CountsAnswer = { counts: [], unknown: [], elsewhere: [] };
   await inParallel(users, PARALLEL_READS, async (userId) => {
     try {
-      const counts = await services.logs.read(userKey(userId), (image, seq) => ({
-        unread: unreadOf(image),
-        seq,
-      }));
-      if (counts.unread === undefined) answer.unknown.push(userId);
-      else answer.counts.push({ userId, unread: counts.unread, seq: counts.seq });
+      const counts = await services.logs.read(userKey(userId), (image, seq) => countsOf(image, seq));
+      if (counts) answer.counts.push({ userId, ...counts });
+      else answer.unknown.push(userId);
     } catch (error) {
       if (users.length === 1 || !isUnavailable(error)) throw error;
       answer.elsewhere.push(userId);
@@ -38,9 +36,7 @@ export async function postCounts(services: Services, request: Request, response:
 }
 
 /** @returns undefined when there is no such user */
-function unreadOf(image: Image): number | undefined {
+function countsOf(image: Image, seq: number): { unread: number; unseen: number; seq: number } | undefined {
   const user = asUser(image);
-  if (!user) return undefined;
-  for (const mailbox of user.mailboxes.values()) if (mailbox.role === 'inbox') return mailbox.unreadEmails;
-  return 0;
+  return user && { unread: inboxOf(user.mailboxes)?.unreadEmails ?? 0, unseen: user.unseen, seq };
 }

@@ -1,4 +1,5 @@
-// Counts of mailboxes (RFC 8621 section 2): kept up to date by what a thread adds to them before and after a change.
+// Counts of mailboxes (RFC 8621 section 2), and of what is new in the inbox: kept up to date by what a thread adds to them
+// before and after a change.
 import type { Ordinal } from './ids.ts';
 import type { EmailRecord, MailboxCounts, MailboxRecord, UserImage } from './model.ts';
 
@@ -53,6 +54,27 @@ function addThread(
   }
 }
 
+export function inboxOf(mailboxes: Mailboxes): MailboxRecord | undefined {
+  for (const mailbox of mailboxes.values()) if (mailbox.role === 'inbox') return mailbox;
+  return undefined;
+}
+
+/** The last action that may have changed what is unread in the inbox, or new in it. */
+export const countsChangedAt = ({ mailboxesChangedAt, inboxSeenAt }: UserImage): Ordinal =>
+  Math.max(mailboxesChangedAt, inboxSeenAt);
+
+/** Emails in the inbox that arrived since the user last looked at it, and are unread. */
+export function unseenAmong(
+  { mailboxes, inboxSeenAt }: Pick<UserImage, 'mailboxes' | 'inboxSeenAt'>,
+  emails: readonly EmailRecord[],
+): number {
+  const inbox = inboxOf(mailboxes)?.id;
+  if (inbox === undefined) return 0;
+  return emails.filter(
+    (email) => email.id > inboxSeenAt && email.mailboxIds.includes(inbox) && isUnread(email),
+  ).length;
+}
+
 /** Counts a thread that became another, and notes which mailboxes changed by it. */
 export function countChange(
   image: UserImage,
@@ -60,6 +82,7 @@ export function countChange(
   after: readonly EmailRecord[],
   at: Ordinal,
 ): UserImage {
+  const unseen = image.unseen + unseenAmong(image, after) - unseenAmong(image, before);
   const change = new Map<Ordinal, Counts>();
   addThread(change, image.mailboxes, before, -1);
   addThread(change, image.mailboxes, after, 1);
@@ -73,7 +96,7 @@ export function countChange(
     for (const name of COUNTS) counts[name] = mailbox[name] + difference[name];
     mailboxes.set(id, { ...mailbox, ...counts, changedAt: at });
   }
-  return { ...image, mailboxes, mailboxesChangedAt: at };
+  return { ...image, mailboxes, unseen, mailboxesChangedAt: at };
 }
 
 /** Counts everything anew: after a mailbox became the trash, or is it no longer. */

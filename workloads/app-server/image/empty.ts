@@ -40,6 +40,8 @@ export const EMPTY_USER: UserImage = {
   friendsChangedAt: 0,
   privacy: NO_PRIVACY,
   privacyChangedAt: 0,
+  inboxSeenAt: 0,
+  unseen: 0,
   emailsChangedAt: 0,
   threadsChangedAt: 0,
   mailboxesChangedAt: 0,

@@ -75,6 +75,14 @@ function countedFromScratch(image: UserImage, mailbox: MailboxRecord): number[] 
   return [inside.length, inside.filter(unread).length, threads.length, unreadThreads.length];
 }
 
+/** Emails in the inbox that are unread, and came after the last look. */
+function unseenFromScratch(image: UserImage, lookedAt: number): number {
+  const inbox = [...image.mailboxes.values()].find(({ role }) => role === 'inbox')?.id ?? -1;
+  return [...allEmails(image)].filter(
+    (email) => email.mailboxIds.includes(inbox) && unread(email) && email.id > lookedAt,
+  ).length;
+}
+
 function counts(mailbox: MailboxRecord | undefined): number[] {
   assert.ok(mailbox);
   return [mailbox.totalEmails, mailbox.unreadEmails, mailbox.totalThreads, mailbox.unreadThreads];
@@ -89,7 +97,8 @@ type Step =
   | { kind: 'keywords'; pick: number; keywords: string[] }
   | { kind: 'move'; pick: number; boxes: number[] }
   | { kind: 'destroy'; pick: number }
-  | { kind: 'role'; pick: number; role: string };
+  | { kind: 'role'; pick: number; role: string }
+  | { kind: 'look' };
 
 const keywords = fc.uniqueArray(fc.constantFrom('$seen', '$draft', '$flagged', 'work'), { maxLength: 3 });
 const boxes = fc.uniqueArray(fc.nat(4), { minLength: 1, maxLength: 3 });
@@ -114,9 +123,10 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
       arbitrary: fc.record({
         kind: fc.constant('role' as const),
         pick: fc.nat(4),
-        role: fc.constantFrom('', 'trash'),
+        role: fc.constantFrom('', 'trash', 'inbox'),
       }),
     },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('look' as const) }) },
   ),
   { maxLength: 60, size: 'max' },
 );
@@ -147,11 +157,12 @@ function run(log: Log, step: Step): void {
   }
   if (step.kind === 'role') {
     const mailbox = ids[step.pick % ids.length] ?? '';
-    // No two trashes: logic/ sees to that.
-    if (step.role === 'trash' && [...image.mailboxes.values()].some((box) => box.role === 'trash')) return;
+    // No two trashes or inboxes: logic/ sees to that.
+    if (step.role !== '' && [...image.mailboxes.values()].some((box) => box.role === step.role)) return;
     log.add({ type: 'mailboxUpdated', mailboxId: mailbox, role: step.role });
     return;
   }
+  if (step.kind === 'look') return void log.add({ type: 'inboxSeen' });
   const email = emails[step.pick % Math.max(1, emails.length)];
   if (!email) return;
   const id = emailId(email.id);
@@ -166,11 +177,14 @@ test('after any actions the counts are those of a recount, the lists are sorted,
   fc.assert(
     fc.property(steps, (list) => {
       const log = withMailboxes(['inbox', '', 'trash', '', 'archive']);
+      let lookedAt = 0;
       for (const step of list) {
         const before = log.user;
         run(log, step);
         const now = log.user;
         const here = ordinal({ seq: log.entries.length, index: 0 });
+        if (step.kind === 'look') lookedAt = here;
+        assert.equal(now.unseen, unseenFromScratch(now, lookedAt));
         for (const [id, mailbox] of now.mailboxes) {
           const expected = countedFromScratch(now, mailbox);
           assert.deepEqual(counts(mailbox), expected);

@@ -59,6 +59,8 @@ function applyToUser(image: UserImage, action: Exclude<Action, { type: 'moved' }
       const { type: _type, ...privacy } = action;
       return { ...image, privacy, privacyChangedAt: at };
     }
+    case 'inboxSeen':
+      return { ...image, inboxSeenAt: at, unseen: 0 };
     case 'friendAdded':
     case 'friendRemoved':
       return sayFriend(image, action, at);

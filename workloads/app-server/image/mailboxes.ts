@@ -1,10 +1,10 @@
 // What the actions on mailboxes do to an image.
 import type { MailboxCreated, MailboxDestroyed, MailboxUpdated } from '../log/actions.ts';
 import { BadAction } from './bad-action.ts';
-import { NO_COUNTS, recount } from './counts.ts';
+import { NO_COUNTS, recount, unseenAmong } from './counts.ts';
 import { parseMailboxId, type Ordinal } from './ids.ts';
 import type { MailboxRecord, UserImage } from './model.ts';
-import { allThreads } from './threads.ts';
+import { allEmails, allThreads } from './threads.ts';
 
 /** Destroyed mailboxes that are remembered for Mailbox/changes. */
 const MAX_TOMBSTONES = 256;
@@ -49,7 +49,9 @@ export function updateMailbox(image: UserImage, action: MailboxUpdated, at: Ordi
     propertiesChangedAt: at,
   };
   const mailboxes = new Map(image.mailboxes).set(mailbox.id, mailbox);
-  const next = { ...image, mailboxes, mailboxesChangedAt: at };
+  let next = { ...image, mailboxes, mailboxesChangedAt: at };
+  if ((before.role === 'inbox') !== (mailbox.role === 'inbox'))
+    next = { ...next, unseen: unseenAmong(next, [...allEmails(next)]) };
   // The trash counts threads in a way of its own, so becoming it changes the counts of others, too.
   return (before.role === 'trash') === (mailbox.role === 'trash') ? next : recounted(next, at);
 }

@@ -86,6 +86,10 @@ export type UserImage = Placed & {
   readonly friendsChangedAt: Ordinal;
   readonly privacy: PrivacySettings;
   readonly privacyChangedAt: Ordinal;
+  /** When the user last looked at the inbox. */
+  readonly inboxSeenAt: Ordinal;
+  /** Emails in the inbox that arrived since then and are unread: counts.ts. */
+  readonly unseen: number;
   readonly emailsChangedAt: Ordinal;
   readonly threadsChangedAt: Ordinal;
   readonly mailboxesChangedAt: Ordinal;

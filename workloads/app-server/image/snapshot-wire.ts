@@ -1,4 +1,5 @@
 // The objects that protobufjs makes of snapshot.proto's messages, and images as such: a field at its default value is missing.
+import { inboxOf } from './counts.ts';
 import { EMPTY_USER } from './empty.ts';
 import type { MailboxRecord, UserImage } from './model.ts';
 import { BadSnapshot } from '../log/user-log-types.ts';
@@ -44,6 +45,8 @@ type WireUser = {
   friendsChangedAt?: number;
   privacy?: Opt<WirePrivacy>;
   privacyChangedAt?: number;
+  inboxSeenAt?: number;
+  unseen?: Opt<number>;
 };
 
 export type WireSnapshot = {
@@ -73,6 +76,8 @@ export function toWire(image: UserImage, trees: WireTree[]): WireUser {
     friendsChangedAt: image.friendsChangedAt,
     ...(image.privacyChangedAt > 0 && { privacy: encodePrivacy(image.privacy) }),
     privacyChangedAt: image.privacyChangedAt,
+    inboxSeenAt: image.inboxSeenAt,
+    unseen: image.unseen,
   };
 }
 
@@ -84,6 +89,9 @@ export function fromWire(
 ): UserImage {
   const layouts = treesOf(EMPTY_USER).map(({ layout }) => layout);
   const { profile, credentials } = wire;
+  const mailboxes = new Map(
+    (wire.mailboxes ?? []).map((mailbox) => [mailbox.id ?? 0, mailboxRecord(mailbox)]),
+  );
   return {
     kind: 'user',
     home,
@@ -103,7 +111,7 @@ export function fromWire(
           p: credentials.p ?? 0,
         }
       : undefined,
-    mailboxes: new Map((wire.mailboxes ?? []).map((mailbox) => [mailbox.id ?? 0, mailboxRecord(mailbox)])),
+    mailboxes,
     keywords: wire.keywords ?? [],
     ...withTrees(layouts.map((layout, index) => trees[index]?.(layout) ?? emptyTree(index))),
     threadKeysSweepAt: wire.threadKeysSweepAt ?? 0,
@@ -120,6 +128,9 @@ export function fromWire(
     friendsChangedAt: wire.friendsChangedAt ?? 0,
     privacy: privacyOf(wire.privacy),
     privacyChangedAt: wire.privacyChangedAt ?? 0,
+    inboxSeenAt: wire.inboxSeenAt ?? 0,
+    // Before looks were noted nobody had looked: all that is unread is new.
+    unseen: wire.unseen ?? inboxOf(mailboxes)?.unreadEmails ?? 0,
   };
 }
 

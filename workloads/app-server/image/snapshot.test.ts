@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import protobuf from 'protobufjs';
 import { systemClock as clock } from '../../common/clock.ts';
 import type { Action } from '../log/actions.ts';
 import type { StoredSnapshot } from '../log/log-store.ts';
@@ -223,4 +225,26 @@ test('a page of the newest mail is read in few rounds, however large the mailbox
   });
   assert.equal(emails.length, 50);
   assert.ok(rounds <= 8, `${rounds} rounds`);
+});
+
+test('in a snapshot of a version that noted no looks all that is unread in the inbox is new', () => {
+  let image = imageFold.empty(KEY);
+  const inbox: Action = { ...mailboxCreated('Inbox'), role: 'inbox' } as Action;
+  for (const [index, action] of [inbox, messageAdded(), messageAdded({ keywords: ['$seen'] })].entries())
+    image = imageFold.apply(image, action, { seq: index + 1, index: 0, timeMs: 0 });
+  const proto = readFileSync(new URL('snapshot.proto', import.meta.url), 'utf8');
+  const old = proto.replace(/.* unseen = 31;/, '').replace(/.* inbox_seen_at = 30;/, '');
+  const [now, before] = [proto, old].map((text) =>
+    protobuf.parse(text).root.lookupType('cellpost.image.ImageSnapshot'),
+  );
+  assert.ok(now && before && old.length < proto.length);
+  const { bytes } = imageSnapshots.encode(image, undefined, []);
+  const { user, ...rest } = before.toObject(before.decode(bytes));
+  const { state } = imageSnapshots.decode(before.encode({ ...rest, user }).finish());
+  assert.equal((state as UserImage).unseen, 1);
+  assert.equal(imageSnapshots.digest(state), imageSnapshots.digest(image));
+  const seen = imageFold.apply(image, { type: 'inboxSeen' }, { seq: 4, index: 0, timeMs: 0 });
+  const again = imageSnapshots.decode(imageSnapshots.encode(seen, undefined, []).bytes).state;
+  assert.equal((again as UserImage).unseen, 0);
+  assert.equal(imageSnapshots.digest(again), imageSnapshots.digest(seen));
 });

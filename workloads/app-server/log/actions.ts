@@ -109,6 +109,9 @@ export type PrivacySettings = {
 export type FriendAdded = { type: 'friendAdded'; userId: string };
 export type FriendRemoved = { type: 'friendRemoved'; userId: string };
 
+/** The user has looked at the inbox: what is in it is not new any more. */
+type InboxSeen = { type: 'inboxSeen' };
+
 /** In the log of an address. */
 type AddressAssigned = Begun & { type: 'addressAssigned'; userId: string };
 
@@ -128,5 +131,6 @@ export type Action =
   | FriendAdded
   | FriendRemoved
   | PrivacySet
+  | InboxSeen
   | AddressAssigned
   | Moved;

@@ -32,6 +32,7 @@ export type WireAction = {
   addressAssigned?: { userId?: string; cell?: string };
   moved?: { toCell?: string };
   privacySet?: WirePrivacy;
+  inboxSeen?: object;
   friendAdded?: { userId?: string };
   friendRemoved?: { userId?: string };
 };

@@ -46,6 +46,7 @@ test('every action comes back as it was written', () => {
     { type: 'messageKeywordsChanged', emailId: 'e1-0', keywords: ['$seen'] },
     { type: 'messageMailboxesChanged', emailId: 'e1-0', mailboxIds: ['m1-0'] },
     { type: 'messageDestroyed', emailId: 'e1-0', threadId: 't1-0' },
+    { type: 'inboxSeen' },
     { type: 'addressAssigned', userId: 'u1', cell: 'a' },
   ];
   assert.deepEqual(roundTrip(actions), actions);

@@ -68,6 +68,8 @@ function encodeAction(action: Action): WireAction {
       return { messageDestroyed: action };
     case 'privacySet':
       return { privacySet: encodePrivacy(action) };
+    case 'inboxSeen':
+      return { inboxSeen: {} };
     case 'friendAdded':
       return { friendAdded: action };
     case 'friendRemoved':
@@ -145,6 +147,7 @@ function decodeAction(wire: WireAction): Action {
     if (!settings) throw new UnreadableEntry(`settings of the unknown reach ${wire.privacySet.reach}`);
     return { type: 'privacySet', ...settings };
   }
+  if (wire.inboxSeen) return { type: 'inboxSeen' };
   if (wire.friendAdded) return { type: 'friendAdded', userId: wire.friendAdded.userId ?? '' };
   if (wire.friendRemoved) return { type: 'friendRemoved', userId: wire.friendRemoved.userId ?? '' };
   if (wire.moved) return { type: 'moved', toCell: wire.moved.toCell ?? '' };

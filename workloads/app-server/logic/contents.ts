@@ -105,6 +105,7 @@ export class Contents {
       case 'credentialsSet':
       case 'addressAssigned':
       case 'privacySet':
+      case 'inboxSeen':
       case 'friendAdded':
       case 'friendRemoved':
       case 'moved':
