@@ -11,6 +11,7 @@ import { planCommand } from './commands/plan.ts';
 import { rebalanceCommand } from './commands/rebalance.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { userAddCommand } from './commands/user-add.ts';
+import { userAliasCommand } from './commands/user-alias.ts';
 import { userExportCommand } from './commands/user-export.ts';
 import { userImportCommand } from './commands/user-import.ts';
 import { userLogCommand } from './commands/user-log.ts';
@@ -33,6 +34,7 @@ program.addCommand(
   new Command('user')
     .description('users of the platform')
     .addCommand(userAddCommand())
+    .addCommand(userAliasCommand())
     .addCommand(userLogCommand())
     .addCommand(userExportCommand())
     .addCommand(userImportCommand())

@@ -1,12 +1,10 @@
 // Brings users of a backup back to a platform that does not have them: the same ids, messages and states.
-import type { Action } from '../../workloads/app-server/log/actions.ts';
 import type { BlobStore } from '../../workloads/common/blobs/blob-store.ts';
 import type { Cells } from '../../workloads/common/cell-client/cells.ts';
-import { Unassigned } from '../../workloads/common/cell-client/errors.ts';
 import { addressKey, userKey } from '../../workloads/common/keys.ts';
 import { AddressInUse, assertAddressesFree, claimAddresses } from '../export/import-user.ts';
 import { appendLog, LogExists } from '../log/append-log.ts';
-import { decodeEntry, readHead } from '../log/log-client.ts';
+import { decodeEntry } from '../log/log-client.ts';
 import { merged } from '../merged.ts';
 import type { Progress } from '../progress.ts';
 import { findRecord, readIndex } from './index-files.ts';
@@ -57,13 +55,18 @@ async function restoreLog(
 ): Promise<{ entries: number; addresses: number }> {
   const user = await readUser(source, record);
   if (!user) throw new BadBackup(`${record.key} is the log of no user`);
-  await assertAddressesFree(cells, user.addresses, user.userId);
+  const { userId, addresses } = user;
+  const [login, ...others] = addresses;
+  await assertAddressesFree(cells, login === undefined ? [] : [login], userId);
   await appendLog({ cells, blobs }, record.key, readLog(source, record), {
     blobs: source === blobs ? undefined : source,
     onRow: () => {},
   });
-  await claimAddresses(cells, user.addresses, user.userId);
-  return { entries: record.head, addresses: user.addresses.length };
+  if (login !== undefined) await claimAddresses(cells, [login], userId);
+  // What was given to somebody else since stays theirs.
+  for (const address of others)
+    if (!(await cells.claimAddress(address, userId))) await cells.aliases.drop(userId, address);
+  return { entries: record.head, addresses: addresses.length };
 }
 
 /** Gives an address to the user who had it, if that user is there. */
@@ -73,18 +76,11 @@ async function restoreAddress(cells: Cells, source: BlobStore, record: IndexReco
   const userId = await readOwner(source, record);
   if (userId === undefined) return none;
   const owner = await cells.resolveAddress(address);
-  if (owner === userId || !(await isThere(cells, userId))) return none;
+  if (owner === userId) return none;
+  // A user who is there may have let go of it.
+  if (!(await cells.aliases.list(userId))?.includes(address)) return none;
   if (owner === undefined && (await cells.claimAddress(address, userId))) return { ...none, addresses: 1 };
   return { key: record.key, why: `The address ${address} belongs to another user.` };
-}
-
-async function isThere(cells: Cells, userId: string): Promise<boolean> {
-  try {
-    return (await readHead(cells, userKey(userId))) !== undefined;
-  } catch (error) {
-    if (error instanceof Unassigned) return false;
-    throw error;
-  }
 }
 
 /** What only this user suffers from. @throws any other error */
@@ -99,17 +95,24 @@ async function readOwner(source: BlobStore, record: IndexRecord): Promise<string
   let userId: string | undefined;
   for await (const row of readLog(source, record))
     for (const action of decodeEntry(row).actions)
-      if (action.type === 'addressAssigned') userId = action.userId;
+      if (action.type === 'addressAssigned' || action.type === 'addressMoved') userId = action.userId;
+      else if (action.type === 'addressReleased') userId = undefined;
   return userId;
 }
 
+/** Who it is, and the addresses at last. */
 async function readUser(
   source: BlobStore,
   record: IndexRecord,
-): Promise<Extract<Action, { type: 'userCreated' }> | undefined> {
-  for await (const row of readLog(source, record))
-    for (const action of decodeEntry(row).actions) if (action.type === 'userCreated') return action;
-  return undefined;
+): Promise<{ userId: string; addresses: string[] } | undefined> {
+  let user: { userId: string; addresses: string[] } | undefined;
+  for await (const row of readLog(source, record)) {
+    for (const action of decodeEntry(row).actions) {
+      if (action.type === 'userCreated') user = { userId: action.userId, addresses: action.addresses };
+      else if (action.type === 'addressesChanged' && user) user = { ...user, addresses: action.addresses };
+    }
+  }
+  return user;
 }
 
 /** Restores everybody whom the platform does not have. May be repeated after it was interrupted. */

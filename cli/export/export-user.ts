@@ -10,6 +10,7 @@ import { Contents } from '../../workloads/app-server/logic/contents.ts';
 import type { BlobStore } from '../../workloads/common/blobs/blob-store.ts';
 import { copyBlob } from '../../workloads/common/blobs/copy-blob.ts';
 import { openFileBlobStore } from '../../workloads/common/blobs/file-blob-store.ts';
+import type { Cells } from '../../workloads/common/cell-client/cells.ts';
 import { userKey } from '../../workloads/common/keys.ts';
 import { blobsOf } from '../log/blob-references.ts';
 import { decodeEntry, readEntries, readHead, type LogSource } from '../log/log-client.ts';
@@ -37,7 +38,7 @@ type Kept = MailboxMessage & Pick<MessageAdded, 'body'> & { row: RowPlace };
 
 /** @throws when the folder is not empty, or there is no such user */
 export async function exportUser(
-  options: { source: LogSource; blobs: BlobStore; userId: string; folder: string },
+  options: { source: LogSource & Pick<Cells, 'aliases'>; blobs: BlobStore; userId: string; folder: string },
   progress: Progress,
 ): Promise<ExportResult> {
   const { source, blobs, userId, folder } = options;
@@ -51,7 +52,7 @@ export async function exportUser(
   await using resources = new AsyncDisposableStack();
   const copies = await openFileBlobStore(join(folder, BLOB_FOLDER));
   resources.defer(() => copies.close());
-  const addresses = await readAddresses(source, key);
+  const addresses = (await source.aliases.list(userId)) ?? [];
   const dump = await DumpWriter.create(join(folder, LOG_FILE), { userId, addresses, madeAtMs: Date.now() });
   resources.defer(() => dump.close());
 
@@ -93,10 +94,4 @@ export async function exportUser(
     blobs: copied,
     folder,
   };
-}
-
-async function readAddresses(source: LogSource, key: string): Promise<string[]> {
-  for await (const row of readEntries(source, key, { bodies: false }))
-    for (const action of decodeEntry(row).actions) if (action.type === 'userCreated') return action.addresses;
-  throw new Error(`The log ${key} is of no user.`);
 }

@@ -40,6 +40,12 @@ export async function describeAction(action: Action, at: Place, names: Names): P
       return `user ${action.userId} is no friend any more`;
     case 'addressAssigned':
       return `address given to user ${action.userId}`;
+    case 'addressMoved':
+      return `address taken from user ${action.from} and given to user ${action.userId}`;
+    case 'addressReleased':
+      return `address taken from user ${action.userId}`;
+    case 'addressesChanged':
+      return `addresses are now ${action.addresses.map(printable).join(', ') || 'none'}`;
     case 'moved':
       return `moved to cell ${printable(action.toCell)}`;
     case 'mailboxCreated': {

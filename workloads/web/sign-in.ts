@@ -22,7 +22,7 @@ const CHECK_DEADLINE_MS = 15_000;
 
 /** What of the cell client a desk needs. */
 export type UserServers = {
-  resolveAddress(address: string): Promise<string | undefined>;
+  resolveAddress(address: string, isFresh?: boolean): Promise<string | undefined>;
   request(
     key: string,
     options: RequestOptions,
@@ -93,7 +93,7 @@ export class SignInDesk {
     try {
       const userId = address === '' ? undefined : await this.#cells.resolveAddress(address);
       result = userId
-        ? await this.#askOwner(userId, authorization)
+        ? await this.#askOwners(address, userId, authorization)
         : await this.#pretend(address, login.password);
     } finally {
       if (result?.outcome !== 'refused') {
@@ -104,6 +104,14 @@ export class SignInDesk {
     if (result.outcome === 'accepted') this.#accepted.set(login.digest, result.userId);
     else await delay(Math.max(0, refusedAtMs - this.#now()));
     return result;
+  }
+
+  /** Who refuses may not be the one who has the address since a moment. */
+  async #askOwners(address: string, userId: string, authorization: string): Promise<SignIn> {
+    const result = await this.#askOwner(userId, authorization);
+    if (result.outcome !== 'refused') return result;
+    const now = await this.#cells.resolveAddress(address, true);
+    return now === undefined || now === userId ? result : await this.#askOwner(now, authorization);
   }
 
   async #askOwner(userId: string, authorization: string): Promise<SignIn> {

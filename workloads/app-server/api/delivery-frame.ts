@@ -1,5 +1,5 @@
 // One delivery of a channel: checked, put into its user's log, answered.
-import type { Answer, DeliveryHeader } from '../../common/delivery/delivery-wire.ts';
+import { NOT_THEIRS, type Answer, type DeliveryHeader } from '../../common/delivery/delivery-wire.ts';
 import { isUserId, userKey } from '../../common/keys.ts';
 import { decodeMessageBytes } from '../../common/mime/message-wire.ts';
 import { EntryTooLarge, MAX_BODY_BYTES } from '../log/log-store.ts';
@@ -35,6 +35,10 @@ export async function deliverFrame(
       deliver(tx, { ...delivery, degree }),
     );
     if (result === 'noUser') return refuse('accountNotFound');
+    if (result === 'notTheirs') {
+      timed('notTheirs');
+      return { status: 422, problem: NOT_THEIRS };
+    }
     if (result === 'overQuota' || result === 'forbidden') return refuse(result);
     timed('ok');
     return { status: 200, duplicate: result.duplicate };
@@ -65,6 +69,7 @@ function toDelivery(header: DeliveryHeader, bytes: Uint8Array): Delivery | undef
     deliveryKey,
     receivedAtMs,
     envelope: { mailFrom, rcptTo: [...rcptTo] },
+    isAddressed: true,
     channel: 'email',
     message,
     authentication: header.authentication,

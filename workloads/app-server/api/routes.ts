@@ -3,7 +3,7 @@ import type { Express, Request, Response } from 'express';
 import { sendProblem } from '../../common/http/server.ts';
 import { isUserId, userKey } from '../../common/keys.ts';
 import { asUser } from '../image/model.ts';
-import { getAddress, putAddress } from './addresses.ts';
+import { deleteAddress, getAddress, putAddress } from './addresses.ts';
 import { Call } from './call.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import { getChangedKeys } from './changed-keys.ts';
@@ -24,6 +24,7 @@ import { postEntries } from './transfer-write.ts';
 import { upload } from './upload.ts';
 import { postRestore } from './user-restore.ts';
 import type { UserRequest } from './user-request.ts';
+import { deleteUserAddress, getUserAddresses, putUserAddress } from './user-addresses.ts';
 import { putUser } from './users.ts';
 import { postRegenerate, postVerify } from './verify.ts';
 import { notFound, wrap } from './wrap.ts';
@@ -104,6 +105,18 @@ export function addRoutes(app: Express, services: Services, streams: EventStream
     '/users/:userId',
     serviceRoute('putUser', (request, response) => putUser(services, request, response)),
   );
+  app.get(
+    '/users/:userId/addresses',
+    serviceRoute('getUserAddresses', (request, response) => getUserAddresses(services, request, response)),
+  );
+  app.put(
+    '/users/:userId/addresses/:address',
+    serviceRoute('putUserAddress', (request, response) => putUserAddress(services, request, response)),
+  );
+  app.delete(
+    '/users/:userId/addresses/:address',
+    serviceRoute('deleteUserAddress', (request, response) => deleteUserAddress(services, request, response)),
+  );
   app.post(
     '/users/:userId/restore',
     serviceRoute('restore', (request, response) => postRestore(services, request, response)),
@@ -115,6 +128,10 @@ export function addRoutes(app: Express, services: Services, streams: EventStream
   app.put(
     '/addresses/:address',
     serviceRoute('putAddress', (request, response) => putAddress(services, request, response)),
+  );
+  app.delete(
+    '/addresses/:address',
+    serviceRoute('deleteAddress', (request, response) => deleteAddress(services, request, response)),
   );
   app.get(
     '/keys',

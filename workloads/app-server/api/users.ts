@@ -5,12 +5,10 @@ import { sendProblem } from '../../common/http/server.ts';
 import { isUserId, normalizeAddress, userKey } from '../../common/keys.ts';
 import { asUser } from '../image/model.ts';
 import { hashPassword, MAX_PASSWORD_LENGTH } from '../logic/credentials.ts';
+import { MAX_ADDRESSES } from '../logic/addresses.ts';
 import { createUser } from '../logic/users.ts';
 import { readJson } from './read-body.ts';
 import type { Services } from './services.ts';
-
-/** Addresses of one user. */
-const MAX_ADDRESSES = 64;
 
 const bodySchema = z.strictObject({
   addresses: z

@@ -18,7 +18,12 @@ import {
 /** Thread keys that are kept before those of threads that are gone are looked for. */
 export const MIN_SWEEP = 16_384;
 
-export const EMPTY_ADDRESS: AddressImage = { kind: 'address', home: undefined, userId: undefined };
+export const EMPTY_ADDRESS: AddressImage = {
+  kind: 'address',
+  home: undefined,
+  userId: undefined,
+  formerUserId: undefined,
+};
 
 export const EMPTY_USER: UserImage = {
   kind: 'user',

@@ -26,8 +26,16 @@ export const imageFold: Fold<Image, Action> = {
 };
 
 function applyToAddress(image: AddressImage, action: Exclude<Action, { type: 'moved' }>): AddressImage {
-  if (action.type !== 'addressAssigned') throw new BadAction(`${action.type} in the log of an address`);
-  return { ...image, userId: action.userId, home: action.cell || image.home };
+  switch (action.type) {
+    case 'addressAssigned':
+      return { ...image, userId: action.userId, home: action.cell || image.home };
+    case 'addressMoved':
+      return { ...image, userId: action.userId, formerUserId: action.from };
+    case 'addressReleased':
+      return { ...image, userId: undefined, formerUserId: action.userId };
+    default:
+      throw new BadAction(`${action.type} in the log of an address`);
+  }
 }
 
 function applyToUser(image: UserImage, action: Exclude<Action, { type: 'moved' }>, at: Ordinal): UserImage {
@@ -64,8 +72,14 @@ function applyToUser(image: UserImage, action: Exclude<Action, { type: 'moved' }
     case 'friendAdded':
     case 'friendRemoved':
       return sayFriend(image, action, at);
+    case 'addressesChanged': {
+      if (!image.user) throw new BadAction('addressesChanged before userCreated');
+      return { ...image, user: { ...image.user, addresses: [...action.addresses] } };
+    }
     case 'addressAssigned':
-      throw new BadAction('addressAssigned in the log of a user');
+    case 'addressMoved':
+    case 'addressReleased':
+      throw new BadAction(`${action.type} in the log of a user`);
     default:
       return action satisfies never;
   }

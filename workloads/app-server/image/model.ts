@@ -100,7 +100,12 @@ export type UserImage = Placed & {
 };
 
 /** The log of an address: whose it is. */
-export type AddressImage = Placed & { readonly kind: 'address'; readonly userId: string | undefined };
+export type AddressImage = Placed & {
+  readonly kind: 'address';
+  readonly userId: string | undefined;
+  /** Whose it was before it was moved or released last. */
+  readonly formerUserId: string | undefined;
+};
 
 export type Image = UserImage | AddressImage;
 

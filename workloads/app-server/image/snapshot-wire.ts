@@ -50,7 +50,7 @@ type WireUser = {
 };
 
 export type WireSnapshot = {
-  address?: { userId?: Opt<string> };
+  address?: { userId?: Opt<string>; formerUserId?: Opt<string> };
   user?: WireUser;
   home?: Opt<string>;
   garbage?: Uint8Array[];

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
 import { BadSnapshot, type EncodedSnapshot, type Snapshots } from '../log/user-log-types.ts';
-import type { Image, UserImage } from './model.ts';
+import type { AddressImage, Image, UserImage } from './model.ts';
 import { allPages, pagesGone, storedForm, unstoredPages } from './pages/forest.ts';
 import { decodePage, hashPage, needPages, pageId, PageRef, type Branch } from './pages/page.ts';
 import { Tree } from './pages/tree.ts';
@@ -27,7 +27,7 @@ export const imageSnapshots: Snapshots<Image> = {
   encode(image, before, garbage) {
     if (image.kind === 'address')
       return {
-        bytes: encodeWire({ address: { userId: image.userId }, home: image.home }),
+        bytes: encodeWire(wireAddress(image)),
         pages: [],
         unused: [],
         markStored: () => {},
@@ -38,8 +38,11 @@ export const imageSnapshots: Snapshots<Image> = {
     const wire = decodeWire(bytes);
     const garbage = (wire.garbage ?? []).map((id) => Buffer.from(id).toString('hex'));
     const home = wire.home ?? undefined;
-    if (!wire.user)
-      return { state: { kind: 'address', home, userId: wire.address?.userId ?? undefined }, garbage };
+    if (!wire.user) {
+      const { userId, formerUserId } = wire.address ?? {};
+      const owners = { userId: userId ?? undefined, formerUserId: formerUserId ?? undefined };
+      return { state: { kind: 'address', home, ...owners }, garbage };
+    }
     const here = new Map((wire.pages ?? []).map((page) => [hashPage(page), page]));
     const trees = (wire.user.trees ?? []).map((tree) => (layout: Tree['layout']) => {
       const { root, height = 0, count = 0 } = tree;
@@ -49,8 +52,7 @@ export const imageSnapshots: Snapshots<Image> = {
     return { state: fromWire(wire.user, home, trees), garbage };
   },
   digest(image) {
-    if (image.kind === 'address')
-      return hashPage(encodeWire({ address: { userId: image.userId }, home: image.home }));
+    if (image.kind === 'address') return hashPage(encodeWire(wireAddress(image)));
     return hashPage(encodeWire({ user: toWire(image, treesOf(image).map(wireTree)), home: image.home }));
   },
   async check(image, look) {
@@ -63,6 +65,10 @@ export const imageSnapshots: Snapshots<Image> = {
     return pages.length;
   },
 };
+
+function wireAddress({ userId, formerUserId, home }: AddressImage): WireSnapshot {
+  return { address: { userId, formerUserId }, home };
+}
 
 function encodeUser(
   image: UserImage,

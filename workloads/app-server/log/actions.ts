@@ -115,6 +115,15 @@ type InboxSeen = { type: 'inboxSeen' };
 /** In the log of an address. */
 type AddressAssigned = Begun & { type: 'addressAssigned'; userId: string };
 
+/** In the log of an address: it is another's now. */
+type AddressMoved = { type: 'addressMoved'; userId: string; from: string };
+
+/** In the log of an address: it was this user's, and is nobody's now. */
+type AddressReleased = { type: 'addressReleased'; userId: string };
+
+/** In the log of a user: all of the user's addresses from now on; the first is the login. */
+type AddressesChanged = { type: 'addressesChanged'; addresses: string[] };
+
 /** The log goes on in another cell; nobody of this one adds to it. */
 type Moved = { type: 'moved'; toCell: string };
 
@@ -133,4 +142,7 @@ export type Action =
   | PrivacySet
   | InboxSeen
   | AddressAssigned
+  | AddressMoved
+  | AddressReleased
+  | AddressesChanged
   | Moved;

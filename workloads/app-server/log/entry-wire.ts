@@ -30,6 +30,9 @@ export type WireAction = {
   messageMailboxesChanged?: { emailId?: string; mailboxIds?: string[] };
   messageDestroyed?: { emailId?: string; threadId?: string };
   addressAssigned?: { userId?: string; cell?: string };
+  addressReleased?: { userId?: string };
+  addressMoved?: { userId?: string; from?: string };
+  addressesChanged?: { addresses?: string[] };
   moved?: { toCell?: string };
   privacySet?: WirePrivacy;
   inboxSeen?: object;

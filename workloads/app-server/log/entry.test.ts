@@ -48,6 +48,10 @@ test('every action comes back as it was written', () => {
     { type: 'messageDestroyed', emailId: 'e1-0', threadId: 't1-0' },
     { type: 'inboxSeen' },
     { type: 'addressAssigned', userId: 'u1', cell: 'a' },
+    { type: 'addressMoved', userId: 'u2', from: 'u1' },
+    { type: 'addressReleased', userId: 'u2' },
+    { type: 'addressesChanged', addresses: ['a@x.test', 'tel:+4930123456'] },
+    { type: 'addressesChanged', addresses: [] },
   ];
   assert.deepEqual(roundTrip(actions), actions);
 });

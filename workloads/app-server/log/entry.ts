@@ -76,6 +76,12 @@ function encodeAction(action: Action): WireAction {
       return { friendRemoved: action };
     case 'addressAssigned':
       return { addressAssigned: action };
+    case 'addressMoved':
+      return { addressMoved: action };
+    case 'addressReleased':
+      return { addressReleased: action };
+    case 'addressesChanged':
+      return { addressesChanged: action };
     case 'moved':
       return { moved: action };
   }
@@ -142,6 +148,13 @@ function decodeAction(wire: WireAction): Action {
     const { userId = '', cell = '' } = wire.addressAssigned;
     return { type: 'addressAssigned', userId, cell };
   }
+  if (wire.addressMoved) {
+    const { userId = '', from = '' } = wire.addressMoved;
+    return { type: 'addressMoved', userId, from };
+  }
+  if (wire.addressReleased) return { type: 'addressReleased', userId: wire.addressReleased.userId ?? '' };
+  if (wire.addressesChanged)
+    return { type: 'addressesChanged', addresses: wire.addressesChanged.addresses ?? [] };
   if (wire.privacySet) {
     const settings = decodePrivacy(wire.privacySet);
     if (!settings) throw new UnreadableEntry(`settings of the unknown reach ${wire.privacySet.reach}`);

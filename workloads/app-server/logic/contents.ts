@@ -104,6 +104,9 @@ export class Contents {
       case 'userCreated':
       case 'credentialsSet':
       case 'addressAssigned':
+      case 'addressMoved':
+      case 'addressReleased':
+      case 'addressesChanged':
       case 'privacySet':
       case 'inboxSeen':
       case 'friendAdded':

@@ -1,13 +1,14 @@
 // A message arrives: exactly once, whatever is repeated.
 import { findDelivery } from '../image/deliveries.ts';
 import { emailId, ordinal, stateString, threadId } from '../image/ids.ts';
-import { asUser } from '../image/model.ts';
+import { asUser, type OpenUser } from '../image/model.ts';
 import { MAX_TIME_MS } from '../image/record-keys.ts';
 import { together } from '../image/pages/page.ts';
 import { findThread, threadKeys } from '../image/threading.ts';
 import type { Channel, Envelope } from '../log/actions.ts';
 import type { Degree } from '../relations.ts';
 import type { Authentication } from '../../common/mail-auth/authentication.ts';
+import { normalizeAddress } from '../../common/keys.ts';
 import type { ParsedMessage } from '../../common/mime/message.ts';
 import { chooseFolder, folderOf } from './folders.ts';
 import { isMuted, reachOf, type SenderFacts } from './privacy.ts';
@@ -17,6 +18,8 @@ export type Delivery = {
   deliveryKey: string;
   receivedAtMs: number;
   envelope: Envelope;
+  /** Is it for an address, by which the user was found, and not for the user by id? */
+  isAddressed?: boolean;
   channel: Channel;
   message: ParsedMessage;
   /** What is known of who sent it; undefined when nobody looked. */
@@ -35,9 +38,9 @@ export type Delivered = { emailId: string; duplicate: boolean; newState: string 
 /** Emails that one user may have; beyond it deliveries are refused for good (SMTP 552). */
 const MAX_EMAILS = 2_000_000;
 
-export type Refused = 'noUser' | 'overQuota' | 'forbidden';
+export type Refused = 'noUser' | 'notTheirs' | 'overQuota' | 'forbidden';
 
-/** @returns 'noUser' when the log holds no user; 'forbidden' when the user's settings keep the sender out; 'overQuota' */
+/** @returns 'noUser' when the log holds no user; 'notTheirs' when the address is not the user's (any more, or yet); 'forbidden' when the user's settings keep the sender out; 'overQuota' */
 export function deliver(tx: Tx, delivery: Delivery): Delivered | Refused {
   const image = asUser(tx.state);
   if (!image) return 'noUser';
@@ -48,6 +51,7 @@ export function deliver(tx: Tx, delivery: Delivery): Delivered | Refused {
   ]);
   if (before !== undefined)
     return { emailId: emailId(before), duplicate: true, newState: stateString(image.emailsChangedAt) };
+  if (delivery.isAddressed && !hasAddresses(image, delivery.envelope.rcptTo)) return 'notTheirs';
   const sender = senderOf(delivery);
   const reach = reachOf(image.privacy, sender);
   if (reach === 'no') return 'forbidden';
@@ -74,6 +78,10 @@ export function deliver(tx: Tx, delivery: Delivery): Delivered | Refused {
     isMuted: isMuted(image.privacy, sender, joined),
   });
   return { emailId: emailId(ordinal(at)), duplicate: false, newState: stateString(ordinal(at)) };
+}
+
+function hasAddresses({ user }: OpenUser, asked: readonly string[]): boolean {
+  return asked.every((address) => user.addresses.includes(normalizeAddress(address) ?? ''));
 }
 
 function senderOf({ envelope, message, degree = 'unknown' }: Delivery): SenderFacts {

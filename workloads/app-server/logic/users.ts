@@ -1,4 +1,4 @@
-// Users and addresses: how they come to be.
+// Users: how they come to be.
 import type { Transaction } from '../log/user-log-types.ts';
 import type { Action } from '../log/actions.ts';
 import { asUser, type Image, type OpenUser, type ScryptHash, type UserProfile } from '../image/model.ts';
@@ -55,13 +55,4 @@ export function createUser(
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((item) => b.includes(item));
-}
-
-/** Gives the address to the user. @param cell where this is @returns 'taken' when another has it */
-export function assignAddress(tx: Tx, cell: string, userId: string): 'assigned' | 'exists' | 'taken' {
-  const image = tx.state;
-  if (image.kind !== 'address') return 'taken';
-  if (image.userId !== undefined) return image.userId === userId ? 'exists' : 'taken';
-  tx.add({ type: 'addressAssigned', userId, cell });
-  return 'assigned';
 }

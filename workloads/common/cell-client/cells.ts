@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from '../log.ts';
 import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
+import { Aliases } from './aliases.ts';
 import type { Where } from './directory.ts';
 import type { CellRecord } from './directory-messages.ts';
 import { DiscoveryClient } from './discovery-client.ts';
@@ -12,7 +13,7 @@ import { type Attempt, type CellResponse, type Policy, type RequestOptions, Send
 import { addressKey, userKey } from '../keys.ts';
 import { claimAddress, createUser, type NewUser, newUserId, readAddress } from './users.ts';
 
-/** How long an address is taken to be whose it was. Addresses hardly ever change hands. */
+/** How long an address is taken to be whose it was. Addresses hardly ever change hands, and who was not found by the right one says so. */
 const ADDRESS_TTL_MS = 60_000;
 const MAX_ADDRESSES = 10_000;
 const DEADLINE_MS = 15_000;
@@ -30,8 +31,14 @@ export interface Cells {
   request(key: string, options: RequestOptions): Promise<CellResponse>;
   /** Requests that go another way than HTTP, with the same retries. See Sender.withOwner. */
   withOwner<T>(key: string, policy: Policy, attempt: Attempt<T>): Promise<{ response: T; attempts: number }>;
-  /** @param address a normalized address @returns undefined when it belongs to nobody */
-  resolveAddress(address: string): Promise<string | undefined>;
+  /**
+   * @param address a normalized address
+   * @param isFresh asks whoever knows, instead of taking an answer of a minute ago
+   * @returns undefined when it belongs to nobody
+   */
+  resolveAddress(address: string, isFresh?: boolean): Promise<string | undefined>;
+  /** Further addresses of users. */
+  readonly aliases: Aliases;
   /** @returns the new user's id @throws AddressTaken, Unavailable */
   createUser(user: NewUser): Promise<string>;
   /** See Sender.sendToCell. */
@@ -65,6 +72,7 @@ export async function openCells(options: CellsOptions): Promise<Cells> {
 class DiscoveredCells implements Cells {
   readonly #token: string;
   readonly discovery: DiscoveryClient;
+  readonly aliases: Aliases;
   readonly #follower: DirectoryFollower;
   readonly #sender: Sender;
   readonly #addresses = new LRUCache<string, string>({ max: MAX_ADDRESSES, ttl: ADDRESS_TTL_MS });
@@ -82,6 +90,7 @@ class DiscoveredCells implements Cells {
       (key) => this.discovery.isUnassigned(key),
       options.metrics,
     );
+    this.aliases = new Aliases((key, request) => this.#sender.send(key, request), this.#sendAssigned);
   }
 
   isReady(): boolean {
@@ -109,10 +118,11 @@ class DiscoveredCells implements Cells {
     return this.#sender.send(key, options);
   }
 
-  async resolveAddress(address: string): Promise<string | undefined> {
-    const known = this.#addresses.get(address);
+  async resolveAddress(address: string, isFresh = false): Promise<string | undefined> {
+    const known = isFresh ? undefined : this.#addresses.get(address);
     this.#addressAsked?.(known !== undefined);
     if (known !== undefined) return known;
+    this.#addresses.delete(address);
     try {
       const userId = await readAddress((key, options) => this.#sender.send(key, options), address);
       if (userId !== undefined) this.#addresses.set(address, userId);

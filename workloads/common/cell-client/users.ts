@@ -61,7 +61,7 @@ export async function createUser(
   throw new UnexpectedAnswer('PUT of a user', response.status, text);
 }
 
-const JSON_TYPE = { 'content-type': 'application/json' };
+export const JSON_TYPE = { 'content-type': 'application/json' };
 
 /** Gives an address to a user. @returns false when it belongs to another */
 export async function claimAddress(send: Send, address: string, userId: string): Promise<boolean> {

@@ -30,6 +30,9 @@ export type DeliveryHeader = {
   junk: string;
 };
 
+/** The problem of an answer: an address of the delivery is not the user's. Whoever finds the right one may deliver there. */
+export const NOT_THEIRS = 'notTheirs';
+
 export type Answer = { number: number; status: number; duplicate: boolean; problem: string };
 
 const { root } = protobuf.parse(authenticationProto);

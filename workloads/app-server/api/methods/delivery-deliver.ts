@@ -109,7 +109,8 @@ export const deliveryDeliver = accountMethod({
         if (!(error instanceof EntryTooLarge)) throw error;
         throw new MethodError('invalidArguments', 'message: its headers and structure are too large.');
       });
-    if (result === 'noUser') throw new MethodError('accountNotFound', 'There is no such account here.');
+    if (result === 'noUser' || result === 'notTheirs')
+      throw new MethodError('accountNotFound', 'There is no such account here.');
     if (result === 'forbidden')
       throw new MethodError('forbidden', 'The recipient takes no messages from this sender.');
     if (result === 'overQuota') throw new MethodError('overQuota', 'The mailbox is full.');
