@@ -22,6 +22,7 @@ import {
 import { hashKey } from '../../workloads/common/hash.ts';
 import { createLogger } from '../../workloads/common/log.ts';
 import { start } from '../../workloads/discovery/main.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/wait.ts';
 import { StubServer, type StubStore } from './discovery-stub.ts';
 
@@ -633,4 +634,52 @@ test('clients get over a restart of discovery, and over one that hangs', async (
     lost.request('user:u1', { method: 'GET', path: '/users/u1/x', idempotent: true, deadlineMs: 200 }),
     Unavailable,
   );
+});
+
+test('look-ups are answered while one of two replicas hangs, and a client that comes finds the map', async () => {
+  await putCell('a');
+  await startStub('a', 'a-0');
+  const second = await startDiscovery();
+  const portOf = (url: string): number => Number(new URL(url).port);
+  const hanging = await startTcpProxy(portOf(second.url));
+  const service = await startTcpProxy(portOf(discovery.url), hanging.port);
+  closers.push(
+    () => service.close(),
+    () => hanging.close(),
+  );
+  const client = await openCells({ discoveryUrl: `http://127.0.0.1:${service.port}`, token: TOKEN, logger });
+  closers.push(() => client.close());
+  const key = 'user:u1';
+  await client.assign(key);
+  hanging.become('silent');
+  // Each would wait for its deadline, and fail, if it were asked once.
+  for (let round = 0; round < 10; round++) {
+    assert.equal(await client.discovery.cellOf(key), 'a');
+    assert.equal(await client.discovery.isUnassigned(key), false);
+    assert.equal((await client.discovery.map()).counts().get('a'), 1);
+  }
+  for (let round = 0; round < 2; round++) {
+    const late = await openCells({ discoveryUrl: `http://127.0.0.1:${service.port}`, token: TOKEN, logger });
+    closers.push(() => late.close());
+    assert.deepEqual(await late.cellNames(), ['a']);
+  }
+});
+
+test('what any server of a cell can tell is asked from another one when the first hangs', async () => {
+  await putCell('a');
+  const stubs = [await startStub('a', 'a-0'), await startStub('a', 'a-1')];
+  await until(async () => (await cells.nodes()).length === 2, WAIT);
+  const [hanging] = stubs;
+  let asked = 0;
+  if (hanging) hanging.intercept = () => (asked++, true);
+  for (let round = 0; round < 2; round++) {
+    const answer = await cells.requestCell('a', {
+      method: 'GET',
+      path: '/node',
+      idempotent: true,
+      deadlineMs: 15_000,
+    });
+    assert.deepEqual(await answer.json(), { users: 7 });
+  }
+  assert.ok(asked >= 1);
 });

@@ -10,7 +10,9 @@ export type TcpProxy = {
   close(): Promise<void>;
 };
 
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+/** @param targetPorts connections go to these in turn */
+export async function startTcpProxy(...targetPorts: number[]): Promise<TcpProxy> {
+  let turn = 0;
   const sockets = new Set<Socket>();
   let mode: 'pass' | 'refuse' | 'silent' = 'pass';
   const keep = (socket: Socket): Socket => {
@@ -34,7 +36,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       client.resetAndDestroy();
       return;
     }
-    const target = keep(connect(targetPort, '127.0.0.1'));
+    const target = keep(connect(targetPorts[turn++ % targetPorts.length] ?? 0, '127.0.0.1'));
     relay(client, target);
     relay(target, client);
   });

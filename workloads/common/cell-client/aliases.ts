@@ -11,7 +11,7 @@ import { claimAddress, JSON_TYPE } from './users.ts';
 type Send = (key: string, options: RequestOptions) => Promise<SentResponse>;
 
 /** What can't be, said to whoever asks. */
-export class AliasRefused extends Error {
+class AliasRefused extends Error {
   override name = 'AliasRefused';
 }
 

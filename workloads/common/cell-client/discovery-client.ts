@@ -1,17 +1,23 @@
 // What is asked of discovery itself, over HTTP: changes, and the one answer that must not be an old one.
 import { setTimeout as delay } from 'node:timers/promises';
-import { request } from 'undici';
+import { Client, request, type Dispatcher } from 'undici';
 import { z } from 'zod';
 import { bearer } from '../http/platform-token.ts';
 import { BucketMap } from './buckets.ts';
 import type { CellRecord } from './directory-messages.ts';
 import { Unavailable, UnexpectedAnswer } from './errors.ts';
+import { AnswerTimes, hedged } from './hedge.ts';
+import { RetryBudget } from './retry-budget.ts';
 import { wasNotSent } from './verdict.ts';
 
 const DEADLINE_MS = 15_000;
 /** Somebody waits for each answer about a key. */
 const QUESTION_DEADLINE_MS = 3_000;
 const RETRY_MS = 200;
+/** A replica answers from memory, within milliseconds. */
+const SLOW_MS = 150;
+/** Tries under way at once for one question: each goes over a connection of its own, and of two replicas it may meet the same one again. */
+const MAX_TRIES = 3;
 
 const problem = z.object({ detail: z.string() });
 const exceptionList = z.object({
@@ -19,11 +25,21 @@ const exceptionList = z.object({
 });
 type ExceptionList = z.infer<typeof exceptionList>['exceptions'];
 const whereAnswers = z.object({ answers: z.array(z.object({ cell: z.string().optional() })) });
+type Ask = {
+  method: Dispatcher.HttpMethod;
+  path: string;
+  body: unknown;
+  isFurther: boolean;
+  signal: AbortSignal;
+};
+type Answer = { status: number; text: string };
 export type BucketChange = { bucket: number; from: string; to: string };
 
 export class DiscoveryClient {
   readonly #url: string;
   readonly #token: string;
+  readonly #budget = new RetryBudget();
+  readonly #times = new AnswerTimes(SLOW_MS);
 
   constructor(discoveryUrl: string, token: string) {
     this.#url = discoveryUrl.replace(/\/+$/, '');
@@ -76,7 +92,7 @@ export class DiscoveryClient {
   /** The cell that has a key, by discovery itself. @returns undefined for none @throws Unavailable */
   async cellOf(key: string): Promise<string | undefined> {
     const path = '/v1/where';
-    const { text } = await this.#ask('POST', path, [200], { keys: [key] }, QUESTION_DEADLINE_MS);
+    const { text } = await this.#ask('POST', path, [200], { keys: [key] }, QUESTION_DEADLINE_MS, true);
     return whereAnswers.parse(JSON.parse(text)).answers[0]?.cell;
   }
 
@@ -88,32 +104,36 @@ export class DiscoveryClient {
     return status === 404;
   }
 
-  /** Every request here may be repeated: it says what shall be, not what shall change. @returns the status and the body */
+  /**
+   * Every request here may be repeated: it says what shall be, not what shall change.
+   * @param isQuestion whether it changes nothing: then another replica is asked, too, when the first is slow
+   * @returns the status and the body
+   */
   async #ask(
     method: 'GET' | 'PUT' | 'POST' | 'DELETE',
     path: string,
     expected: number[],
     body?: unknown,
     deadlineMs = DEADLINE_MS,
-  ): Promise<{ status: number; text: string }> {
+    isQuestion = method === 'GET',
+  ): Promise<Answer> {
     const deadline = performance.now() + deadlineMs;
     for (;;) {
       const leftMs = deadline - performance.now();
       let why: string;
       try {
-        const response = await request(this.#url + path, {
-          method,
-          headers: {
-            authorization: bearer(this.#token),
-            ...(body !== undefined && { 'content-type': 'application/json' }),
-          },
-          body: body === undefined ? null : JSON.stringify(body),
-          signal: AbortSignal.timeout(Math.max(1, Math.ceil(leftMs))),
+        const late = AbortSignal.timeout(Math.max(1, Math.ceil(leftMs)));
+        this.#budget.earn();
+        const { status, text } = await hedged({
+          attempt: (index, ending) =>
+            this.#send({ method, path, body, isFurther: index > 0, signal: AbortSignal.any([late, ending]) }),
+          isAnswer: (answer) => expected.includes(answer.status) || answer.status !== 503,
+          times: this.#times,
+          most: isQuestion ? MAX_TRIES : 1,
+          mayTry: () => this.#budget.take(),
         });
-        const text = await response.body.text();
-        if (expected.includes(response.statusCode)) return { status: response.statusCode, text };
-        if (response.statusCode !== 503)
-          throw new UnexpectedAnswer(`${method} ${path}`, response.statusCode, detailOf(text));
+        if (expected.includes(status)) return { status, text };
+        if (status !== 503) throw new UnexpectedAnswer(`${method} ${path}`, status, detailOf(text));
         why = detailOf(text);
       } catch (error) {
         if (error instanceof UnexpectedAnswer) throw error;
@@ -121,6 +141,26 @@ export class DiscoveryClient {
       }
       if (deadline - performance.now() < RETRY_MS) throw new Unavailable(`Discovery: ${why}`);
       await delay(RETRY_MS);
+    }
+  }
+
+  /** @param isFurther over a new connection: behind a Service it may come to another replica */
+  async #send({ method, path, body, isFurther, signal }: Ask): Promise<Answer> {
+    const own = isFurther ? new Client(new URL(this.#url).origin) : undefined;
+    try {
+      const response = await request(this.#url + path, {
+        method,
+        headers: {
+          authorization: bearer(this.#token),
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+        signal,
+        ...(own && { dispatcher: own }),
+      });
+      return { status: response.statusCode, text: await response.body.text() };
+    } finally {
+      await own?.destroy();
     }
   }
 }

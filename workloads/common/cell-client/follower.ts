@@ -8,6 +8,8 @@ import { directoryMessage, PING_MS } from './directory-messages.ts';
 import { Unavailable } from './errors.ts';
 
 const SILENCE_MS = 3 * PING_MS;
+/** A replica that hangs is left for another: the map comes within this time, or at the next try within twice the time. */
+const FIRST_MAP_MS = 2_000;
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 2_000;
 
@@ -77,10 +79,12 @@ export class DirectoryFollower {
 
   async #run(): Promise<void> {
     let retryMs = FIRST_RETRY_MS;
+    let mapMs = FIRST_MAP_MS;
     while (!this.#ending.signal.aborted) {
       try {
-        await this.#followOnce(() => {
+        await this.#followOnce(mapMs, () => {
           retryMs = FIRST_RETRY_MS;
+          mapMs = FIRST_MAP_MS;
         });
         this.#problem = 'the stream ended';
       } catch (error) {
@@ -91,13 +95,28 @@ export class DirectoryFollower {
       // Not all at once when discovery comes back.
       await pause(retryMs * (0.5 + Math.random()), this.#ending.signal);
       retryMs = Math.min(LONGEST_RETRY_MS, retryMs * 2);
+      mapMs = Math.min(SILENCE_MS, mapMs * 2);
     }
   }
 
-  async #followOnce(onMessage: () => void): Promise<void> {
+  /** @param mapMs how long the first line may take */
+  async #followOnce(mapMs: number, onMessage: () => void): Promise<void> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(new Error(`no map within ${mapMs} ms`)), mapMs);
+    try {
+      await this.#readStream(AbortSignal.any([this.#ending.signal, late.signal]), () => {
+        clearTimeout(timer);
+        onMessage();
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #readStream(signal: AbortSignal, onMessage: () => void): Promise<void> {
     const response = await request(this.#url, {
       headers: { authorization: bearer(this.#token) },
-      signal: this.#ending.signal,
+      signal,
       headersTimeout: SILENCE_MS,
       bodyTimeout: SILENCE_MS,
     });

@@ -6,6 +6,7 @@ import type { CellCallResult, WorkloadMetrics } from '../metrics/workload-metric
 import type { Nowhere, Where } from './directory.ts';
 import { CellDisabled, OutcomeUnknown, Unassigned, Unavailable } from './errors.ts';
 import type { DirectoryFollower } from './follower.ts';
+import { AnswerTimes, hedged } from './hedge.ts';
 import { NodeConnections } from './node-connections.ts';
 import { judgeRefusal, type Verdict, wasNotSent } from './verdict.ts';
 
@@ -15,6 +16,8 @@ const FIRST_WAIT_MS = 25;
 const LONGEST_WAIT_MS = 500;
 /** One after another without a pause; two servers that disagree must not be asked in circles. */
 const MAX_REDIRECTS = 2;
+/** Until it is known how long requests to any server of a cell take: some of them read all of its keys. */
+const SLOW_MS = 2_000;
 /** A refusal is a few hundred bytes. */
 const MAX_REFUSAL_BYTES = 64 * 1024;
 
@@ -95,6 +98,8 @@ export class Sender {
   readonly #called: ((result: CellCallResult) => void) | undefined;
   /** Requests to a cell go to its app servers in turn. */
   #turn = 0;
+  /** By path: how long those take. */
+  readonly #times = new Map<string, AnswerTimes>();
 
   /** @param isUnassigned asks discovery itself: our copy of the map may be a moment old */
   constructor(
@@ -173,7 +178,7 @@ export class Sender {
 
   /**
    * Sends to any app server of a cell that serves, and to another when that does not answer: for what each of them can do
-   * for the whole cell. Such a request must be idempotent.
+   * for the whole cell. Such a request must be idempotent. One that reads goes to a second one, too, when the first is slow.
    * @throws Unavailable, OutcomeUnknown; the signal's reason
    */
   async sendToCell(cell: string, options: RequestOptions & { idempotent: true }): Promise<SentResponse> {
@@ -185,8 +190,8 @@ export class Sender {
       const serving = this.#serving(cell);
       const target = serving[(this.#turn + attempts) % Math.max(1, serving.length)];
       if (target) {
-        attempts++;
-        const result = await this.#attempt(target, policyOf(options), leftMs(), this.#request(options));
+        const { result, tries } = await this.#tryMembers(serving, this.#turn + attempts, options, leftMs());
+        attempts += tries;
         if ('response' in result) {
           this.#turn++;
           return toResponse(result.response, attempts, cell);
@@ -197,6 +202,38 @@ export class Sender {
       if (!target || attempts % serving.length === 0)
         await this.#follower.changed(Math.min(LONGEST_WAIT_MS, leftMs()), options.signal);
     }
+  }
+
+  /** @param first of the members, counted round and round */
+  async #tryMembers(
+    members: readonly Target[],
+    first: number,
+    options: RequestOptions,
+    leftMs: number,
+  ): Promise<{ result: AttemptResult<Dispatcher.ResponseData>; tries: number }> {
+    const policy = policyOf(options);
+    const path = options.path.split('?')[0] ?? '';
+    const times = this.#times.get(path) ?? new AnswerTimes(SLOW_MS);
+    this.#times.set(path, times);
+    const { budget } = this.#nodes.of(members[first % members.length]?.url ?? '');
+    budget.earn();
+    let tries = 0;
+    const result = await hedged({
+      attempt: async (index, ending) => {
+        tries++;
+        const member = members[(first + index) % members.length] as Target;
+        const signal = policy.signal ? AbortSignal.any([policy.signal, ending]) : ending;
+        const tried = await this.#attempt(member, { ...policy, signal }, leftMs, this.#request(options));
+        // It came together with the one that was faster.
+        if (ending.aborted && 'response' in tried) tried.response.body.on('error', () => undefined).destroy();
+        return tried;
+      },
+      isAnswer: (tried) => 'response' in tried,
+      times,
+      most: policy.readOnly ? Math.min(2, members.length) : 1,
+      mayTry: () => budget.take(),
+    });
+    return { result, tries };
   }
 
   #serving(cell: string): Target[] {
