@@ -91,12 +91,13 @@ export async function startPlatform(
         coordination: coordinator.url(`/cells/${cell}`),
       });
     }
+    const startCounts = memcacheDirty.start(
+      { ...doors, CELLPOST_MEMCACHED: settings.memcached },
+      { http: 'CELLPOST_HTTP_PORT' },
+    );
     const [index, counts, smtp, http] = await Promise.all([
       userIndex.start({ ...doors }, { http: 'CELLPOST_HTTP_PORT' }),
-      memcacheDirty.start(
-        { ...doors, CELLPOST_MEMCACHED: settings.memcached },
-        { http: 'CELLPOST_HTTP_PORT' },
-      ),
+      startCounts,
       hinted(
         'CELLPOST_SMTP_PORT',
         mtaProxy.start(
@@ -112,13 +113,16 @@ export async function startPlatform(
       ),
       hinted(
         'CELLPOST_HTTP_PORT',
-        web.start(
-          {
-            ...doors,
-            CELLPOST_HTTP_PORT: String(settings.httpPort),
-            CELLPOST_DEMO: `${DEMO_USERS.join(',')} ${DEMO_PASSWORD}`,
-          },
-          { http: 'CELLPOST_HTTP_PORT' },
+        startCounts.then(({ url }) =>
+          web.start(
+            {
+              ...doors,
+              CELLPOST_COUNTS_URL: url,
+              CELLPOST_HTTP_PORT: String(settings.httpPort),
+              CELLPOST_DEMO: `${DEMO_USERS.join(',')} ${DEMO_PASSWORD}`,
+            },
+            { http: 'CELLPOST_HTTP_PORT' },
+          ),
         ),
       ),
     ]);

@@ -82,6 +82,40 @@ describe('the inbox page', { skip: browserMissing() }, () => {
     await until(async () => (await page.title()) === 'Inbox · Cellpost', { timeoutMs: TIMEOUT_MS });
   });
 
+  it('in the background asks for the counts in its title and no more, and catches up when it is seen', async () => {
+    const paths: string[] = [];
+    const note = (request: { url(): string }): void => void paths.push(new URL(request.url()).pathname);
+    const show = (hidden: boolean): Promise<void> =>
+      page.evaluate((hidden) => {
+        const { document } = globalThis as unknown as { document: EventTarget };
+        Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+        document.dispatchEvent(new Event('visibilitychange'));
+      }, hidden);
+    const titled = (title: string): Promise<boolean> =>
+      until(async () => (await page.title()) === title, { timeoutMs: TIMEOUT_MS, what: title });
+    await show(true);
+    // What was under way before is over with the first.
+    await send({ subject: 'First', text: 'Nobody looks.' });
+    await titled('● (1) Inbox · Cellpost');
+    page.on('request', note);
+    await send({ subject: 'While away', text: 'Nobody looks.' });
+    await titled('● (2) Inbox · Cellpost');
+    page.off('request', note);
+    assert.ok(paths.includes('/counts'));
+    assert.ok(!paths.includes('/jmap/api'), paths.join());
+    assert.equal(await row('While away').count(), 0);
+    await show(false);
+    await row('While away').waitFor();
+    await titled('(2) Inbox · Cellpost');
+    for (const [subject, title] of [
+      ['While away', '(1) Inbox · Cellpost'],
+      ['First', 'Inbox · Cellpost'],
+    ] as const) {
+      await row(subject).locator('.open').click();
+      await titled(title);
+    }
+  });
+
   it('stays signed in over a reload, in this tab only', async () => {
     await page.reload();
     await row('Fresh mail').waitFor();

@@ -181,6 +181,28 @@ test('bob sees nothing of what is alice’s', async () => {
   assert.notEqual((await get(`/jmap/upload/${account}`, BOB, { method: 'POST', body: 'x' })).status, 201);
 });
 
+test('what is unread and new is told to who signs in, by the counts service or the app server', async () => {
+  assert.equal((await get('/counts')).status, 401);
+  assert.equal((await get('/counts', basic('alice@cellpost.test', 'wrong'))).status, 401);
+  type Counts = { unread: number; unseen: number };
+  const counts = async (authorization: string, state = ''): Promise<Counts> =>
+    (await (await get(`/counts?state=${state}`, authorization)).json()) as Counts;
+  const [alice, bob] = [await counts(ALICE), await counts(BOB)];
+  await send('bob@cellpost.test', 'one more to count');
+  const { unread, unseen } = await until(
+    async () => {
+      const now = await counts(BOB);
+      return now.unread > bob.unread && now;
+    },
+    { timeoutMs: 20_000, what: 'the counts to follow' },
+  );
+  assert.deepEqual([unread, unseen], [bob.unread + 1, bob.unseen + 1]);
+  assert.deepEqual(await counts(ALICE), alice);
+  // No service can know a state of the future: the app server is asked, and tells what there is.
+  assert.deepEqual(await counts(BOB, 's999999-0'), { unread, unseen });
+  assert.deepEqual(await counts(BOB, 'nonsense'), { unread, unseen });
+});
+
 test('an event stream tells of new mail, and lives on when its app server is killed', async () => {
   const stop = new AbortController();
   try {

@@ -10,6 +10,7 @@ import { userKey } from '../common/keys.ts';
 import { keepEventStream, type Upstream } from './event-stream.ts';
 import { passOn, sendError } from './forward.ts';
 import type { WebMetrics } from './metrics.ts';
+import { countsCall, countsOf, sinceOf, type CountsService } from './own-counts.ts';
 import { isReadOnly, readBody, type BodyLimit } from './request-body.ts';
 import type { SignInDesk } from './sign-in.ts';
 
@@ -18,11 +19,14 @@ const REQUEST_LIMIT: BodyLimit = { name: 'maxSizeRequest', bytes: 10_000_000 };
 const UPLOAD_LIMIT: BodyLimit = { name: 'maxSizeUpload', bytes: 50_000_000 };
 /** Longer than a take-over of a user by another app server, with some queueing. */
 const FORWARD_DEADLINE_MS = 20_000;
+/** What the counts service knows it tells without asking the app server, who would refuse a password that was changed. */
+const COUNTS_SIGN_IN_MS = 30_000;
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
 export type JmapDoor = {
   cells: Pick<Cells, 'request'>;
   desk: SignInDesk;
+  counts: CountsService;
   metrics: WebMetrics;
   /** Aborted when this door closes: event streams end then. */
   closing: AbortSignal;
@@ -34,14 +38,18 @@ type Asked = { request: Request; response: Response; userId: string; authorizati
 type Handler = (asked: Asked) => Promise<void>;
 
 export function addJmapRoutes(app: Express, door: JmapDoor): void {
-  const signedIn = (handle: Handler) => (request: Request, response: Response) =>
-    answer(door, request, response, handle);
+  const signedIn = (handle: Handler, atMostMs?: number) => (request: Request, response: Response) =>
+    answer(door, request, response, handle, atMostMs);
 
   // RFC 8620 section 2.2: where clients look first.
   app.get('/.well-known/jmap', (_request, response) => response.redirect(307, '/jmap/session'));
   app.get(
     '/jmap/session',
     signedIn((asked) => forwardSession(door, asked)),
+  );
+  app.get(
+    '/counts',
+    signedIn((asked) => answerCounts(door, asked), COUNTS_SIGN_IN_MS),
   );
   app.post(
     '/jmap/api',
@@ -64,10 +72,17 @@ export function addJmapRoutes(app: Express, door: JmapDoor): void {
   );
 }
 
-async function answer(door: JmapDoor, request: Request, response: Response, handle: Handler): Promise<void> {
+/** @param atMostMs how long ago the app server may have said that the password is right; as long as the desk remembers unless told */
+async function answer(
+  door: JmapDoor,
+  request: Request,
+  response: Response,
+  handle: Handler,
+  atMostMs?: number,
+): Promise<void> {
   response.set('Cache-Control', 'no-store');
   try {
-    const signIn = await door.desk.check(request.headers.authorization, request.ip ?? '');
+    const signIn = await door.desk.check(request.headers.authorization, request.ip ?? '', atMostMs);
     door.metrics.signIns.inc({ outcome: signIn.outcome });
     switch (signIn.outcome) {
       case 'accepted':
@@ -163,6 +178,25 @@ async function forwardBody(door: JmapDoor, asked: Asked, path: string, limit: Bo
   } finally {
     await spool.close();
   }
+}
+
+async function answerCounts(door: JmapDoor, asked: Asked): Promise<void> {
+  const { request, response, userId } = asked;
+  const known = await door.counts.ask(userId, sinceOf(request));
+  if (known) return void response.json(known);
+  const upstream = await ask(
+    door,
+    asked,
+    {
+      method: 'POST',
+      path: 'api',
+      headers: { 'content-type': 'application/json' },
+      idempotent: true,
+    },
+    { body: () => Buffer.from(countsCall(userId)) },
+  );
+  if (upstream.status === 200) response.json(countsOf(await json(upstream.body)));
+  else await passOn(upstream, response);
 }
 
 async function forwardDownload(door: JmapDoor, asked: Asked): Promise<void> {

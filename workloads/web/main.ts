@@ -9,6 +9,7 @@ import { createLogger } from '../common/log.ts';
 import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { addJmapRoutes } from './jmap-routes.ts';
 import { createMetrics } from './metrics.ts';
+import { CountsService } from './own-counts.ts';
 import { addPage, type Demo } from './page.ts';
 import { SignInDesk } from './sign-in.ts';
 
@@ -18,6 +19,8 @@ const variables = z.object({
   ...commonVariables,
   CELLPOST_HTTP_PORT: port.default(DEFAULT_PORT),
   CELLPOST_DISCOVERY_URL: z.url(),
+  /** The memcache dirty service of this data center; without, app servers are asked for counts. */
+  CELLPOST_COUNTS_URL: z.url().optional(),
   /** `address,address password`: shown on the sign-in form. For demonstrations only. */
   CELLPOST_DEMO: z
     .string()
@@ -53,6 +56,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
         addJmapRoutes(app, {
           cells,
           desk: new SignInDesk(cells),
+          counts: new CountsService(config.CELLPOST_COUNTS_URL, config.CELLPOST_PLATFORM_TOKEN),
           metrics: createMetrics(metrics),
           closing: closing.signal,
         });

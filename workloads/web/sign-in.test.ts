@@ -35,6 +35,18 @@ describe('signing in', () => {
     assert.equal((await desk.check(basic('alice@x.test', 'right'), 'c')).outcome, 'refused');
   });
 
+  it('asks again for who wants to know it of lately', async () => {
+    const cells = oneUser();
+    const desk = new SignInDesk(cells);
+    const check = async (atMostMs: number): Promise<string> =>
+      (await desk.check(basic('alice@x.test', 'right'), 'c', atMostMs)).outcome;
+    assert.equal(await check(60_000), 'accepted');
+    assert.equal(await check(60_000), 'accepted');
+    assert.equal(cells.asked, 1);
+    cells.password = 'changed';
+    assert.equal(await check(-1), 'refused');
+  });
+
   it('needs Basic with a colon in it', async () => {
     const desk = new SignInDesk(oneUser());
     for (const header of [undefined, '', 'Basic', 'Basic !!', 'Bearer abc', `Basic ${btoa('alice@x.test')}`])

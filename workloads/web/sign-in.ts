@@ -59,14 +59,21 @@ export class SignInDesk {
 
   /**
    * @param client the client's IP address
+   * @param atMostMs how long ago the app server may have said that the password is right
    * @throws what the cell client throws when the user's app server can't be reached
    */
-  async check(authorization: string | undefined, client: string): Promise<SignIn> {
+  async check(
+    authorization: string | undefined,
+    client: string,
+    atMostMs = ACCEPTED_TTL_MS,
+  ): Promise<SignIn> {
     const login = parseBasic(authorization);
     if (!authorization || !login) return { outcome: 'missing' };
     const digest = this.#digest(authorization);
     const known = this.#accepted.get(digest);
-    if (known !== undefined) return { outcome: 'accepted', userId: known, authorization };
+    const ageMs = ACCEPTED_TTL_MS - this.#accepted.getRemainingTTL(digest);
+    if (known !== undefined && ageMs <= atMostMs)
+      return { outcome: 'accepted', userId: known, authorization };
     const address = normalizeAddress(login.address) ?? '';
     const retryAfterMs = Math.max(
       this.#perAddress.blockedForMs(address),

@@ -23,10 +23,10 @@ export function Inbox({ store, onSignOut }) {
     return () => store.removeEventListener('change', onChange);
   }, [store]);
 
-  const unread = store.mailboxOfRole('inbox')?.unreadEmails ?? 0;
+  const { unread, unseen } = store;
   useEffect(() => {
-    document.title = `${unread > 0 ? `(${unread}) ` : ''}Inbox · Cellpost`;
-  }, [unread]);
+    document.title = `${unseen > 0 ? '● ' : ''}${unread > 0 ? `(${unread}) ` : ''}Inbox · Cellpost`;
+  }, [unread, unseen]);
 
   useShortcuts(store, searchInput);
 

@@ -6,6 +6,7 @@ import { readEvents } from './events.js';
 
 const USING = ['urn:ietf:params:jmap:core', 'urn:ietf:params:jmap:mail'];
 const MAIL = 'urn:ietf:params:jmap:mail';
+const COUNTS = 'urn:cellpost:counts';
 const REQUEST_TIMEOUT_MS = 30_000;
 /** The server sends a ping this often; a stream that is silent for longer is dead. */
 const PING_S = 30;
@@ -48,6 +49,21 @@ export class JmapClient {
     return this.session.primaryAccounts[MAIL] ?? '';
   }
 
+  /** Does the user's cell tell what is new in the inbox? Cells of earlier versions do not. */
+  get hasCounts() {
+    return this.session.capabilities[COUNTS] !== undefined;
+  }
+
+  /**
+   * What is unread in the inbox and what is new, from the cheapest place that knows it.
+   * @param {string} state of the type Counts, as push told it
+   * @returns {Promise<{ unread: number, unseen: number }>}
+   */
+  async counts(state) {
+    const headers = { authorization: this.#authorization };
+    return await (await send(`/counts?state=${encodeURIComponent(state)}`, { headers })).json();
+  }
+
   /**
    * Makes method calls in one request; their ids are their places: '0', '1' …
    * @param {[name: string, args: Record<string, unknown>][]} calls
@@ -63,7 +79,7 @@ export class JmapClient {
     const response = await send('/jmap/api', {
       method: 'POST',
       headers: { authorization: this.#authorization, 'content-type': 'application/json' },
-      body: JSON.stringify({ using: USING, methodCalls }),
+      body: JSON.stringify({ using: this.hasCounts ? [...USING, COUNTS] : USING, methodCalls }),
     });
     /** @type {{ methodResponses: Invocation[] }} */
     const { methodResponses } = await response.json();
@@ -86,7 +102,7 @@ export class JmapClient {
 
   /**
    * Listens to state changes until the signal is aborted; comes back by itself when the stream breaks.
-   * @param {(types: string[]) => void} onChange the types that changed; called with none after a break: look yourself
+   * @param {(states: Record<string, string>) => void} onChange the types that changed, with their states; none after a break: look yourself
    * @param {(isLive: boolean) => void} onLive
    * @param {AbortSignal} signal
    */
@@ -104,11 +120,11 @@ export class JmapClient {
         if (response.ok && response.body) {
           onLive(true);
           pauseMs = 500;
-          if (!first) onChange([]);
+          if (!first) onChange({});
           for await (const event of readEvents(response.body, SILENCE_MS)) {
             if (event.name !== 'state') continue;
             const changed = JSON.parse(event.data).changed?.[this.accountId] ?? {};
-            onChange(Object.keys(changed));
+            onChange(changed);
           }
         }
       } catch {

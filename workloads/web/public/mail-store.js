@@ -5,6 +5,7 @@ import { emailChanges, queryOf, SUMMARY } from './queries.js';
 
 /** @import { Email, EmailDetails, Mailbox, Toast, View } from './types.d.ts' */
 /** @import { JmapClient } from './jmap.js' */
+/** @import { Call } from './queries.js' */
 
 const PAGE = 50;
 const TOAST_MS = 6_000;
@@ -22,6 +23,8 @@ export class MailStore extends EventTarget {
   /** @type {Promise<void> | undefined} */
   #refreshing;
   #refreshAgain = false;
+  /** Things changed while nobody saw the page. */
+  #isBehind = false;
   #nextToast = 1;
 
   /** @type {Mailbox[]} */
@@ -39,6 +42,9 @@ export class MailStore extends EventTarget {
   /** The selected message's conversation, oldest first. @type {EmailDetails[]} */
   conversation = [];
   live = false;
+  /** Emails in the inbox that are unread, and those of them that came since somebody looked at it. */
+  unread = 0;
+  unseen = 0;
   /** @type {Toast | undefined} */
   toast;
 
@@ -58,8 +64,16 @@ export class MailStore extends EventTarget {
     const first = this.mailboxOfRole('inbox') ?? this.mailboxes[0];
     this.view = { mailboxId: first?.id ?? '' };
     await this.#loadList(PAGE);
+    document.addEventListener(
+      'visibilitychange',
+      () => {
+        if (!document.hidden && this.#isBehind) void this.refresh();
+        else if (!document.hidden) this.#look();
+      },
+      { signal: this.#closed.signal },
+    );
     void this.#client.listen(
-      () => void this.refresh(),
+      (states) => void this.#hear(states),
       (live) => {
         this.live = live;
         this.#changed();
@@ -70,6 +84,30 @@ export class MailStore extends EventTarget {
 
   close() {
     this.#closed.abort();
+  }
+
+  /** A page that nobody sees asks for the numbers in its title and no more. @param {Record<string, string>} states */
+  async #hear(states) {
+    const { Counts } = states;
+    if (!document.hidden || !this.#client.hasCounts || Counts === undefined) return await this.refresh();
+    this.#isBehind = true;
+    await this.#guard(async () => {
+      const { unread, unseen } = await this.#client.counts(Counts);
+      // Seen again meanwhile, it knows better.
+      if (!document.hidden) return;
+      [this.unread, this.unseen] = [unread, unseen];
+      this.#changed();
+    });
+  }
+
+  /** Who looks at the list of the inbox has seen what is new in it. */
+  #look() {
+    const inbox = this.mailboxOfRole('inbox');
+    const isShown = inbox && 'mailboxId' in this.view && this.view.mailboxId === inbox.id;
+    if (!isShown || this.unseen === 0 || document.hidden) return;
+    this.unseen = 0;
+    // When it fails, the next look says the same.
+    this.#client.call(['Counts/set', { update: { singleton: { unseen: 0 } } }]).catch(() => undefined);
   }
 
   /** @param {string} role */
@@ -240,9 +278,21 @@ export class MailStore extends EventTarget {
   }
 
   async #loadMailboxes() {
-    const [got] = await this.#client.call(['Mailbox/get', { ids: null }]);
-    this.mailboxes = sortMailboxes(got.list);
+    const [got, counts] = await this.#client.call(['Mailbox/get', { ids: null }], ...this.#countsCalls());
+    this.#takeMailboxes(got, counts);
     this.#changed();
+  }
+
+  /** @returns {Call[]} */
+  #countsCalls() {
+    return this.#client.hasCounts ? [['Counts/get', { ids: null }]] : [];
+  }
+
+  /** @param {{ list: Mailbox[] }} got @param {{ list: { unseen: number }[] } | undefined} counts */
+  #takeMailboxes(got, counts) {
+    this.mailboxes = sortMailboxes(got.list);
+    this.unread = this.mailboxOfRole('inbox')?.unreadEmails ?? 0;
+    this.unseen = counts?.list[0]?.unseen ?? 0;
   }
 
   /** Mailboxes, the list, and the messages that changed since the last time: all in one request. */
@@ -250,10 +300,13 @@ export class MailStore extends EventTarget {
     const view = this.view;
     const list = queryOf(view, Math.max(PAGE, this.ids.length));
     const since = this.#emailState;
-    /** @type {[string, Record<string, unknown>][]} */
+    const counts = this.#countsCalls();
+    this.#isBehind = false;
+    /** @type {Call[]} */
     const calls = since === '' ? [] : emailChanges(since, MAX_CHANGES);
     try {
-      const responses = await this.#client.call(...calls, ['Mailbox/get', { ids: null }], list);
+      const responses = await this.#client.call(...calls, ['Mailbox/get', { ids: null }], list, ...counts);
+      const told = counts.length > 0 ? responses.pop() : undefined;
       const [query, boxes] = [responses.pop(), responses.pop()];
       const [changes, created, updated] = responses;
       if (changes?.hasMoreChanges) this.#forget();
@@ -262,7 +315,7 @@ export class MailStore extends EventTarget {
         for (const id of changes.destroyed) this.emails.delete(id);
         this.#emailState = changes.newState;
       }
-      this.mailboxes = sortMailboxes(boxes.list);
+      this.#takeMailboxes(boxes, told);
       await this.#showList(view, query);
     } catch (error) {
       if (!(error instanceof Error) || error.message !== 'cannotCalculateChanges') throw error;
@@ -293,6 +346,7 @@ export class MailStore extends EventTarget {
     this.ids = query.ids.filter((id) => this.emails.has(id));
     this.total = query.total ?? query.ids.length;
     this.loading = false;
+    this.#look();
     this.#changed();
   }
 

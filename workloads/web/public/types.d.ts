@@ -2,6 +2,7 @@
 
 export type Session = {
   username: string;
+  capabilities: Record<string, object>;
   apiUrl: string;
   primaryAccounts: Record<string, string>;
 };
