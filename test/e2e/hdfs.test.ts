@@ -5,7 +5,8 @@ import { until } from '../support/wait.ts';
 import { cellTools } from './support/cell.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { tooLarge } from './support/large.ts';
-import { startLoad as startRequests, type LoadReport } from './support/load.ts';
+import { tellLoad, type LoadReport } from './support/load-report.ts';
+import { assertLoadKept, startLoad as startRequests, type Load } from './support/load.ts';
 import {
   PASSWORD,
   assertKept,
@@ -41,7 +42,8 @@ after(async () => {
   await cluster?.close();
 });
 
-const { kubectl, getCell, patch } = cellTools(() => cluster, CELL);
+const tools = cellTools(() => cluster, CELL);
+const { kubectl, getCell, patch } = tools;
 
 const complete = (): Promise<unknown> =>
   until(async () => (await getCell()).status?.phase === 'Serving', {
@@ -224,26 +226,14 @@ const LEFT = 'jsonpath={range .items[*]}{.metadata.name} {end}';
 const namesOf = async (kind: string): Promise<string[]> =>
   (await kubectl('get', kind, '-l', `cellpost.dev/cell=${CELL}`, '-o', LEFT)).trim().split(' ').toSorted();
 
-function assertNoneFailed(t: TestContext, { jmap, mail }: LoadReport): void {
-  t.diagnostic(
-    `${jmap.requests} JMAP requests, ${jmap.failures.length} failed, longest ${Math.round(jmap.longestMs)} ms; ` +
-      `${mail.acknowledged.length} mails, ${mail.failures.length} refused, longest ${Math.round(mail.longestMs)} ms`,
-  );
-  assert.deepEqual(jmap.failures, []);
-  assert.deepEqual(mail.failures, []);
+/** No request failed, and each mail that was taken is there. */
+async function assertNoneFailed(t: TestContext, report: LoadReport): Promise<void> {
+  tellLoad(t, report);
+  assert.deepEqual(report.failures, []);
+  await assertLoadKept(cluster, users, report);
 }
 
-/** Nothing is open any more, and the newest spec has been seen. */
-const settled = (what: string): Promise<unknown> =>
-  until(
-    async () => {
-      const { status, metadata } = await getCell();
-      return (
-        status?.observedGeneration === metadata.generation && status?.phase === 'Serving' && !status.roll
-      );
-    },
-    { timeoutMs: READY_DEADLINE_MS, what, intervalMs: 500 },
-  );
+const settled = (what: string, load?: Load): Promise<unknown> => tools.settled(what, READY_DEADLINE_MS, load);
 
 test('both masters are lost at once: no request needs them', { skip: tooLarge }, async (t) => {
   const load = await startRequests(cluster, users, 'masters');
@@ -253,7 +243,7 @@ test('both masters are lost at once: no request needs them', { skip: tooLarge },
   } finally {
     await load.stop();
   }
-  assertNoneFailed(t, load.report);
+  await assertNoneFailed(t, load.report);
 });
 
 test(
@@ -265,16 +255,16 @@ test(
     const load = await startRequests(cluster, users, 'more and fewer');
     try {
       await patch({ hbase: { regionServers: 3, hdfs: { dataNodes: { replicas: 4 } } } });
-      await settled('a third region server and a fourth DataNode');
+      await settled('a third region server and a fourth DataNode', load);
       assert.deepEqual(await namesOf('pods'), [...before, 'c-dn-3', 'c-rs-2'].toSorted());
       await patch({ hbase: { regionServers: 2, hdfs: { dataNodes: { replicas: 3 } } } });
-      await settled('their end');
+      await settled('their end', load);
     } finally {
       await load.stop();
     }
     assert.deepEqual(await namesOf('pods'), before);
     assert.deepEqual(await namesOf('pvc'), claims, 'the volume of the fourth DataNode is gone');
-    assertNoneFailed(t, load.report);
+    await assertNoneFailed(t, load.report);
   },
 );
 
@@ -300,13 +290,13 @@ test('all pods of the cell are made anew under load; no request fails', { skip: 
       timeoutMs: READY_DEADLINE_MS,
       what: 'the roll to begin',
     });
-    await settled('the roll to end');
+    await settled('the roll to end', load);
   } finally {
     await load.stop();
   }
   t.diagnostic(`${before.size} pods in ${Math.round((performance.now() - start) / 1000)} s`);
   for (const [pod, uid] of before) assert.notEqual(await uidOf(pod), uid, `${pod} was made anew`);
-  assertNoneFailed(t, load.report);
+  await assertNoneFailed(t, load.report);
 });
 
 test('impossible changes of its storage are refused with a sentence', { skip: tooLarge }, async () => {

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, before, test, type TestContext } from 'node:test';
+import { after, before, test } from 'node:test';
 import { findCluster } from '../cluster/cluster.ts';
 import { addNode, type AddedNode } from '../cluster/nodes.ts';
 import { until } from '../support/wait.ts';
 import { cellTools } from './support/cell.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { tooLarge } from './support/large.ts';
-import { startLoad, type LoadReport } from './support/load.ts';
-import { PASSWORD, assertKept, cellctl, type User } from './support/mail.ts';
+import { mailsTaken, tellLoad, type LoadReport } from './support/load-report.ts';
+import { assertLoadKept, startLoad } from './support/load.ts';
+import { PASSWORD, cellctl, type User } from './support/mail.ts';
 
 // Three nodes. The first has the control plane, the platform's services and HBase, which is one pod; the other two have the
 // cell's app servers and ZooKeeper, and are drained, cut off and robbed of their power.
@@ -60,20 +61,6 @@ after(async () => {
   await cluster?.close();
 });
 
-/** Every mail that was acknowledged is there, once. */
-async function nothingLost({ mail }: LoadReport, [user] = users): Promise<void> {
-  assert.ok(user);
-  await assertKept(cluster, user, mail.acknowledged);
-}
-
-function tell(t: TestContext, { jmap, mail }: LoadReport): void {
-  t.diagnostic(
-    `${jmap.requests} JMAP requests, ${jmap.failures.length} failed, longest ${Math.round(jmap.longestMs)} ms; ` +
-      `${mail.acknowledged.length} mails, ${mail.failures.length} refused, longest ${Math.round(mail.longestMs)} ms`,
-  );
-  for (const failure of [...jmap.failures, ...mail.failures].slice(0, 5)) t.diagnostic(failure);
-}
-
 /** Watches the ensemble until the work is done. @returns the fewest servers that were ready */
 async function fewestReady(work: () => Promise<void>): Promise<number> {
   let fewest = Infinity;
@@ -109,11 +96,10 @@ test('pods of a role are spread over the nodes, and a drain of either node fails
       await load.stop();
     }
   });
-  tell(t, load.report);
+  tellLoad(t, load.report);
   assert.ok(fewest >= 2, 'the ensemble had a quorum all the time');
-  assert.deepEqual(load.report.jmap.failures, []);
-  assert.deepEqual(load.report.mail.failures, []);
-  await nothingLost(load.report);
+  assert.deepEqual(load.report.failures, []);
+  await assertLoadKept(cluster, users.slice(0, LOADED), load.report);
 });
 
 /** The node has one app server and one server of ZooKeeper, whatever drains have made of it. */
@@ -158,8 +144,8 @@ test('a node that is cut off takes no user along: others serve them, and nothing
     await node.heal();
     await load.stop();
   }
-  tell(t, load.report);
-  await nothingLost(load.report, served);
+  tellLoad(t, load.report);
+  await assertLoadKept(cluster, served, load.report);
 });
 
 test('a node without power takes no user along, and its pods come back with it', async (t) => {
@@ -178,15 +164,18 @@ test('a node without power takes no user along, and its pods come back with it',
   } finally {
     await load.stop();
   }
-  tell(t, load.report);
-  await nothingLost(load.report, served);
+  tellLoad(t, load.report);
+  await assertLoadKept(cluster, served, load.report);
 });
 
-/** Mails are taken and mailboxes read again, some time after something broke. */
-async function serves({ mail, jmap }: LoadReport): Promise<void> {
-  const before = { mails: mail.acknowledged.length, requests: jmap.requests };
-  await until(() => mail.acknowledged.length > before.mails + 20 && jmap.requests > before.requests + 80, {
-    timeoutMs: READY_DEADLINE_MS,
-    what: 'users to be served',
-  });
+/** Mails are taken and mailboxes read and changed again, some time after something broke. */
+async function serves(report: LoadReport): Promise<void> {
+  const before = { mails: mailsTaken(report), ...report.answered };
+  await until(
+    () =>
+      mailsTaken(report) > before.mails + 20 &&
+      report.answered.read > before.read + 80 &&
+      report.answered.write > before.write + 80,
+    { timeoutMs: READY_DEADLINE_MS, what: 'users to be served' },
+  );
 }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { after, before, test, type TestContext } from 'node:test';
+import { after, before, test } from 'node:test';
 import type { Cell } from '../../operator/types.ts';
-import { openJmap } from '../support/jmap.ts';
 import { until } from '../support/wait.ts';
-import { cellTools, cpu } from './support/cell.ts';
+import { cellTools, cpu, follow } from './support/cell.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
-import { startLoad, type LoadReport } from './support/load.ts';
-import { PASSWORD, cellctl, withPort, type User } from './support/mail.ts';
+import { tellLoad } from './support/load-report.ts';
+import { assertLoadKept, startLoad, type Load } from './support/load.ts';
+import { PASSWORD, cellctl, type User } from './support/mail.ts';
 
 // One cell with three ZooKeeper servers and three app servers, rolled under a load that counts every error.
 const CELL = 'a';
@@ -27,10 +27,12 @@ async function changed(before: Map<string, string>): Promise<string[]> {
   return [...now.keys()].filter((pod) => now.get(pod) !== before.get(pod)).toSorted();
 }
 
-const settled = (what: string, timeoutMs = ROLL_DEADLINE_MS): Promise<Cell> =>
+/** @param load is told which pod is away */
+const settled = (what: string, load?: Load, timeoutMs = ROLL_DEADLINE_MS): Promise<Cell> =>
   until(
     async () => {
       const cell = await getCell();
+      follow(cell, load);
       const { status, metadata } = cell;
       const seen = status?.observedGeneration === metadata.generation;
       return seen && status?.nextAction === '' && !status.roll && cell;
@@ -58,28 +60,6 @@ after(async () => {
   await cluster?.close();
 });
 
-/** Every mail that was acknowledged is there, once. */
-async function nothingLost({ mail }: LoadReport): Promise<void> {
-  const [user] = users;
-  assert.ok(user);
-  await withPort(cluster, 'svc/cellpost-web', 80, async (port) => {
-    const jmap = await openJmap(`http://127.0.0.1:${port}`, user.address, PASSWORD);
-    const found = await jmap.subjects('inbox');
-    assert.deepEqual(
-      mail.acknowledged.filter((subject) => !found.includes(subject)),
-      [],
-    );
-    assert.equal(new Set(found).size, found.length, 'no mail is there twice');
-  });
-}
-
-function tell(t: TestContext, { jmap, mail }: LoadReport): void {
-  t.diagnostic(
-    `${jmap.requests} JMAP requests, ${jmap.failures.length} failed, longest ${Math.round(jmap.longestMs)} ms; ` +
-      `${mail.acknowledged.length} mails, ${mail.failures.length} refused, longest ${Math.round(mail.longestMs)} ms`,
-  );
-}
-
 test('ZooKeeper and app servers are rolled one by one; no request fails, no mail is refused or lost', async (t) => {
   const before = await uids();
   const load = await startLoad(cluster, users, 'roll');
@@ -89,15 +69,14 @@ test('ZooKeeper and app servers are rolled one by one; no request fails, no mail
       timeoutMs: READY_DEADLINE_MS,
       what: 'the roll to begin',
     });
-    await settled('the roll to end');
+    await settled('the roll to end', load);
   } finally {
     await load.stop();
   }
-  tell(t, load.report);
+  tellLoad(t, load.report);
   assert.deepEqual(await changed(before), ['a-app-0', 'a-app-1', 'a-app-2', 'a-zk-0', 'a-zk-1', 'a-zk-2']);
-  assert.deepEqual(load.report.jmap.failures, []);
-  assert.deepEqual(load.report.mail.failures, []);
-  await nothingLost(load.report);
+  assert.deepEqual(load.report.failures, []);
+  await assertLoadKept(cluster, users, load.report);
 });
 
 test('a bad version is rolled back by itself; pods that were not touched stay, and an operator that dies goes on', async (t) => {
@@ -128,13 +107,13 @@ test('a bad version is rolled back by itself; pods that were not touched stay, a
   } finally {
     await load.stop();
   }
-  tell(t, load.report);
+  tellLoad(t, load.report);
   assert.deepEqual(await changed(before), ['a-app-2']);
-  assert.deepEqual(load.report.jmap.failures, []);
-  await nothingLost(load.report);
+  assert.deepEqual(load.report.failures, []);
+  await assertLoadKept(cluster, users, load.report);
   // Another version starts anew.
   await patch({ version: null });
-  const cell = await settled('the cell to run what it ran', READY_DEADLINE_MS);
+  const cell = await settled('the cell to run what it ran', undefined, READY_DEADLINE_MS);
   assert.equal(cell.status?.rolledBack, undefined);
   assert.deepEqual(await changed(before), ['a-app-2']);
 });
@@ -148,15 +127,13 @@ test('HBase in one pod is made anew: requests wait behind it, and no mail is los
       timeoutMs: READY_DEADLINE_MS,
       what: 'the pod to go',
     });
-    await settled('HBase to be back');
+    await settled('HBase to be back', load);
   } finally {
     await load.stop();
   }
-  tell(t, load.report);
-  for (const failure of [...load.report.jmap.failures, ...load.report.mail.failures].slice(0, 10))
-    t.diagnostic(failure);
+  tellLoad(t, load.report);
   assert.deepEqual(await changed(before), ['a-hbase-0']);
-  await nothingLost(load.report);
+  await assertLoadKept(cluster, users, load.report);
 });
 
 test('ZooKeeper and app servers become more and fewer; no request fails, no mail is refused or lost', async (t) => {
@@ -164,17 +141,17 @@ test('ZooKeeper and app servers become more and fewer; no request fails, no mail
   const load = await startLoad(cluster, users, 'size');
   try {
     await patch({ zookeeper: { replicas: 5 } });
-    const grown = await settled('five members of ZooKeeper');
+    const grown = await settled('five members of ZooKeeper', load);
     assert.equal(grown.status?.zookeeper?.members, 5);
     assert.deepEqual(await changed(before), ['a-zk-3', 'a-zk-4'], 'no server of the cell was made anew');
     assert.equal((await members()).length, 5);
 
     await patch({ zookeeper: { replicas: 3 }, appServers: { replicas: 2 } });
-    await settled('three members of ZooKeeper and two app servers');
+    await settled('three members of ZooKeeper and two app servers', load);
   } finally {
     await load.stop();
   }
-  tell(t, load.report);
+  tellLoad(t, load.report);
   assert.deepEqual(await changed(before), []);
   assert.deepEqual(
     [...(await uids()).keys()].filter((pod) => !pod.includes('hbase')),
@@ -183,9 +160,8 @@ test('ZooKeeper and app servers become more and fewer; no request fails, no mail
   assert.equal((await members()).length, 3);
   const claims = await kubectl('get', 'pvc', '-l', `cellpost.dev/cell=${CELL}`, '-o', 'name');
   assert.doesNotMatch(claims, /zk-[34]/, 'the volumes of members that left are gone');
-  assert.deepEqual(load.report.jmap.failures, []);
-  assert.deepEqual(load.report.mail.failures, []);
-  await nothingLost(load.report);
+  assert.deepEqual(load.report.failures, []);
+  await assertLoadKept(cluster, users, load.report);
 });
 
 /** As a server of the ensemble tells them. */

@@ -2,12 +2,24 @@
 import type { Cell } from '../../../operator/types.ts';
 import { until } from '../../support/wait.ts';
 import type { TestCluster } from './cluster.ts';
+import type { Load } from './load.ts';
 import { NAMESPACE } from './mail.ts';
 
 const LOOK_MS = 500;
 
 /** Of a role that asks for so much. Another figure makes its pods anew and changes nothing else. */
 export const cpu = (milli: number): unknown => ({ resources: { requests: { cpu: `${milli}m` } } });
+
+/** The pod that the operator waits for or is about to take; undefined: nothing goes on. */
+function podInQuestion({ metadata, status }: Cell): string | undefined {
+  // Once a pod is deleted the roll's current one is the next; what blocks it names the one that is away.
+  const pod = new RegExp(`\\b${metadata.name}-[a-z]+-\\d+\\b`).exec(status?.blockedBy ?? '')?.[0];
+  return pod ?? status?.roll?.current;
+}
+
+/** Tells a load what goes on in the cell. */
+export const follow = (cell: Cell, load: Load | undefined): void =>
+  load?.enter(podInQuestion(cell) ?? 'nothing');
 
 /** @param cluster is asked when it is needed: it is there once the tests run */
 export function cellTools(cluster: () => TestCluster, name: string) {
@@ -30,11 +42,16 @@ export function cellTools(cluster: () => TestCluster, name: string) {
           .map((line) => line.split(' ') as [string, string]),
       );
     },
-    /** Waits until the cell serves as its newest spec says, and nothing of it is rolled. */
-    settled: (what: string, timeoutMs: number): Promise<unknown> =>
+    /**
+     * Waits until the cell serves as its newest spec says, and nothing of it is rolled.
+     * @param load is told which pod is away
+     */
+    settled: (what: string, timeoutMs: number, load?: Load): Promise<unknown> =>
       until(
         async () => {
-          const { status, metadata } = await getCell();
+          const cell = await getCell();
+          follow(cell, load);
+          const { status, metadata } = cell;
           return (
             status?.observedGeneration === metadata.generation && status?.phase === 'Serving' && !status.roll
           );
