@@ -5,6 +5,7 @@ import { listenHttp } from '../workloads/common/http/server.ts';
 import { createLogger } from '../workloads/common/log.ts';
 import { WorkloadMetrics } from '../workloads/common/metrics/workload-metrics.ts';
 import { askAppServer } from './outside/app-server.ts';
+import { appServerPlace } from './outside/app-server-place.ts';
 import { discoveryAdmin } from './outside/discovery.ts';
 import { ensureLogTable } from './outside/schema.ts';
 import { storageAdmin } from './outside/storage.ts';
@@ -26,6 +27,7 @@ const OUTSIDE: Outside = {
   ensemble: { members: ensembleMembers, change: changeEnsemble },
   storage: storageAdmin,
   appServer: askAppServer,
+  appServerPlace,
 };
 
 export type RunningOperator = { url: string; close(): Promise<void>; ports: Record<string, number> };

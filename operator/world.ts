@@ -2,6 +2,7 @@
 import type { SchemaOptions } from '../workloads/common/hbase/schema.ts';
 import type { Logger } from '../workloads/common/log.ts';
 import type { Answers, ZooKeeperFacts } from './cell/roll/facts.ts';
+import type { AppServerPlace } from './outside/app-server-place.ts';
 import type { DiscoveryAdmin } from './outside/discovery.ts';
 import type { StorageAdmin } from './outside/storage.ts';
 import type { MembersChange } from './outside/zookeeper-members.ts';
@@ -96,6 +97,7 @@ export type Outside = {
   storage: StorageAdmin;
   /** @returns undefined when it does not answer */
   appServer(url: string): Promise<{ lately: Answers; everSince: Answers } | undefined>;
+  appServerPlace: AppServerPlace;
 };
 
 export type World = {

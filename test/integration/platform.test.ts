@@ -1,10 +1,14 @@
 // The embedded platform as a person meets it: started by its command, used through its doors, killed.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import nodemailer from 'nodemailer';
+import { readNote } from '../../embedded/home.ts';
+import { appServerPlace } from '../../operator/outside/app-server-place.ts';
+import { discoveryAdmin } from '../../operator/outside/discovery.ts';
 import { openJmap, type JmapClient } from '../support/jmap.ts';
 import { startPlatform, type PlatformUnderTest } from '../support/platform.ts';
 import { until } from '../support/wait.ts';
@@ -79,6 +83,30 @@ test('an app server killed with -9 is stood in for by its neighbour, and takes i
   );
   assert.equal((await platform.cellctl<Where>('where', 'alice@cellpost.test')).node, owner.node);
   assert.ok((await alice.subjects('inbox')).includes('after the crash'));
+});
+
+test('an app server that is asked to drain owns no user before it ends; mail goes on, and it comes back when asked', async () => {
+  const { node, cell } = await platform.cellctl<Where>('where', 'alice@cellpost.test');
+  const address = (await platform.cellctl<Node[]>('nodes')).find((one) => one.node === node)?.address;
+  const { discoveryUrl = '' } = readNote(platform.home) ?? {};
+  const token = (await readFile(join(platform.home, 'token'), 'utf8')).trim();
+  assert.ok(address);
+  const unknown = await fetch(`${address}/drain`, { method: 'POST' });
+  assert.equal(unknown.status, 401);
+  const discovery = discoveryAdmin(discoveryUrl, token);
+  const seen = async (): Promise<string | undefined> =>
+    (await discovery.cell(cell))?.nodes.find(({ name }) => name === node)?.state;
+
+  await appServerPlace.drain(address, token);
+  await until(async () => (await seen()) === 'draining', { timeoutMs: 10_000, what: 'discovery to see it' });
+  await send('alice@cellpost.test', 'while it is drained');
+  assert.ok((await alice.subjects('inbox')).includes('while it is drained'));
+  assert.notEqual((await platform.cellctl<Where>('where', 'alice@cellpost.test')).node, node);
+
+  await appServerPlace.rejoin(address, token);
+  await until(async () => (await seen()) === 'serving', { timeoutMs: 10_000, what: 'it to serve again' });
+  assert.equal((await platform.cellctl<Where>('where', 'alice@cellpost.test')).node, node);
+  assert.ok((await alice.subjects('inbox')).includes('while it is drained'));
 });
 
 test('everything acknowledged is there after kill -9 of the launcher and a new start', async () => {

@@ -26,6 +26,11 @@ const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
 const DEFAULT_SESSION_TIMEOUT_MS = 2_000;
 /** How long a planned leave stores snapshots first, while it still serves: who takes over then replays less. */
 const SAVE_DEADLINE_MS = 3_000;
+/**
+ * How long a server that was asked to hand over its users stays without any: longer than who asked needs to see that
+ * everybody knows, and shorter than the operator lets a pod be unready before it takes it for stuck.
+ */
+const DRAINED_MS = 20_000;
 
 const variables = z.object({
   ...commonVariables,
@@ -106,6 +111,13 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
       version,
       pid: process.pid,
     }),
+    place: {
+      async drain() {
+        await api?.logs.saveSnapshots(SAVE_DEADLINE_MS);
+        await membership.drain(DRAINED_MS);
+      },
+      rejoin: () => membership.rejoin(),
+    },
   });
   resources.defer(() => api.close());
   identity.url = config.CELLPOST_ADVERTISED_URL ?? api.listener.url;

@@ -2,6 +2,7 @@
 import { podHost, roleName } from '../../resources/owner.ts';
 import { TYPES } from '../../runtime/resources.ts';
 import { DONE, waitFor, type StepResult } from '../../runtime/steps.ts';
+import { drainAppServer } from '../roll/drain.ts';
 import { lookAtCell, type CellLook } from '../roll/look.ts';
 import { missingPod } from '../roll/plan.ts';
 import { reloadRegions, unloadRegions } from '../roll/storage.ts';
@@ -68,6 +69,10 @@ async function release(work: CellWork, { facts }: CellLook, { role, pods, wanted
     // It is remembered that regions were kept from a server, so that none stays so.
     marks.leaving = [...new Set([...(marks.leaving ?? []), name])];
     const waits = await unloadRegions(work, pods - 1, facts.storage);
+    if (waits !== undefined) return waitFor(waits);
+  }
+  if (role === 'app-server' && !lastIsStuck) {
+    const waits = await drainAppServer(work, pods - 1);
     if (waits !== undefined) return waitFor(waits);
   }
   await lower(work, role, pods - 1);

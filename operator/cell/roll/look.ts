@@ -1,6 +1,6 @@
 // What is to be seen of a cell before one of its pods may go: pods as they are just now, what their servers say, gates.
 import { ofRole } from '../../observe.ts';
-import { podHost, type Owner } from '../../resources/owner.ts';
+import { podHost } from '../../resources/owner.ts';
 import { TYPES } from '../../runtime/resources.ts';
 import type { PodObject } from '../../world.ts';
 import type { CellWork } from '../steps.ts';
@@ -8,9 +8,8 @@ import type { AppServerFacts, RollFacts } from './facts.ts';
 import { rollGroups } from './members.ts';
 import type { RollGroup, Shut } from './plan.ts';
 import { ROLL_ROLES } from './roles.ts';
+import { APP_SERVER_PORT, askDiscovery, urlOf } from './sight.ts';
 import { askStorage } from './storage.ts';
-
-const APP_SERVER_PORT = 8081;
 
 /** `gates`: those that are shut, in order. */
 export type CellLook = { pods: PodObject[]; groups: RollGroup[]; facts: RollFacts; gates: Shut[] };
@@ -82,31 +81,3 @@ async function askServer(
   const newest = members.some(({ name, outdated }) => name === metadata.name && !outdated);
   return answers && { pod: metadata.name, newest, ...answers };
 }
-
-/** Each process of discovery by itself: what one has heard another may not have. */
-async function askDiscovery({
-  world,
-  context,
-  platform,
-  credentials,
-}: CellWork): Promise<(string[] | undefined)[]> {
-  const url = platform.status?.discoveryUrl;
-  if (!url) return [];
-  const owner: Owner = { ...context.owner, kind: 'Platform', ...context.platform };
-  const addresses = ofRole(world.caches.pods, owner, 'discovery')
-    .filter(({ metadata }) => !metadata.deletionTimestamp)
-    .flatMap(({ status }) => status?.podIP ?? []);
-  return await Promise.all(
-    addresses.map(async (address) => {
-      const admin = world.outside.discovery(
-        urlOf(address, Number(new URL(url).port)),
-        credentials.platformToken ?? '',
-      );
-      const answer = await admin.cell(context.owner.name).catch(() => undefined);
-      return answer?.nodes.filter(({ state }) => state === 'serving').map(({ name }) => name);
-    }),
-  );
-}
-
-const urlOf = (address: string, port: number): string =>
-  `http://${address.includes(':') ? `[${address}]` : address}:${port}`;

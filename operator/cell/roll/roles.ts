@@ -4,6 +4,7 @@ import type { CellWork } from '../steps.ts';
 import { appServersGate, discoveryGate, zookeeperGate } from './gates.ts';
 import type { RollFacts } from './facts.ts';
 import type { Shut } from './plan.ts';
+import { drainAppServer } from './drain.ts';
 import { unloadRegions } from './storage.ts';
 import { hbaseGate, hdfsGate } from './storage-gates.ts';
 
@@ -64,6 +65,7 @@ export const ROLL_ROLES: readonly RollRole[] = [
     called: 'the app servers',
     seconds: 12,
     leads: never,
+    before: drainAppServer,
     gates: [appServersGate, discoveryGate],
   },
 ];

@@ -21,7 +21,7 @@ import { ActionReader } from './log-changes.ts';
 import { ApiMetrics } from './metrics.ts';
 import { addRoutes } from './routes.ts';
 import { measured, unknownRelations, type Relations } from '../relations.ts';
-import type { Logs, Services } from './services.ts';
+import type { Logs, Place, Services } from './services.ts';
 
 /** Of the memory for caches, this share is for messages' headers and structure; the rest is for images. */
 const MESSAGES_SHARE = 0.25;
@@ -45,6 +45,7 @@ export type ApiServerOptions = {
   ready: () => true | string;
   /** What GET /node tells beside the number of users. */
   node: () => Record<string, unknown>;
+  place?: Place;
 };
 
 export type ApiServer = {
@@ -93,6 +94,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     logger,
     platformToken,
     node: () => ({ ...options.node(), users: logs.stats().open }),
+    place: options.place,
   };
   metrics.watchLogs(() => logs.stats());
   const streams = new EventStreams({ logs, gate, cell, metrics });

@@ -187,6 +187,25 @@ export function addRoutes(app: Express, services: Services, streams: EventStream
       response.json(services.node());
     }),
   );
+  app.post(
+    '/drain',
+    serviceRoute('drain', (_request, response) => postDrain(services, response)),
+  );
+  app.delete(
+    '/drain',
+    serviceRoute('rejoin', async (_request, response) => {
+      services.place?.rejoin();
+      response.status(204).end();
+    }),
+  );
+}
+
+/** Answers when the ring has seen that this server owns no user: what GET /node tells. Without DELETE it ends by itself. */
+async function postDrain({ place, node }: Services, response: Response): Promise<void> {
+  if (!place)
+    return void sendProblem(response, 409, 'about:blank', 'This server is on no ring that it could leave.');
+  await place.drain();
+  response.json(node());
 }
 
 async function answerJmap(services: Services, at: UserRequest): Promise<void> {

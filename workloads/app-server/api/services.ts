@@ -15,6 +15,13 @@ import type { ApiMetrics } from './metrics.ts';
 
 export type Logs = UserLogs<Image, Action>;
 
+/** A server's place on the ring, as far as others may ask it to give it up. */
+export type Place = {
+  /** Hands over all users and keeps none until rejoin(), which comes by itself. @throws LeaseLost when it does not serve */
+  drain(): Promise<void>;
+  rejoin(): void;
+};
+
 export type Services = {
   logs: Logs;
   /** Beside `logs`, for logs as a whole: what is under way there is not seen. */
@@ -33,4 +40,6 @@ export type Services = {
   platformToken: string;
   /** What GET /node tells. */
   node: () => Record<string, unknown>;
+  /** Absent without a ring. */
+  place?: Place | undefined;
 };

@@ -273,6 +273,51 @@ test('who leaves finishes, hands over, and goes when the others have seen it', a
   await a.membership.close();
 });
 
+test('who is drained owns nothing, still tells clients who does, and takes part again when nobody ends it', async () => {
+  const cell = new Cell();
+  const [a, b] = [cell.start('a'), cell.start('b')];
+  await cell.serving(a, b);
+  const keys = ownedBy(a);
+  const tenure = a.membership.tenure();
+  const drained: string[] = [];
+  void a.membership.drain(20_000).then(() => drained.push('a'));
+  await cell.until(() => drained.length === 1);
+  assert.deepEqual(ownedBy(b).length, KEYS.length);
+  await cell.wait(10_000);
+  assert.equal(a.membership.state, 'draining');
+  const redirect = answer(a, keys[0] ?? '');
+  assert.ok(redirect instanceof Misdirected);
+  assert.equal(redirect.owner?.name, 'b');
+  // Asked again, the time begins anew.
+  void a.membership.drain(20_000).then(() => drained.push('again'));
+  await cell.until(() => drained.length === 2);
+  await cell.wait(15_000);
+  assert.equal(a.membership.state, 'draining');
+  await cell.wait(8_000);
+  await cell.serving(a, b);
+  assert.deepEqual(ownedBy(a), keys);
+  assert.notDeepEqual(a.membership.tenure(), tenure);
+});
+
+test('who is drained may be asked back, and leaves at once when it ends', async () => {
+  const cell = new Cell();
+  const [a, b] = [cell.start('a'), cell.start('b')];
+  await cell.serving(a, b);
+  const drained: string[] = [];
+  void a.membership.drain(20_000).then(() => drained.push('a'));
+  await cell.until(() => drained.length === 1);
+  a.membership.rejoin();
+  await cell.serving(a, b);
+  assert.ok(ownedBy(a).length > 0);
+  void a.membership.drain(20_000);
+  const left: string[] = [];
+  void a.membership.leave().then(() => left.push('a'));
+  await cell.until(() => left.length === 1);
+  assert.equal(a.membership.state, 'closed');
+  await cell.until(() => ownedBy(b).length === KEYS.length);
+  await assert.rejects(a.membership.drain(20_000), LeaseLost);
+});
+
 test('a wrong time of day changes nothing on the ring', async () => {
   const cell = new Cell();
   const [a, b] = [cell.start('a'), cell.start('b')];

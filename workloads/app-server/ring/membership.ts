@@ -1,5 +1,5 @@
 // A server's place on its cell's ring over all its sessions, and the gate that says what it may answer for.
-import { delay, type Clock } from '../../common/clock.ts';
+import { delay, type Clock, type Timer } from '../../common/clock.ts';
 import type { CoordinationSession } from '../../common/coordination/coordination.ts';
 import type { Logger } from '../../common/log.ts';
 import type { MemberState, RingView } from '../../common/ring/ring.ts';
@@ -35,6 +35,8 @@ export class Membership implements OwnershipGate {
   #session: CoordinationSession | undefined;
   #loop: Promise<void> | undefined;
   #leaving: Promise<void> | undefined;
+  #drained: { ring: RingSession; done: Promise<void> } | undefined;
+  #rejoin: Timer | undefined;
   #served: () => void = () => {};
   readonly #serves: Promise<void>;
 
@@ -71,6 +73,32 @@ export class Membership implements OwnershipGate {
     await this.#serves;
   }
 
+  /**
+   * Hands over all users and stays on the ring without any, so that clients are still told who has them. Ends by leave(), or
+   * by rejoin(), which comes by itself: whoever asked may have died. Asked again, the time begins anew.
+   * @returns a promise that resolves when the others have seen it
+   * @throws LeaseLost when it does not serve
+   */
+  async drain(forMs: number): Promise<void> {
+    const ring = this.#current;
+    if (this.#leaving) throw new LeaseLost('this server leaves');
+    if (!this.#drained || this.#drained.ring !== ring) {
+      if (!ring?.serves) throw new LeaseLost('this server does not serve');
+      this.#drained = { ring, done: ring.drain() };
+    }
+    this.#rejoin?.cancel();
+    this.#rejoin = this.#options.clock.after(forMs, () => this.rejoin());
+    await this.#drained.done;
+  }
+
+  /** Takes part again after drain(), in a new session. Without one it does nothing. */
+  rejoin(): void {
+    this.#rejoin?.cancel();
+    const drained = this.#drained?.ring;
+    this.#drained = undefined;
+    if (!this.#leaving) drained?.end('it takes part again');
+  }
+
   /** A planned leave: hands over and closes. May be called twice. */
   leave(): Promise<void> {
     this.#leaving ??= this.#leave();
@@ -79,6 +107,7 @@ export class Membership implements OwnershipGate {
 
   /** Lets go of everything at once: requests under way are finished, then the session is closed. May be called twice. */
   async close(): Promise<void> {
+    this.#rejoin?.cancel();
     this.#ended.abort(new Error('the membership is closed'));
     this.#current?.end('closed');
     this.#served();
@@ -151,9 +180,10 @@ export class Membership implements OwnershipGate {
 
   async #leave(): Promise<void> {
     const ring = this.#current;
-    if (ring?.serves) {
+    const drained = this.#drained?.ring === ring ? this.#drained?.done : undefined;
+    if (drained || ring?.serves) {
       try {
-        await ring.drain();
+        await (drained ?? ring?.drain());
       } catch (error) {
         this.#options.logger?.warn({ err: error }, 'left without a handover');
       }

@@ -1,0 +1,35 @@
+// Which app servers each process of discovery sees serve.
+import { ofRole } from '../../observe.ts';
+import type { Owner } from '../../resources/owner.ts';
+import type { CellWork } from '../steps.ts';
+
+export const APP_SERVER_PORT = 8081;
+
+/** Each process of discovery by itself: what one has heard another may not have. */
+export async function askDiscovery({
+  world,
+  context,
+  platform,
+  credentials,
+}: CellWork): Promise<(string[] | undefined)[]> {
+  const url = platform.status?.discoveryUrl;
+  if (!url) return [];
+  const owner: Owner = { ...context.owner, kind: 'Platform', ...context.platform };
+  const addresses = ofRole(world.caches.pods, owner, 'discovery')
+    .filter(({ metadata }) => !metadata.deletionTimestamp)
+    .flatMap(({ status }) => status?.podIP ?? []);
+  return await Promise.all(
+    addresses.map(async (address) => {
+      const admin = world.outside.discovery(
+        urlOf(address, Number(new URL(url).port)),
+        credentials.platformToken ?? '',
+      );
+      const answer = await admin.cell(context.owner.name).catch(() => undefined);
+      return answer?.nodes.filter(({ state }) => state === 'serving').map(({ name }) => name);
+    }),
+  );
+}
+
+/** Of a pod by its address. */
+export const urlOf = (address: string, port: number): string =>
+  `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
