@@ -74,8 +74,10 @@ export type Condition = {
 export type RoleStatus = { replicas: number; ready: number; summary: string };
 /** Which HDFS is the cell's: written before a NameNode may format itself, and when it has. */
 export type FormatMark = { clusterId?: string; formattedAt?: string };
+/** A DataNode that HDFS does without for a while, and until when at the latest (ISO 8601). */
+export type Resting = { pod: string; until: string };
 /** What the pods of HDFS are told from the status. `leaving`: pods of DataNodes that go for good. */
-export type StorageRecord = FormatMark & { leaving?: string[] };
+export type StorageRecord = FormatMark & { leaving?: string[]; resting?: Resting };
 type EnsembleStatus = RoleStatus & { formedAt?: string; members?: number };
 
 /** What both kinds tell of themselves. */
@@ -97,6 +99,7 @@ export type CellStatus = CommonStatus & {
   roll?: RollStatus;
   /** Servers whose regions or blocks move away for good. */
   leaving?: string[];
+  resting?: Resting;
   /** The last image with which all app servers served. */
   goodImage?: string;
   rolledBack?: RolledBack;

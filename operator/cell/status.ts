@@ -83,6 +83,7 @@ export function cellStatus(input: StatusInput): CellStatus {
     ...(marks.discovery && { discovery: marks.discovery }),
     ...(marks.roll && { roll: marks.roll }),
     ...(marks.leaving && { leaving: marks.leaving }),
+    ...(marks.resting && { resting: marks.resting }),
     ...(goodImage !== undefined && { goodImage }),
     ...(marks.rolledBack && { rolledBack: marks.rolledBack }),
     conditions: mergeConditions(cell.status?.conditions, conditions, generation, now),

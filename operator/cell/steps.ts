@@ -3,7 +3,16 @@ import { ensembleGate, type EnsembleMark } from '../ensemble.ts';
 import type { StorageRole } from '../resources/owner.ts';
 import { hashOf } from '../runtime/apply.ts';
 import { DONE, waitFor, type Step } from '../runtime/steps.ts';
-import type { Cell, CellSpec, CellStatus, FormatMark, Platform, RolledBack, RollStatus } from '../types.ts';
+import type {
+  Cell,
+  CellSpec,
+  CellStatus,
+  FormatMark,
+  Platform,
+  Resting,
+  RolledBack,
+  RollStatus,
+} from '../types.ts';
 import { ensureAll, type World } from '../world.ts';
 import type { CellContext } from './context.ts';
 import type { CellObservation } from './observation.ts';
@@ -30,6 +39,7 @@ export type Marks = EnsembleMark &
     /** Members of the ensemble, once it is formed. */
     members?: number;
     leaving?: string[] | undefined;
+    resting?: Resting | undefined;
     roll?: RollStatus | undefined;
     goodImage?: string;
     rolledBack?: RolledBack;
@@ -59,6 +69,7 @@ export function marksOf(status: CellStatus | undefined): Marks {
     ...(status?.zookeeper?.formedAt && { formedAt: status.zookeeper.formedAt }),
     ...(status?.zookeeper?.members && { members: status.zookeeper.members }),
     ...(status?.leaving && { leaving: status.leaving }),
+    ...(status?.resting && { resting: status.resting }),
     ...(status?.hbase?.schema && { schema: status.hbase.schema }),
     ...(status?.hdfs?.clusterId && { clusterId: status.hdfs.clusterId }),
     ...(status?.hdfs?.formattedAt && { formattedAt: status.hdfs.formattedAt }),

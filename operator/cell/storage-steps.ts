@@ -67,7 +67,8 @@ export function recordOf({ cell, asked, context }: CellWork): StorageRecord {
       ordinal < (asked.hbase.hdfs?.dataNodes.replicas ?? 0)
     );
   };
-  return { ...cell.status?.hdfs, leaving: cell.status?.leaving?.filter((pod) => !kept(pod)) ?? [] };
+  const { hdfs, leaving = [], resting } = cell.status ?? {};
+  return { ...hdfs, leaving: leaving.filter((pod) => !kept(pod)), ...(resting && { resting }) };
 }
 
 /**

@@ -1,4 +1,5 @@
-// One call of Hadoop's RPC (version 9): a NameNode reads its list of DataNodes that leave anew. Its other facts come by /jmx.
+// Calls of Hadoop's RPC (version 9) without arguments: a NameNode reads its list of DataNodes anew; a NameNode's failover
+// controller makes it the active one. Other facts come by /jmx.
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import protobuf from 'protobufjs/minimal.js';
@@ -6,8 +7,11 @@ import protobuf from 'protobufjs/minimal.js';
 const TIMEOUT_MS = 10_000;
 /** "hrpc", version 9, no class of service, no authentication: NetworkPolicies say who may connect. */
 const PREAMBLE = Buffer.from([0x68, 0x72, 0x70, 0x63, 9, 0, 0]);
-const PROTOCOL = 'org.apache.hadoop.hdfs.protocol.ClientProtocol';
+const CLIENT_PROTOCOL = 'org.apache.hadoop.hdfs.protocol.ClientProtocol';
+const FAILOVER_PROTOCOL = 'org.apache.hadoop.ha.ZKFCProtocol';
 const PROTOCOL_VERSION = 1;
+const NAME_NODE_PORT = 8020;
+const FAILOVER_PORT = 8019;
 const USER = 'cellpost';
 const KIND_PROTOBUF = 2;
 const CLIENT_ID_BYTES = 16;
@@ -22,8 +26,20 @@ class NameNodeError extends Error {
   override name = 'NameNodeError';
 }
 
+type Method = { port: number; protocol: string; method: string };
+
 /** @throws NameNodeError when it refuses, or the connection's error */
-export async function refreshNodes(host: string, port: number): Promise<void> {
+export const refreshNodes = (host: string): Promise<void> =>
+  call(host, { port: NAME_NODE_PORT, protocol: CLIENT_PROTOCOL, method: 'refreshNodes' });
+
+/**
+ * Has the active NameNode cede to this one; resolves when it has.
+ * @throws NameNodeError when its controller refuses, or the connection's error
+ */
+export const failOver = (host: string): Promise<void> =>
+  call(host, { port: FAILOVER_PORT, protocol: FAILOVER_PROTOCOL, method: 'gracefulFailover' });
+
+async function call(host: string, { port, protocol, method }: Method): Promise<void> {
   const socket = connect({ host, port });
   const deadline = setTimeout(
     () => socket.destroy(new NameNodeError(`${host} did not answer in time.`)),
@@ -31,7 +47,7 @@ export async function refreshNodes(host: string, port: number): Promise<void> {
   );
   try {
     const client = randomBytes(CLIENT_ID_BYTES);
-    socket.write(Buffer.concat([PREAMBLE, context(client), request(client, 'refreshNodes')]));
+    socket.write(Buffer.concat([PREAMBLE, context(client, protocol), request(client, protocol, method)]));
     check(host, await answer(socket, host));
   } finally {
     clearTimeout(deadline);
@@ -47,15 +63,15 @@ function header(call: number, client: Uint8Array): Uint8Array {
 }
 
 /** IpcConnectionContextProto */
-function context(client: Uint8Array): Buffer {
+function context(client: Uint8Array, protocol: string): Buffer {
   const user = Writer.create().uint32(10).string(USER).finish();
-  const body = Writer.create().uint32(18).bytes(user).uint32(26).string(PROTOCOL).finish();
+  const body = Writer.create().uint32(18).bytes(user).uint32(26).string(protocol).finish();
   return frame(header(CONTEXT_CALL, client), body);
 }
 
 /** RequestHeaderProto, then a request without fields. */
-function request(client: Uint8Array, method: string): Buffer {
-  const what = Writer.create().uint32(10).string(method).uint32(18).string(PROTOCOL);
+function request(client: Uint8Array, protocol: string, method: string): Buffer {
+  const what = Writer.create().uint32(10).string(method).uint32(18).string(protocol);
   return frame(header(CALL, client), what.uint32(24).uint64(PROTOCOL_VERSION).finish(), new Uint8Array(0));
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Connections } from '../../workloads/common/hbase/connections.ts';
 import { activeMaster } from '../../workloads/common/hbase/regions.ts';
 import { decode } from '../../workloads/common/hbase/wire.ts';
-import { refreshNodes } from './name-node.ts';
+import { failOver, refreshNodes } from './name-node.ts';
 
 const ASK_TIMEOUT_MS = 3_000;
 const CALL_TIMEOUT_MS = 10_000;
@@ -20,6 +20,8 @@ export type NameNodeFacts = {
   missing: number;
   /** DataNodes that it was told to let go, dead ones as well. */
   leaving: number;
+  /** DataNodes in maintenance, or about to be, dead ones as well. */
+  resting: number;
 };
 export type MasterFacts = {
   active: boolean;
@@ -29,7 +31,7 @@ export type MasterFacts = {
 };
 
 export type DataNodeFacts = {
-  /** As the NameNode calls it: 'In Service', 'Decommission In Progress', 'Decommissioned'. */
+  /** As the NameNode calls it: 'In Service', 'Decommissioned', 'In Maintenance', or on the way to one of the two. */
   state: string;
   usedBytes: number;
   freeBytes: number;
@@ -40,8 +42,10 @@ export type StorageAdmin = {
   nameNode(host: string): Promise<NameNodeFacts | undefined>;
   /** The DataNodes that live, by pod, as a NameNode knows them. */
   dataNodes(nameNode: string): Promise<Map<string, DataNodeFacts> | undefined>;
-  /** Has a NameNode read anew which DataNodes leave. @throws when it does not answer or refuses */
+  /** Has a NameNode read anew which DataNodes leave or rest. @throws when it does not answer or refuses */
   refreshNodes(nameNode: string): Promise<void>;
+  /** Has the active NameNode cede to this standby. @throws when its failover controller does not answer or refuses */
+  failOver(nameNode: string): Promise<void>;
   master(host: string): Promise<MasterFacts | undefined>;
   /** How many regions a region server has. */
   regionCount(host: string): Promise<number | undefined>;
@@ -51,12 +55,21 @@ export type StorageAdmin = {
    * @param server `host,port,startCode`
    */
   unload(masters: readonly string[], server: string): Promise<void>;
+  /**
+   * Has region servers go on in new log files: DataNodes that rest get no part of them.
+   * @param servers `host,port,startCode`
+   */
+  rollLogs(servers: readonly string[]): Promise<void>;
   /** Lets regions come to all servers again, those that are gone included. */
   reload(masters: readonly string[]): Promise<void>;
 };
 
-const NAME_NODE_PORT = 8020;
 const LEAVING = ['NumDecomLiveDataNodes', 'NumDecomDeadDataNodes', 'NumDecommissioningDataNodes'];
+const RESTING = [
+  'NumInMaintenanceLiveDataNodes',
+  'NumInMaintenanceDeadDataNodes',
+  'NumEnteringMaintenanceDataNodes',
+];
 const LIVE_NODES = z.record(
   z.string(),
   z.object({ adminState: z.string(), usedSpace: z.number(), remaining: z.number() }),
@@ -92,9 +105,13 @@ async function nameNode(host: string): Promise<NameNodeFacts | undefined> {
     safeMode: seen.FSState !== 'Operational',
     short: Number(seen.UnderReplicatedBlocks ?? 0),
     missing: Number(seen.MissingBlocks ?? 0),
-    leaving: LEAVING.reduce((sum, name) => sum + Number(seen[name] ?? 0), 0),
+    leaving: sumOf(seen, LEAVING),
+    resting: sumOf(seen, RESTING),
   };
 }
+
+const sumOf = (seen: Record<string, unknown>, names: readonly string[]): number =>
+  names.reduce((sum, name) => sum + Number(seen[name] ?? 0), 0);
 
 async function dataNodes(nameNode: string): Promise<Map<string, DataNodeFacts> | undefined> {
   const query = 'Hadoop:service=NameNode,name=NameNodeInfo';
@@ -165,6 +182,22 @@ async function unload(masters: readonly string[], server: string): Promise<void>
   );
 }
 
+async function rollLogs(servers: readonly string[]): Promise<void> {
+  const connections = new Connections('cellpost-operator');
+  try {
+    await Promise.all(
+      servers.map(async (server) => {
+        const [host, port] = server.split(',');
+        const connection = await connections.get(`${host}:${port}`, 'AdminService');
+        const parameter = { type: 'RollWALWriterRequest', message: {} } as const;
+        await connection.call({ method: 'RollWALWriter', timeoutMs: CALL_TIMEOUT_MS, parameter });
+      }),
+    );
+  } finally {
+    await connections.close();
+  }
+}
+
 async function reload(masters: readonly string[]): Promise<void> {
   await withMaster(masters, async (call) => {
     const type = 'ListDecommissionedRegionServersRequest';
@@ -184,9 +217,11 @@ async function reload(masters: readonly string[]): Promise<void> {
 export const storageAdmin: StorageAdmin = {
   nameNode,
   dataNodes,
-  refreshNodes: (nameNode) => refreshNodes(nameNode, NAME_NODE_PORT),
+  refreshNodes,
+  failOver,
   master,
   regionCount,
   unload,
+  rollLogs,
   reload,
 };

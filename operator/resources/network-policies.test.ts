@@ -134,7 +134,7 @@ test('pods are called by whom the design lets call them, with HBase on HDFS', ()
       '8485 from cell/journal-node, cell/name-node',
     ],
     'cell/name-node': [
-      '8019 from cell/name-node',
+      '8019 from cell/name-node, operator',
       '8020 from cell/data-node, cell/hbase-master, cell/name-node, cell/region-server, operator',
       '9870 from cell/journal-node, cell/name-node, operator',
     ],

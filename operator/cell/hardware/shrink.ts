@@ -2,6 +2,7 @@
 import { podHost, roleName } from '../../resources/owner.ts';
 import { TYPES } from '../../runtime/resources.ts';
 import { DONE, waitFor, type StepResult } from '../../runtime/steps.ts';
+import { bringFiles } from '../roll/data-nodes.ts';
 import { drainAppServer } from '../roll/drain.ts';
 import { lookAtCell, type CellLook } from '../roll/look.ts';
 import { missingPod } from '../roll/plan.ts';
@@ -124,7 +125,9 @@ function activeNameNode({ storage }: CellLook['facts']) {
 }
 
 /** Each: the standby may be the active one by the time that it matters. */
-async function refreshNameNodes({ world, context }: CellWork, { storage }: CellLook['facts']): Promise<void> {
+async function refreshNameNodes(work: CellWork, { storage }: CellLook['facts']): Promise<void> {
+  const { world, context } = work;
+  await bringFiles(work, [...(storage?.nameNodes.keys() ?? [])]);
   for (const pod of storage?.nameNodes.keys() ?? [])
     await world.outside.storage.refreshNodes(
       podHost(context.owner, 'name-node', ordinalOf({ metadata: { name: pod } })),
@@ -147,7 +150,7 @@ async function settle(work: CellWork): Promise<StepResult> {
 
 /**
  * A NameNode goes by the list that it read last: a server of the same name would be let go again. Its pod gets the list that
- * is empty again within a minute or so.
+ * is empty again soon after.
  */
 async function forgetLeft(work: CellWork): Promise<string | undefined> {
   const { facts } = await lookAtCell(work);

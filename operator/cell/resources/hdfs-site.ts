@@ -12,6 +12,8 @@ export const JOURNAL_HTTP_PORT = 8480;
 export const DATA_NODE_PORT = 9866;
 export const DATA_NODE_IPC_PORT = 9867;
 export const DATA_NODE_HTTP_PORT = 9864;
+/** Where a NameNode reads which DataNodes are not in service. */
+export const DATA_NODES_FILE = 'data-nodes.json';
 /** What clients call the file system; no name of DNS. */
 const NAME_SERVICE = 'cell';
 
@@ -47,8 +49,10 @@ export function nameNodeFiles(owner: Owner, spec: CellSpec, hdfs: HdfsSpec): Rec
     'hdfs-site.xml': siteXml({
       ...hdfsSettings(owner, hdfs),
       ...own,
-      // DataNodes that go for good, a host a line.
-      'dfs.hosts.exclude': '/conf/leaving',
+      // DataNodes that go for good, and those that HDFS does without for a while.
+      'dfs.namenode.hosts.provider.classname':
+        'org.apache.hadoop.hdfs.server.blockmanagement.CombinedHostFileManager',
+      'dfs.hosts': `/conf/${DATA_NODES_FILE}`,
       'dfs.namenode.decommission.interval': '3s',
     }),
   };

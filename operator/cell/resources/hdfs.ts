@@ -9,6 +9,7 @@ import type { CellSpec, HdfsSpec, Resources, StorageRecord } from '../../types.t
 import type { CellContext } from '../context.ts';
 import { CLASS_PATH, container, java, type Place } from './hbase-containers.ts';
 import {
+  DATA_NODES_FILE,
   DATA_NODE_HTTP_PORT,
   DATA_NODE_IPC_PORT,
   DATA_NODE_PORT,
@@ -96,7 +97,10 @@ export function nameNodeResources(
       'format.sh': script('hdfs-name-node-format.sh'),
       'ready.sh': script('hdfs-name-node-ready.sh'),
     },
-    notes: { formatted: record.formattedAt ? 'yes' : 'no', leaving: leavingHosts(owner, hdfs, record) },
+    notes: {
+      formatted: record.formattedAt ? 'yes' : 'no',
+      [DATA_NODES_FILE]: dataNodeStates(owner, hdfs, record),
+    },
     ports: {
       rpc: NAME_NODE_PORT,
       http: NAME_NODE_HTTP_PORT,
@@ -106,7 +110,10 @@ export function nameNodeResources(
       { from: podsOf(owner, [role]), ports: [NAME_NODE_PORT, NAME_NODE_HTTP_PORT, FAILOVER_PORT] },
       { from: podsOf(owner, ['data-node', ...CLIENTS]), ports: [NAME_NODE_PORT] },
       { from: podsOf(owner, ['journal-node']), ports: [NAME_NODE_HTTP_PORT] },
-      { from: [operatorOf(context)], ports: [NAME_NODE_PORT, NAME_NODE_HTTP_PORT] },
+      {
+        from: [operatorOf(context)],
+        ports: [NAME_NODE_PORT, NAME_NODE_HTTP_PORT, ...(isPair(hdfs) ? [FAILOVER_PORT] : [])],
+      },
     ],
     initContainers: [format(place, hdfs, record)],
     containers: isPair(hdfs) ? [nameNode, failoverController(place)] : [nameNode],
@@ -115,12 +122,21 @@ export function nameNodeResources(
   });
 }
 
-function leavingHosts(owner: Owner, hdfs: HdfsSpec, { leaving = [] }: StorageRecord): string {
+/** DataNodes that go for good or rest, for CombinedHostFileManager; those that it does not name are in service. */
+export function dataNodeStates(
+  owner: Owner,
+  hdfs: HdfsSpec,
+  { leaving = [], resting }: StorageRecord,
+): string {
   const name = roleName(owner, 'data-node');
-  return Array.from({ length: hdfs.dataNodes.replicas }, (_, ordinal) => ordinal)
-    .filter((ordinal) => leaving.includes(`${name}-${ordinal}`))
-    .map((ordinal) => `${podHost(owner, 'data-node', ordinal)}\n`)
-    .join('');
+  const states = Array.from({ length: hdfs.dataNodes.replicas }, (_, ordinal) => {
+    const hostName = podHost(owner, 'data-node', ordinal);
+    const pod = `${name}-${ordinal}`;
+    if (leaving.includes(pod)) return { hostName, adminState: 'DECOMMISSIONED' };
+    if (resting?.pod !== pod) return [];
+    return { hostName, adminState: 'IN_MAINTENANCE', maintenanceExpireTimeInMS: Date.parse(resting.until) };
+  });
+  return `${JSON.stringify(states.flat())}\n`;
 }
 
 function format(place: Place, hdfs: HdfsSpec, record: StorageRecord): V1Container {

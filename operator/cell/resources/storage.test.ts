@@ -132,14 +132,24 @@ test('more DataNodes, region servers or masters restart no server of another rol
   assert.equal(logStoreUrl(context.owner, few), logStoreUrl(context.owner, many));
 });
 
-test('DataNodes that leave are named in a file that NameNodes read, and nothing restarts', () => {
+test('DataNodes that leave or rest are named in a file that NameNodes read, and nothing restarts', () => {
   const before = build(cellSpec(2));
-  const after = build(cellSpec(2), { leaving: ['a-dn-2', 'a-rs-1', 'a-dn-7'] });
-  assert.equal(configOf(before, 'a-nn').leaving, '');
-  assert.equal(configOf(after, 'a-nn').leaving, 'a-dn-2.a-dn.mail.svc.cluster.local\n');
+  const after = build(cellSpec(2), {
+    leaving: ['a-dn-2', 'a-rs-1', 'a-dn-7'],
+    resting: { pod: 'a-dn-1', until: '2026-01-01T00:00:00Z' },
+  });
+  assert.equal(configOf(before, 'a-nn')['data-nodes.json'], '[]\n');
+  assert.deepEqual(JSON.parse(configOf(after, 'a-nn')['data-nodes.json'] ?? ''), [
+    {
+      hostName: 'a-dn-1.a-dn.mail.svc.cluster.local',
+      adminState: 'IN_MAINTENANCE',
+      maintenanceExpireTimeInMS: Date.UTC(2026, 0, 1),
+    },
+    { hostName: 'a-dn-2.a-dn.mail.svc.cluster.local', adminState: 'DECOMMISSIONED' },
+  ]);
   assert.match(
     configOf(after, 'a-nn')['hdfs-site.xml'] ?? '',
-    /dfs\.hosts\.exclude<\/name><value>\/conf\/leaving</,
+    /dfs\.hosts<\/name><value>\/conf\/data-nodes\.json</,
   );
   assert.deepEqual(setsOf(after), setsOf(before));
 });

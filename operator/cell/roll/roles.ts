@@ -4,7 +4,9 @@ import type { CellWork } from '../steps.ts';
 import { appServersGate, discoveryGate, zookeeperGate } from './gates.ts';
 import type { RollFacts } from './facts.ts';
 import type { Shut } from './plan.ts';
+import { restDataNode } from './data-nodes.ts';
 import { drainAppServer } from './drain.ts';
+import { cedeNameNode } from './name-nodes.ts';
 import { unloadRegions } from './storage.ts';
 import { hbaseGate, hdfsGate } from './storage-gates.ts';
 
@@ -41,9 +43,17 @@ export const ROLL_ROLES: readonly RollRole[] = [
     called: 'the NameNodes',
     seconds: 30,
     leads: (pod, facts) => facts.storage?.nameNodes.get(pod)?.active ?? false,
+    before: async (work, ordinal, { storage }) => storage && (await cedeNameNode(work, ordinal, storage)),
     gates: [({ storage }) => storage && hdfsGate(storage)],
   },
-  { role: 'data-node', called: 'the DataNodes', seconds: 20, leads: never, gates: [] },
+  {
+    role: 'data-node',
+    called: 'the DataNodes',
+    seconds: 30,
+    leads: never,
+    before: async (work, ordinal, { storage }) => storage && (await restDataNode(work, ordinal, storage)),
+    gates: [],
+  },
   {
     role: 'hbase-master',
     called: 'the HBase masters',

@@ -7,6 +7,7 @@ import type { PodObject } from '../../world.ts';
 import type { CellWork } from '../steps.ts';
 import type { RollFacts } from './facts.ts';
 import { badAnswers } from './gates.ts';
+import { wakeDataNode } from './data-nodes.ts';
 import { lookAtCell } from './look.ts';
 import { failureOf, rollGroups } from './members.ts';
 import { rollPlan, type RollGroup, type RollPlan } from './plan.ts';
@@ -25,8 +26,13 @@ export async function rollMembers(work: CellWork): Promise<StepResult> {
     // The last pod of a roll counts when it is ready.
     if (marks.roll && !allReady(rollGroups(context.owner, sets, cached, now)))
       return waitFor('The last pod that was made anew must be ready.');
-    // A reconcile that finds a roll ended undoes what it did to HBase, also when another operator began it.
-    if (marks.roll) await reloadRegions(work);
+    // A reconcile that finds a roll ended undoes what it did to storage, also when another operator began it.
+    if (marks.roll) {
+      const { storage } = (await lookAtCell(work)).facts;
+      const waits = storage && (await wakeDataNode(work, storage));
+      if (waits !== undefined) return waitFor(waits);
+      await reloadRegions(work);
+    }
     marks.roll = undefined;
     marks.shut = undefined;
     return DONE;
@@ -47,8 +53,12 @@ async function act(work: CellWork, plan: RollPlan, pods: PodObject[], facts: Rol
   marks.roll = { total, done: total - left, current: first?.member.name ?? '' };
   if (!plan.next) return waitFor(plan.blockedBy?.message ?? 'The pods on their way out must have gone.');
   const { group, member } = plan.next;
-  const waits = member.ready ? await group.role.before?.(work, member.ordinal, facts) : undefined;
-  if (waits !== undefined) return waitFor(waits);
+  if (member.ready) {
+    const waits =
+      (facts.storage && (await wakeDataNode(work, facts.storage, member.name))) ??
+      (await group.role.before?.(work, member.ordinal, facts));
+    if (waits !== undefined) return waitFor(waits);
+  }
   const pod = pods.find(({ metadata }) => metadata.name === member.name);
   if (pod) {
     await world.api.delete(pod);

@@ -4,7 +4,7 @@ import type { RollFacts } from './facts.ts';
 import { ROLL_ROLES } from './roles.ts';
 import { hbaseGate, hdfsGate, type StorageFacts } from './storage-gates.ts';
 
-const standby = { active: false, safeMode: false, short: 0, missing: 0, leaving: 0 };
+const standby = { active: false, safeMode: false, short: 0, missing: 0, leaving: 0, resting: 0 };
 const active = { ...standby, active: true };
 const servers = ['a-rs-0,16020,1', 'a-rs-1,16020,2'];
 const ruling = { active: true, regionsInTransition: 0, regionServers: servers };

@@ -21,7 +21,7 @@ export const MAX_CALLS_SENT = 256;
 const MAX_BYTES_SENT = 16 * 1024 * 1024;
 const MAX_CALL_ID = 0x7fffffff;
 
-export type Service = 'ClientService' | 'ClientMetaService' | 'MasterService';
+export type Service = 'AdminService' | 'ClientService' | 'ClientMetaService' | 'MasterService';
 export type RpcCall = {
   method: string;
   parameter: { type: MessageName; message: object };

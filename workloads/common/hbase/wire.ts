@@ -41,6 +41,7 @@ export type MessageName =
   | 'RegionInfo'
   | 'RequestHeader'
   | 'ResponseHeader'
+  | 'RollWALWriterRequest'
   | 'ScanRequest'
   | 'ScanResponse'
   | 'SplitTableRegionRequest';
