@@ -18,7 +18,8 @@ const SUITES: Record<string, Suite> = {
   conformance: { patterns: ['test/conformance/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
   simulation: { patterns: ['test/simulation/*.test.ts'], concurrency: 2, timeoutMs: 900_000 },
   integration: { patterns: ['test/integration/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
-  e2e: { patterns: ['test/e2e/*.test.ts'], concurrency: 1, timeoutMs: 1_800_000 },
+  // A cell of twenty JVMs, each of whose pods goes several times, on two cores.
+  e2e: { patterns: ['test/e2e/*.test.ts'], concurrency: 1, timeoutMs: 3_600_000 },
 };
 
 async function runSuite(

@@ -6,10 +6,13 @@ import type { Cell } from '../../operator/types.ts';
 import { basic, openJmap } from '../support/jmap.ts';
 import { until } from '../support/wait.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
+import { tellLoad } from './support/load-report.ts';
+import { assertLoadKept, startLoad } from './support/load.ts';
 import {
   BACK_DEADLINE_MS,
   NAMESPACE,
   PASSWORD,
+  assertKept,
   newLoad,
   cellctl as askCellctl,
   send,
@@ -335,68 +338,82 @@ async function allReady(): Promise<void> {
   );
 }
 
-test('a cell hibernates without pods and wakes with its mail, and no user of another cell notices', async (t) => {
-  const [inA, inB] = [userOf('a'), userOf('b')];
-  await allReady();
-  await withPort('svc/cellpost-mta-proxy', 25, async (port) => {
-    await send(port, inB.address, 'before the winter');
-    const stop = new AbortController();
-    const taken: string[] = [];
-    const load = (async () => {
-      while (!stop.signal.aborted) {
-        const subject = `winter ${taken.length}`;
-        await send(port, inA.address, subject);
-        taken.push(subject);
-      }
-    })();
-    load.catch(() => undefined);
-    try {
-      const become = (state: string): Promise<string> =>
-        kubectl('patch', 'cell', 'b', '--type=merge', '-p', JSON.stringify({ spec: { state } }));
-      const claims = await kubectl('get', 'pvc', '-l', 'cellpost.dev/cell=b', '-o', 'name');
-      const replicas = (await getCell('b')).spec.appServers.replicas;
-      await become('Hibernated');
-      await until(
-        async () => (await kubectl('get', 'pods', '-l', 'cellpost.dev/cell=b', '-o', 'name')) === '',
-        { timeoutMs: BACK_DEADLINE_MS, what: 'all pods of cell b to end' },
-      );
-      const asleep = await until(
-        async () => {
-          const cell = await getCell('b');
-          return cell.status?.nextAction === '' ? cell : undefined;
-        },
-        { timeoutMs: MAIL_DEADLINE_MS, what: 'the operator to say so' },
-      );
-      assert.match(asleep.status?.phase ?? '', /^The cell hibernates/);
-      assert.equal(asleep.spec.appServers.replicas, replicas);
-      assert.equal(await kubectl('get', 'pvc', '-l', 'cellpost.dev/cell=b', '-o', 'name'), claims);
-      await assert.rejects(send(port, inB.address, 'too early'), /451 4\.3\.2/);
-      await become('Enabled');
-      await kubectl('wait', '--for=condition=Ready', 'cell/b', `--timeout=${BACK_DEADLINE_MS / 1000}s`);
-      // The sender's queue: what was answered with 451 is sent again.
-      await until(
-        () =>
-          send(port, inB.address, 'after the winter').then(
-            () => true,
-            () => false,
-          ),
-        { timeoutMs: MAIL_DEADLINE_MS, what: 'mail for cell b to be taken again' },
-      );
-    } finally {
-      stop.abort();
-    }
-    // The first mail of a user of cell a that was not acknowledged at once fails this.
-    await load;
-    t.diagnostic(`${taken.length} mails taken for cell a while cell b slept and woke`);
-    assert.ok(taken.length > 0);
-  });
+/** Everybody who asks for a user of cell b hears that the cell is out of service. */
+async function assertOutOfService(user: User): Promise<void> {
+  await withPort('svc/cellpost-mta-proxy', 25, (port) =>
+    assert.rejects(send(port, user.address, 'too early'), /451 4\.3\.2/),
+  );
   await withPort('svc/cellpost-web', 80, async (port) => {
-    const jmap = await openJmap(`http://127.0.0.1:${port}`, inB.address, PASSWORD);
-    const subjects = await jmap.subjects('inbox');
-    for (const subject of ['before the winter', 'after the winter'])
-      assert.ok(subjects.includes(subject), subject);
-    assert.ok(!subjects.includes('too early'));
+    const headers = { authorization: basic(user.address, PASSWORD) };
+    const response = await fetch(`http://127.0.0.1:${port}/jmap/session`, { headers });
+    assert.equal(response.status, 503);
+    assert.equal(response.headers.get('retry-after'), '30');
   });
+  const token = await kubectl(
+    'get',
+    'secret',
+    'cellpost-credentials',
+    '-o',
+    'go-template={{.data.platformToken | base64decode}}',
+  );
+  await withPort('svc/cellpost-discovery', 8090, async (port) => {
+    const url = `http://127.0.0.1:${port}/v1/where?key=user:${user.userId}`;
+    const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+    assert.equal(response.status, 503);
+    const { type, cell } = (await response.json()) as { type: string; cell: string };
+    assert.deepEqual([type, cell], ['urn:cellpost:error:cell-disabled', 'b']);
+  });
+}
+
+test('a cell goes through all states and keeps its mail, and no request of another cell’s users fails', async (t) => {
+  await allReady();
+  const others = users.filter(({ cell }) => cell === 'a').slice(0, 2);
+  const user = userOf('b');
+  const taken: string[] = [];
+  const load = await startLoad(cluster, others, 'states');
+  const become = async (state: string, seen: (phase: string) => boolean): Promise<void> => {
+    load.enter(state);
+    await kubectl('patch', 'cell', 'b', '--type=merge', '-p', JSON.stringify({ spec: { state } }));
+    await until(
+      async () => {
+        const { status, metadata } = await getCell('b');
+        const now = status?.observedGeneration === metadata.generation && status?.nextAction === '';
+        return now && seen(status?.phase ?? '');
+      },
+      { timeoutMs: READY_DEADLINE_MS, what: `cell b to be ${state}` },
+    );
+  };
+  const takes = async (subject: string): Promise<void> => {
+    await withPort('svc/cellpost-mta-proxy', 25, (port) => send(port, user.address, subject));
+    taken.push(subject);
+  };
+  const claims = await kubectl('get', 'pvc', '-l', 'cellpost.dev/cell=b', '-o', 'name');
+  const { replicas } = (await getCell('b')).spec.appServers;
+  try {
+    await takes('enabled');
+    await become('Draining', () => true);
+    await takes('draining');
+    await become('Disabled', () => true);
+    await assertOutOfService(user);
+    await become('Enabled', (phase) => phase === 'Serving');
+    await takes('enabled again');
+    await become('Hibernated', (phase) => phase.startsWith('The cell hibernates'));
+    assert.equal(await kubectl('get', 'pods', '-l', 'cellpost.dev/cell=b', '-o', 'name'), '');
+    assert.equal(await kubectl('get', 'pvc', '-l', 'cellpost.dev/cell=b', '-o', 'name'), claims);
+    assert.equal((await getCell('b')).spec.appServers.replicas, replicas);
+    await assertOutOfService(user);
+    await become('Enabled', (phase) => phase === 'Serving');
+    await takes('awake');
+  } finally {
+    await load.stop();
+  }
+  tellLoad(t, load.report);
+  assert.deepEqual(load.report.failures, []);
+  await assertLoadKept(cluster, others, load.report);
+  await assertKept(cluster, user, taken);
+  const { node } = await cellctl<User>(['where', user.address]);
+  const found = await withPort(`pod/${node}`, 8081, (port) => subjectsAt(port, user));
+  assert.ok(!found.includes('too early'), 'what was refused is not there');
 });
 
 test('a version goes through cells and services by a Rollout, a bad one comes back, and no mail is lost', async (t) => {

@@ -3,12 +3,13 @@ import { fileURLToPath } from 'node:url';
 import { after, before, test, type TestContext } from 'node:test';
 import { findCluster, type Cluster } from '../cluster/cluster.ts';
 import { until } from '../support/wait.ts';
-import { cellTools, cpu, follow } from './support/cell.ts';
+import { cellTools, cpu } from './support/cell.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { tooLarge } from './support/large.ts';
 import { mailsTaken, tellLoad, type LoadReport } from './support/load-report.ts';
 import { assertLoadKept, startLoad, type Load } from './support/load.ts';
 import type { LoadOrders } from './support/load-program.ts';
+import { kill, podOf, restartsOf, rollThroughDeaths } from './support/processes.ts';
 import { PASSWORD, assertKept, cellctl, newLoad, sendUntil, type User } from './support/mail.ts';
 
 // One cell with three ZooKeeper servers and three app servers, under load, while everything breaks that can.
@@ -57,24 +58,6 @@ function surgery(t: TestContext): NonNullable<typeof inside> | undefined {
   return inside;
 }
 
-/** kill -9 of a container's process. */
-async function kill(pod: string, container: string): Promise<void> {
-  const path = `jsonpath={.status.containerStatuses[?(@.name=="${container}")].containerID}`;
-  const id = (await kubectl('get', 'pod', pod, '-o', path)).replace(/^containerd:\/\//, '');
-  assert.ok(id, `${container} of ${pod}`);
-  await inside?.(['ctr', '-n', 'k8s.io', 'tasks', 'kill', '-s', 'SIGKILL', id]);
-}
-
-const restartsOf = async (pod: string, container: string): Promise<number> => {
-  const path = `jsonpath={.status.containerStatuses[?(@.name=="${container}")].restartCount}`;
-  return Number(await kubectl('get', 'pod', pod, '-o', path));
-};
-
-async function podOf(component: string): Promise<string> {
-  const selector = `app.kubernetes.io/component=${component}`;
-  return await kubectl('get', 'pods', '-l', selector, '-o', 'jsonpath={.items[0].metadata.name}');
-}
-
 async function goesOn({ report }: Load): Promise<void> {
   const before = mailsTaken(report);
   await until(() => mailsTaken(report) > before + 10, {
@@ -97,18 +80,19 @@ test('kill -9 of a process of each kind loses no acknowledged mail', async (t) =
       ['a-hbase-0', 'master'],
       ['a-hbase-0', 'rest'],
       ['a-hbase-0', 'region-server'],
-      [await podOf('discovery'), 'discovery'],
+      [await podOf(tools, 'discovery'), 'discovery'],
       ['cellpost-zk-0', 'zookeeper'],
-      [await podOf('mta-proxy'), 'mta-proxy'],
-      [await podOf('web'), 'web'],
-      [await podOf('operator'), 'operator'],
+      [await podOf(tools, 'mta-proxy'), 'mta-proxy'],
+      [await podOf(tools, 'web'), 'web'],
+      [await podOf(tools, 'user-index'), 'user-index'],
+      [await podOf(tools, 'operator'), 'operator'],
     ];
     for (const [pod, container] of victims) {
-      const restarts = await restartsOf(pod, container);
+      const restarts = await restartsOf(tools, pod, container);
       const before = load.acknowledged.length;
       load.longestMs = 0;
-      await kill(pod, container);
-      await until(async () => (await restartsOf(pod, container)) > restarts, {
+      await kill(tools, pod, container);
+      await until(async () => (await restartsOf(tools, pod, container)) > restarts, {
         timeoutMs: DEADLINE_MS,
         what: `${container} of ${pod} to be started again`,
         intervalMs: 500,
@@ -141,7 +125,7 @@ test('the leader of ZooKeeper is lost: another leads, and no request fails', asy
   };
   try {
     const old = await until(leader, { timeoutMs: DEADLINE_MS, what: 'a leader' });
-    await kill(old, 'zookeeper');
+    await kill(tools, old, 'zookeeper');
     await until(async () => ![undefined, old].includes(await leader()), {
       timeoutMs: DEADLINE_MS,
       what: 'another leader',
@@ -159,35 +143,13 @@ test('the leader of ZooKeeper is lost: another leads, and no request fails', asy
 test('an operator that dies at each step of a roll finishes it, and no request fails', async (t) => {
   if (!surgery(t)) return;
   const load = await startLoad(cluster, users, 'steps');
-  const deaths: string[] = [];
+  let deaths: string[] = [];
   try {
     // Other numbers than any before.
     const more = Date.now() % 100;
     await patch({ zookeeper: cpu(21 + more), appServers: cpu(101 + more) });
     await until(async () => (await getCell()).status?.roll, { timeoutMs: DEADLINE_MS, what: 'the roll' });
-    await until(
-      async () => {
-        const cell = await getCell();
-        follow(cell, load);
-        const { status, metadata } = cell;
-        const current = status?.roll?.current;
-        if (current && deaths.at(-1) !== current) {
-          deaths.push(current);
-          const operator = await podOf('operator');
-          await kill(operator, 'operator');
-          // Another one comes at once; containers that die often are started again ever more seldom.
-          await kubectl('delete', 'pod', operator, '--grace-period=0', '--force');
-          await until(async () => (await podOf('operator')) !== operator, {
-            timeoutMs: DEADLINE_MS,
-            what: 'another operator',
-          });
-        }
-        return (
-          status?.observedGeneration === metadata.generation && status?.phase === 'Serving' && !status.roll
-        );
-      },
-      { timeoutMs: DEADLINE_MS * 2, what: 'the roll to end' },
-    );
+    deaths = await rollThroughDeaths(tools, load, DEADLINE_MS * 2);
   } finally {
     await load.stop();
   }

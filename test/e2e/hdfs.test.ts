@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test, type TestContext } from 'node:test';
+import { findCluster } from '../cluster/cluster.ts';
 import { until } from '../support/wait.ts';
 import { cellTools } from './support/cell.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { tooLarge } from './support/large.ts';
 import { tellLoad, type LoadReport } from './support/load-report.ts';
 import { assertLoadKept, startLoad as startRequests, type Load } from './support/load.ts';
+import { kill, restartsOf, rollThroughDeaths } from './support/processes.ts';
 import {
   PASSWORD,
   assertKept,
@@ -150,35 +152,73 @@ test(
   },
 );
 
-test('deleting any one pod of HDFS or HBase loses no acknowledged mail', { skip: tooLarge }, async (t) => {
-  const { loads, end } = startLoad(t, 'one by one');
-  const standby = (await activeNameNode()) === 'c-nn-0' ? 'c-nn-1' : 'c-nn-0';
-  const pods = [
-    () => Promise.resolve('c-jn-1'),
-    () => Promise.resolve(standby),
-    activeNameNode,
-    () => Promise.resolve('c-dn-0'),
-    activeMaster,
-    () => Promise.resolve('c-rs-0'),
-    () => Promise.resolve('c-rs-1'),
-    () => Promise.resolve('c-rest-0'),
-  ];
-  for (const next of pods) {
-    const pod = await next();
+const LEFT = 'jsonpath={range .items[*]}{.metadata.name} {end}';
+const namesOf = async (kind: string): Promise<string[]> =>
+  (await kubectl('get', kind, '-l', `cellpost.dev/cell=${CELL}`, '-o', LEFT)).trim().split(' ').toSorted();
+
+/** Does something to one after another, with mail coming in: none that was taken is lost, and each time mail goes on. */
+async function oneByOne(
+  t: TestContext,
+  name: string,
+  victims: { called: string; lose: () => Promise<void> }[],
+): Promise<void> {
+  const { loads, end } = startLoad(t, name);
+  for (const { called, lose } of victims) {
     const before = taken(loads);
     for (const load of loads) load.longestMs = 0;
-    await kubectl('delete', 'pod', pod, '--wait=true', '--timeout=120s');
-    await until(() => isReady(pod), { timeoutMs: READY_DEADLINE_MS, what: `${pod} to be ready` });
+    await lose();
     await complete();
     await until(() => taken(loads) > before, {
       timeoutMs: READY_DEADLINE_MS,
-      what: `a mail to be taken after the deletion of ${pod}`,
+      what: `a mail to be taken after the loss of ${called}`,
     });
     const longest = Math.max(...loads.map(({ longestMs }) => longestMs));
-    t.diagnostic(`${pod}: ${taken(loads) - before} mails taken, the longest wait ${Math.round(longest)} ms`);
+    t.diagnostic(
+      `${called}: ${taken(loads) - before} mails taken, the longest wait ${Math.round(longest)} ms`,
+    );
   }
   await end();
   await assertNothingLost(t, loads);
+}
+
+test('deleting any one pod of the cell loses no acknowledged mail', { skip: tooLarge }, async (t) => {
+  const pods = await namesOf('pods');
+  const victims = pods.map((pod) => ({
+    called: pod,
+    async lose() {
+      await kubectl('delete', 'pod', pod, '--wait=true', '--timeout=120s');
+      await until(() => isReady(pod), { timeoutMs: READY_DEADLINE_MS, what: `${pod} to be ready` });
+    },
+  }));
+  assert.ok(victims.length >= 15, pods.join(', '));
+  await oneByOne(t, 'one by one', victims);
+});
+
+test('kill -9 of a process of each kind loses no acknowledged mail', { skip: tooLarge }, async (t) => {
+  if ((await findCluster())?.kind !== 'private') return t.skip('processes are out of reach');
+  const nameNode = await activeNameNode();
+  const processes: [pod: string, container: string][] = [
+    ['c-jn-1', 'journal-node'],
+    [nameNode, 'failover'],
+    [nameNode, 'name-node'],
+    ['c-dn-1', 'data-node'],
+    [await activeMaster(), 'master'],
+    ['c-rs-0', 'region-server'],
+    ['c-rest-0', 'rest'],
+  ];
+  const victims = processes.map(([pod, container]) => ({
+    called: `${container} of ${pod}`,
+    async lose() {
+      const restarts = await restartsOf(tools, pod, container);
+      await kill(tools, pod, container);
+      await until(async () => (await restartsOf(tools, pod, container)) > restarts && (await isReady(pod)), {
+        timeoutMs: READY_DEADLINE_MS,
+        what: `${container} of ${pod} to be there again`,
+        intervalMs: 500,
+      });
+    },
+  }));
+  await oneByOne(t, 'killed', victims);
 });
 
 test(
@@ -221,10 +261,6 @@ test('deleting all pods of the cell at once loses no acknowledged mail', { skip:
   await end();
   await assertNothingLost(t, loads);
 });
-
-const LEFT = 'jsonpath={range .items[*]}{.metadata.name} {end}';
-const namesOf = async (kind: string): Promise<string[]> =>
-  (await kubectl('get', kind, '-l', `cellpost.dev/cell=${CELL}`, '-o', LEFT)).trim().split(' ').toSorted();
 
 /** No request failed, and each mail that was taken is there. */
 async function assertNoneFailed(t: TestContext, report: LoadReport): Promise<void> {
@@ -298,6 +334,30 @@ test('all pods of the cell are made anew under load; no request fails', { skip: 
   for (const [pod, uid] of before) assert.notEqual(await uidOf(pod), uid, `${pod} was made anew`);
   await assertNoneFailed(t, load.report);
 });
+
+test(
+  'an operator that dies at each step of a roll of HDFS and HBase finishes it, and no request fails',
+  { skip: tooLarge },
+  async (t) => {
+    const asks = { resources: { requests: { cpu: '23m' } } };
+    const load = await startRequests(cluster, users, 'steps');
+    let deaths: string[] = [];
+    try {
+      await patch({ hbase: { regionServer: asks, hdfs: { nameNodes: asks, dataNodes: asks } } });
+      await until(async () => (await getCell()).status?.roll, {
+        timeoutMs: READY_DEADLINE_MS,
+        what: 'the roll to begin',
+      });
+      deaths = await rollThroughDeaths(tools, load, READY_DEADLINE_MS);
+    } finally {
+      await load.stop();
+    }
+    t.diagnostic(`the operator died at ${deaths.join(', ')}`);
+    assert.ok(deaths.length >= 5, deaths.join(', '));
+    await assertNoneFailed(t, load.report);
+    assert.equal((await getCell()).status?.resting, undefined, 'no DataNode rests any longer');
+  },
+);
 
 test('impossible changes of its storage are refused with a sentence', { skip: tooLarge }, async () => {
   for (const [spec, sentence] of [

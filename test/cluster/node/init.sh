@@ -112,8 +112,10 @@ start_store() {
 
 start_control_plane() {
   wait_for "$KUBE" kubectl --kubeconfig "$credentials/admin.kubeconfig" get --raw /readyz
+  # It ends when it can't renew its lease, as everywhere: one that lives through an outage of the API server takes all nodes
+  # for lost at its end, for it has heard nothing from them, and all services are without endpoints until they report.
   keep kube-controller-manager "$KUBE" kube-controller-manager --kubeconfig="$credentials/controllers.kubeconfig" \
-    --leader-elect=false --service-account-private-key-file="$credentials/service-accounts.key" \
+    --leader-elect=true --service-account-private-key-file="$credentials/service-accounts.key" \
     --root-ca-file="$credentials/ca.crt" --use-service-account-credentials=true \
     --enable-hostpath-provisioner=true --node-monitor-grace-period=20s --profiling=false
   keep kube-scheduler "$KUBE" kube-scheduler --kubeconfig="$credentials/scheduler.kubeconfig" \

@@ -60,3 +60,5 @@ export function cellTools(cluster: () => TestCluster, name: string) {
       ),
   };
 }
+
+export type CellTools = ReturnType<typeof cellTools>;
