@@ -11,6 +11,7 @@ import { assertLoadKept, startLoad, type Load } from './support/load.ts';
 import type { LoadOrders } from './support/load-program.ts';
 import { kill, podOf, restartsOf, rollThroughDeaths } from './support/processes.ts';
 import { PASSWORD, assertKept, cellctl, newLoad, sendUntil, type User } from './support/mail.ts';
+import { leaderOf } from './support/zookeeper.ts';
 
 // One cell with three ZooKeeper servers and three app servers, under load, while everything breaks that can.
 const CELL = 'a';
@@ -85,6 +86,8 @@ test('kill -9 of a process of each kind loses no acknowledged mail', async (t) =
       [await podOf(tools, 'mta-proxy'), 'mta-proxy'],
       [await podOf(tools, 'web'), 'web'],
       [await podOf(tools, 'user-index'), 'user-index'],
+      [await podOf(tools, 'memcache-dirty'), 'memcache-dirty'],
+      ['cellpost-memcached-0', 'memcached'],
       [await podOf(tools, 'operator'), 'operator'],
     ];
     for (const [pod, container] of victims) {
@@ -115,14 +118,7 @@ test('kill -9 of a process of each kind loses no acknowledged mail', async (t) =
 test('the leader of ZooKeeper is lost: another leads, and no request fails', async (t) => {
   if (!surgery(t)) return;
   const load = await startLoad(cluster, users, 'leader');
-  const mode = async (pod: string): Promise<string> => {
-    const ask = 'echo srvr | nc -w 2 127.0.0.1 2181 | sed -n "s/^Mode: //p"';
-    return (await kubectl('exec', pod, '--', 'sh', '-c', ask).catch(() => '')).trim();
-  };
-  const leader = async (): Promise<string | undefined> => {
-    for (const pod of ['a-zk-0', 'a-zk-1', 'a-zk-2']) if ((await mode(pod)) === 'leader') return pod;
-    return undefined;
-  };
+  const leader = (): Promise<string | undefined> => leaderOf(tools, ['a-zk-0', 'a-zk-1', 'a-zk-2']);
   try {
     const old = await until(leader, { timeoutMs: DEADLINE_MS, what: 'a leader' });
     await kill(tools, old, 'zookeeper');

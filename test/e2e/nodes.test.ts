@@ -9,6 +9,7 @@ import { tooLarge } from './support/large.ts';
 import { mailsTaken, tellLoad, type LoadReport } from './support/load-report.ts';
 import { assertLoadKept, startLoad } from './support/load.ts';
 import { PASSWORD, cellctl, type User } from './support/mail.ts';
+import { longestWithoutLeader } from './support/zookeeper.ts';
 
 // Three nodes. The first has the control plane, the platform's services and HBase, which is one pod; the other two have the
 // cell's app servers and ZooKeeper, and are drained, cut off and robbed of their power.
@@ -18,6 +19,8 @@ const ADDRESSES = Array.from({ length: 12 }, (_, i) => `node${i}@cellpost.test`)
 /** So many of them make requests. */
 const LOADED = 4;
 const FIRST = 'node';
+/** Of two servers that go on, and of the commands that ask them, on busy processors. */
+const ELECTION_MS = 15_000;
 const ENSEMBLE = ['a-zk-0', 'a-zk-1', 'a-zk-2'];
 
 let cluster: TestCluster;
@@ -136,8 +139,12 @@ test('a node that is cut off takes no user along: others serve them, and nothing
   const served = await usersOf('a-app-1');
   const load = await startLoad(cluster, served, 'cut');
   try {
-    await node.cut();
-    await serves(load.report);
+    const gap = await longestWithoutLeader(tools, await ensembleWithout(node), async () => {
+      await node.cut();
+      await serves(load.report);
+    });
+    t.diagnostic(`the longest without a leader of ZooKeeper: ${Math.round(gap)} ms`);
+    assert.ok(gap < ELECTION_MS, 'the others have a quorum');
     await node.heal();
     await settled('the node to be back');
   } finally {
@@ -157,8 +164,12 @@ test('a node without power takes no user along, and its pods come back with it',
   const served = await usersOf('a-app-1');
   const load = await startLoad(cluster, served, 'power');
   try {
-    await node.crash();
-    await serves(load.report);
+    const gap = await longestWithoutLeader(tools, await ensembleWithout(node), async () => {
+      await node.crash();
+      await serves(load.report);
+    });
+    t.diagnostic(`the longest without a leader of ZooKeeper: ${Math.round(gap)} ms`);
+    assert.ok(gap < ELECTION_MS, 'the others have a quorum');
     await node.boot();
     await settled('the node to be back');
   } finally {
@@ -167,6 +178,12 @@ test('a node without power takes no user along, and its pods come back with it',
   tellLoad(t, load.report);
   await assertLoadKept(cluster, served, load.report);
 });
+
+/** The servers of ZooKeeper that are elsewhere. */
+async function ensembleWithout(node: AddedNode): Promise<string[]> {
+  const where = await places();
+  return ENSEMBLE.filter((pod) => where.get(pod) !== node.name);
+}
 
 /** Mails are taken and mailboxes read and changed again, some time after something broke. */
 async function serves(report: LoadReport): Promise<void> {
