@@ -46,7 +46,7 @@ const addressOf = (server: (typeof SERVERS)[number]): string =>
 async function spread(): Promise<void> {
   const regions = await admin.regions(TABLE);
   for (const [i, region] of regions.entries())
-    if (region.server !== addressOf(SERVERS[i % 2] ?? 'regionServer')) await admin.move(region);
+    if (region.server !== addressOf(SERVERS[i % 2] ?? 'regionServer')) await admin.move(TABLE, region);
 }
 
 for (const server of SERVERS) {
@@ -110,12 +110,16 @@ test('a region server is unloaded under load and may have regions again later; n
 });
 
 test('who has less patience than a recovery takes is told at the deadline, not before, and nothing is lost', async (t) => {
+  await spread();
   const load = new HbaseLoad({ bootstrap, table: TABLE, patienceMs: IMPATIENCE_MS });
   try {
     await load.passes(20);
     await hbase.kill('secondRegionServer');
-    await until(() => load.unavailable > 0, { timeoutMs: WAIT_MS, what: 'a write that gives up' });
-    await hbase.restart('secondRegionServer');
+    try {
+      await until(() => load.unavailable > 0, { timeoutMs: WAIT_MS, what: 'a write that gives up' });
+    } finally {
+      await hbase.restart('secondRegionServer');
+    }
     await load.passes(5);
     assert.ok(load.longestMs < IMPATIENCE_MS + 10_000, `${load.longestMs} ms`);
   } finally {
@@ -134,7 +138,7 @@ test('kill -9 of the active master: the other takes over, writes go on, and a re
     await hbase.ready();
     const [region] = await admin.regions(TABLE);
     assert.ok(region);
-    await admin.move(region);
+    await admin.move(TABLE, region);
     await load.passes(5);
     // A newcomer finds its way past the dead master.
     const newcomer = new HbaseClient({ bootstrap });

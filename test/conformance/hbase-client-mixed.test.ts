@@ -252,7 +252,7 @@ test(
         await moving;
         const region = (await admin.regions(TABLE))[moved++ % (SPLITS.length + 1)];
         // The next operations meet it on its way.
-        if (region) moving = admin.move(region);
+        if (region) moving = admin.move(TABLE, region);
         // Its failure is thrown where it is waited for.
         moving?.catch(() => undefined);
       }

@@ -61,7 +61,7 @@ test('a region that moves back and forth under load fails no write and no read',
     for (let move = 0; move < 8; move++) {
       const region = await regionAt(move < 4 ? 0x10 : 0x90);
       servers.add(region.server);
-      await admin.move(region);
+      await admin.move(TABLE, region);
       await load.passes(3);
     }
     assert.equal(servers.size, 2);
@@ -79,10 +79,10 @@ test('a region that is split under load, and its half moved away, fails no write
     await admin.split(TABLE, await regionAt(0x10), Buffer.from([0x20]));
     await load.passes(5);
     assert.equal((await admin.regions(TABLE)).length, 5);
-    await admin.move(await regionAt(0x30));
+    await admin.move(TABLE, await regionAt(0x30));
     await load.passes(5);
     const servers = [(await regionAt(0x10)).server, (await regionAt(0x30)).server];
-    if (servers[0] === servers[1]) await admin.move(await regionAt(0x30));
+    if (servers[0] === servers[1]) await admin.move(TABLE, await regionAt(0x30));
     await load.passes(5);
   } finally {
     t.diagnostic(
@@ -165,7 +165,7 @@ test('regions that are merged under load fail no write and no read', async (t) =
     await admin.merge(await regionAt(0x50), await regionAt(0x90));
     await load.passes(5);
     assert.equal((await admin.regions(TABLE)).length, 4);
-    await admin.move(await regionAt(0x90));
+    await admin.move(TABLE, await regionAt(0x90));
     await load.passes(5);
   } finally {
     t.diagnostic(
@@ -178,7 +178,7 @@ test('a client that knows the regions of long ago finds all rows, and writes in 
   const stale = newClient();
   const regions = await stale.regions(TABLE);
   await admin.split(TABLE, await regionAt(0xd0), Buffer.from([0xe0]));
-  await admin.move(await regionAt(0x10));
+  await admin.move(TABLE, await regionAt(0x10));
   assert.equal(await stale.regions(TABLE), regions, 'it has not asked again');
   for (let byte = 8; byte < 256; byte += 16) {
     const { put, condition } = newRow(rowAt(byte, 'stale'), `stale ${byte}`);

@@ -38,10 +38,21 @@ export class HbaseAdmin {
     return this.#retried(() => loadRegions(this.#connections, this.#masters, table, CALL_TIMEOUT_MS));
   }
 
-  /** To another server than the present one; resolves when it is there. */
-  async move(region: Region): Promise<void> {
-    const message = { region: { type: 2, value: Buffer.from(parts(region).encodedName) } };
-    await this.#retried(() => this.#call('MoveRegion', 'MoveRegionRequest', message));
+  /**
+   * To another server than the present one; resolves when it is there. A master that knows no other does nothing and says
+   * that it has moved it; it may think so for a moment after a server may have regions again. So it is asked until it has.
+   */
+  async move(table: string, region: Region): Promise<void> {
+    const { encodedName } = parts(region);
+    const message = { region: { type: 2, value: Buffer.from(encodedName) } };
+    await until(
+      async () => {
+        await this.#retried(() => this.#call('MoveRegion', 'MoveRegionRequest', message));
+        const now = (await this.regions(table)).find((one) => parts(one).encodedName === encodedName);
+        return now?.server !== region.server;
+      },
+      { timeoutMs: DEADLINE_MS, what: `region ${encodedName} to move` },
+    );
   }
 
   /** @param at the first row of the second half */
