@@ -2,7 +2,12 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { Cells } from '../../workloads/common/cell-client/cells.ts';
 import { inParallel } from '../../workloads/common/parallel.ts';
 import { moveBucket, pendingMoves, type BucketMove } from '../../workloads/common/moves/move-bucket.ts';
-import type { Moved } from '../../workloads/common/moves/move-key.ts';
+import {
+  moveKey,
+  unfinishedMoves,
+  type Moved,
+  type UnfinishedMove,
+} from '../../workloads/common/moves/move-key.ts';
 import { planMoves } from '../../workloads/common/moves/plan.ts';
 import { assertCell } from '../assert-cell.ts';
 import { withCells } from '../connect.ts';
@@ -27,6 +32,8 @@ export function rebalanceCommand(): Command {
     .action((options: Options) =>
       withCells(async (cells) => {
         if (options.to !== undefined) await assertCell(cells, options.to);
+        const unfinished = await unfinishedMoves(cells);
+        if (!options.dryRun) await finish(cells, unfinished);
         const pending = await pendingMoves(cells);
         const planned = planMoves(await cells.discovery.map(), {
           cells: await enabledCells(cells),
@@ -34,8 +41,8 @@ export function rebalanceCommand(): Command {
           limit: options.buckets,
         });
         const moves = [...pending, ...planned];
-        if (options.dryRun) return show(moves, [], options);
-        show(moves, await run(cells, moves, options), options);
+        const moved = options.dryRun ? [] : await run(cells, moves, options);
+        show({ unfinished, moves, moved }, options);
       }),
     );
 }
@@ -49,6 +56,11 @@ function parseCount(text: string): number {
 async function enabledCells(cells: Cells): Promise<string[]> {
   const records = await cells.cellRecords();
   return records.filter(({ state }) => state === 'Enabled').map(({ name }) => name);
+}
+
+/** Users whose logs ended in one cell and are not yet in the other come first: nobody serves them. */
+async function finish(cells: Cells, unfinished: readonly UnfinishedMove[]): Promise<void> {
+  await inParallel(unfinished, PARALLEL_BUCKETS, ({ key, to }) => moveKey(cells, key, to));
 }
 
 /** Ctrl-C ends it after the keys that are under way; the same command goes on. */
@@ -72,11 +84,20 @@ async function run(cells: Cells, moves: readonly BucketMove[], options: Options)
   return moved;
 }
 
-function show(moves: readonly BucketMove[], moved: readonly Moved[], { json, dryRun }: Options): void {
+type Outcome = {
+  unfinished: readonly UnfinishedMove[];
+  moves: readonly BucketMove[];
+  moved: readonly Moved[];
+};
+
+function show({ unfinished, moves, moved }: Outcome, { json, dryRun }: Options): void {
   if (json) {
     const longestFreezeMs = Math.max(0, ...moved.map(({ frozenMs }) => frozenMs));
-    return printJson({ dryRun: dryRun === true, buckets: moves, logs: moved.length, longestFreezeMs });
+    const logs = moved.length;
+    return printJson({ dryRun: dryRun === true, unfinished, buckets: moves, logs, longestFreezeMs });
   }
+  if (unfinished.length > 0)
+    process.stdout.write(`${unfinished.length} logs whose move was broken off or is under way.\n`);
   if (moves.length === 0) return void process.stdout.write('The shares of the cells are even.\n');
   const counts = new Map<string, number>();
   for (const { from, to } of moves) counts.set(`${from} ${to}`, (counts.get(`${from} ${to}`) ?? 0) + 1);

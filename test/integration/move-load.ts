@@ -4,8 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import nodemailer from 'nodemailer';
 import { openJmap, type JmapClient } from '../support/jmap.ts';
 import type { PlatformUnderTest } from '../support/platform.ts';
+import { until } from '../support/wait.ts';
 
 const PAUSE_MS = 15;
+const PASSES_DEADLINE_MS = 60_000;
 /** Messages that one Email/get gives. */
 const PAGE = 400;
 
@@ -18,9 +20,8 @@ export class MoveLoad {
   readonly #name = `load ${++loads},`;
   readonly acknowledged: string[] = [];
   readonly failures: string[] = [];
-  reads = 0;
-  /** Of a request, from its beginning to its end. */
-  longestReadMs = 0;
+  /** How long each request took, from its beginning to its end. */
+  readonly readsMs: number[] = [];
   readonly #smtpPort: number;
   readonly #ending = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
@@ -70,13 +71,21 @@ export class MoveLoad {
           '0',
         ]);
         if (response?.[0] === 'error') this.failures.push(`a query: ${JSON.stringify(response[1])}`);
-        this.reads++;
       } catch (error) {
         this.failures.push(`a read: ${error instanceof Error ? error.message : String(error)}`);
       }
-      this.longestReadMs = Math.max(this.longestReadMs, performance.now() - began);
+      this.readsMs.push(performance.now() - began);
       await delay(PAUSE_MS);
     }
+  }
+
+  /** Waits until so many more mails were accepted, and requests answered. */
+  async passes(count: number): Promise<void> {
+    const [mails, reads] = [this.acknowledged.length, this.readsMs.length];
+    await until(() => this.acknowledged.length >= mails + count && this.readsMs.length >= reads + count, {
+      timeoutMs: PASSES_DEADLINE_MS,
+      what: `${count} more mails and requests`,
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,5 @@
 // Runs cellctl as a person would, and reads its JSON.
-import { execFile } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -20,4 +20,9 @@ export async function cellctlOutput(args: string[], env: NodeJS.ProcessEnv): Pro
     maxBuffer: MAX_OUTPUT_BYTES,
   });
   return stdout;
+}
+
+/** The same as a process that a test may kill; what it writes is dropped. */
+export function spawnCellctl(args: string[], env: NodeJS.ProcessEnv): ChildProcess {
+  return spawn(process.execPath, [CELLCTL, ...args], { env: { ...process.env, ...env }, stdio: 'ignore' });
 }

@@ -7,10 +7,12 @@ import {
   positiveInteger,
   readEnvironment,
 } from '../common/config/env.ts';
+import { openCells, type Cells } from '../common/cell-client/cells.ts';
 import { parseCoordinationUrl } from '../common/coordination/open.ts';
 import { listenHttp } from '../common/http/server.ts';
 import { createLogger } from '../common/log.ts';
 import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
+import { moveKey } from '../common/moves/move-key.ts';
 import { addRoutes } from './api.ts';
 import { Freshness } from './freshness.ts';
 import { MapStore } from './map-store.ts';
@@ -21,6 +23,7 @@ import { SavedMap } from './saved-map.ts';
 import { MAX_IN_FLIGHT, Shedding } from './shedding.ts';
 import { DiscoveryState } from './state.ts';
 import { summarize } from './summary.ts';
+import { UnfinishedMoves } from './unfinished-moves.ts';
 import { WatchStreams } from './watch-stream.ts';
 import { whereFastPath } from './where-fast-path.ts';
 
@@ -65,13 +68,27 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     onView: (cell, view) => state.updateRing(cell, view),
   });
   rings.sync(state.directory.cells());
+  // It finds the app servers as everybody does: by this very service.
+  let ownUrl: string | undefined;
+  let cells: Promise<Cells> | undefined;
+  const unfinished = new UnfinishedMoves({
+    logger,
+    async finish(key, to) {
+      if (ownUrl === undefined) throw new Error('Discovery does not listen yet.');
+      cells ??= openCells({ discoveryUrl: ownUrl, token: config.CELLPOST_PLATFORM_TOKEN, logger });
+      await moveKey(await cells, key, to);
+    },
+  });
   const map = new MapStore({
     url: config.CELLPOST_COORDINATION,
     timeoutMs,
     logger,
     metrics,
     state,
-    onUpdate: () => rings.sync(state.directory.cells()),
+    onUpdate({ ending }) {
+      rings.sync(state.directory.cells());
+      unfinished.update(ending);
+    },
   });
   const stopAsking = askPeers({
     urls: config.CELLPOST_DISCOVERY_PEERS,
@@ -98,6 +115,8 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
   metrics.queue('requests', () => shedding.inFlight, MAX_IN_FLIGHT);
   const end = async (): Promise<void> => {
     stopAsking();
+    unfinished.close();
+    await (await cells)?.close();
     streams.close();
     freshness.close();
     shedding.close();
@@ -125,6 +144,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
         }),
     });
     logger.info({ url: listener.url }, 'discovery listens');
+    ownUrl = listener.url;
     return {
       url: listener.url,
       async close() {

@@ -2,7 +2,8 @@
 //   /cells/<name>       the cell's record (CellRecord as JSON)
 //   /map                which cell each bucket belongs to (BucketMap as JSON)
 //   /exceptions/<key>   {"cell": name}: a key that is not where its bucket is; the key is percent-encoded. With
-//                       "moving": true its bucket was given to another cell, and the key is on its way there
+//                       "moving": true its bucket was given to another cell, and the key is on its way there. With
+//                       "to": name its log is being ended in the one cell, and goes on in the other
 import { z } from 'zod';
 import { BucketMap } from '../common/cell-client/buckets.ts';
 import { CELL_NAME, type CellRecord, cellRecord } from '../common/cell-client/directory-messages.ts';
@@ -21,6 +22,7 @@ export const EXCEPTIONS = '/exceptions';
 export const exceptionRecord = z.object({
   cell: z.string().regex(CELL_NAME),
   moving: z.boolean().optional(),
+  to: z.string().regex(CELL_NAME).optional(),
 });
 export type ExceptionRecord = z.infer<typeof exceptionRecord>;
 const decoder = new TextDecoder();
@@ -53,15 +55,17 @@ export async function readMap(session: CoordinationSession, watcher: Watcher): P
     readAll(session, EXCEPTIONS, watcher),
   ]);
   if (!map || !cells || !exceptions) return undefined;
+  const records = exceptions.nodes.flatMap(([name, node]) => {
+    const record = decodeException(node);
+    return record ? [[decodeURIComponent(name), record] as const] : [];
+  });
   return {
     version: Math.max(map.stat.mzxid, cells.version, exceptions.version),
     buckets: decodeBuckets(map),
     cells: cells.nodes.flatMap(([, node]) => decodeCell(node) ?? []),
-    exceptions: new Map(
-      exceptions.nodes.flatMap(([name, node]) => {
-        const record = decodeException(node);
-        return record ? [[decodeURIComponent(name), record.cell] as const] : [];
-      }),
+    exceptions: new Map(records.map(([key, { cell }]) => [key, cell])),
+    ending: new Map(
+      records.flatMap(([key, { cell, to }]) => (to ? [[key, { from: cell, to }] as const] : [])),
     ),
   };
 }

@@ -12,6 +12,8 @@ import { makeMapNodes, readMap, type ExceptionRecord } from './map-nodes.ts';
 import {
   changeBuckets,
   deleteException,
+  forgetMove,
+  noteMove,
   putException,
   readExceptions,
   type BucketChange,
@@ -29,7 +31,7 @@ export type MapStoreOptions = {
   metrics: WorkloadMetrics;
   state: DiscoveryState;
   /** Called after the state has taken a reading over. */
-  onUpdate: () => void;
+  onUpdate: (reading: MapState) => void;
 };
 
 export class MapStore {
@@ -85,6 +87,16 @@ export class MapStore {
   /** @throws Misplaced, CoordinationAway */
   async deleteException(key: string, from: string | undefined): Promise<void> {
     await this.#caughtUp(await this.#change((session) => deleteException(session, key, from)));
+  }
+
+  /** @throws Misplaced, CoordinationAway */
+  async noteMove(key: string, move: { from: string; to: string }): Promise<void> {
+    await this.#caughtUp(await this.#change((session) => noteMove(session, key, move)));
+  }
+
+  /** @throws CoordinationAway */
+  async forgetMove(key: string): Promise<void> {
+    await this.#caughtUp(await this.#change((session) => forgetMove(session, key)));
   }
 
   /** @throws Misplaced, CoordinationAway */
@@ -144,7 +156,7 @@ export class MapStore {
 
   #publish(next: MapState): void {
     this.#options.state.update(next);
-    this.#options.onUpdate();
+    this.#options.onUpdate(next);
     const ready = this.#waiters.filter(({ version }) => version <= next.version);
     this.#waiters = this.#waiters.filter(({ version }) => version > next.version);
     for (const { resolve } of ready) resolve();

@@ -12,6 +12,7 @@ const MAX_CHANGES = 1_000;
 const cell = z.string().regex(CELL_NAME);
 /** Only if the key is in this cell. */
 const fromQuery = z.object({ from: cell.optional() });
+const moveBody = z.object({ from: cell, to: cell });
 const bucketsBody = z.object({
   changes: z
     .array(
@@ -57,6 +58,25 @@ export function addPlacementRoutes(app: Express, map: MapStore): void {
       const query = parse(fromQuery, request.query, response);
       if (!query) return;
       await map.deleteException(name, query.from);
+      response.status(204).end();
+    }),
+  );
+  app.put(
+    '/v1/moves/:key',
+    changing(async (request, response) => {
+      const name = parse(key, request.params.key, response);
+      const move = name === undefined ? undefined : parse(moveBody, request.body, response);
+      if (name === undefined || !move) return;
+      await map.noteMove(name, move);
+      response.json(move);
+    }),
+  );
+  app.delete(
+    '/v1/moves/:key',
+    changing(async (request, response) => {
+      const name = parse(key, request.params.key, response);
+      if (name === undefined) return;
+      await map.forgetMove(name);
       response.status(204).end();
     }),
   );

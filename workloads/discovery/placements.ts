@@ -51,7 +51,8 @@ export async function putException(
       return (await session.get(path))?.stat.mzxid ?? 0;
     }
     const before = decodeException(node);
-    if (before?.cell === record.cell && before.moving === record.moving) return node.stat.mzxid;
+    if (before?.cell === record.cell && before.moving === record.moving && before.to === record.to)
+      return node.stat.mzxid;
     return (await session.set(path, toBytes(record), node.stat.version)).mzxid;
   });
 }
@@ -74,6 +75,38 @@ export async function deleteException(
     await session.delete(pathOf(key), node.stat.version);
   });
   return (await session.children(EXCEPTIONS))?.stat.pzxid ?? 0;
+}
+
+/**
+ * Notes that the log of a key is about to be ended in a cell, and goes on in another; what was said of the key stays.
+ * @returns a transaction number at which that is noted
+ * @throws Misplaced when the key is in another cell, or there is no such cell
+ */
+export async function noteMove(
+  session: CoordinationSession,
+  key: string,
+  { from, to }: { from: string; to: string },
+): Promise<number> {
+  const node = await session.get(pathOf(key));
+  const moving = (node && decodeException(node))?.moving;
+  return await putException(session, key, { cell: from, ...(moving && { moving }), to }, from);
+}
+
+/**
+ * Takes back what noteMove noted, of a move that ends nothing. The key stays where it is, or follows its bucket: that may
+ * be given away at this very moment.
+ * @returns a transaction number at which nothing of it is noted
+ */
+export async function forgetMove(session: CoordinationSession, key: string): Promise<number> {
+  return retrying(['no-node', 'bad-version'], async () => {
+    const node = await session.get(pathOf(key));
+    const before = node && decodeException(node);
+    if (!node || before?.to === undefined) return node?.stat.mzxid ?? 0;
+    const map = await session.get(MAP);
+    const follows = before.moving || (map && decodeBuckets(map).cellOf(hashKey(key).bucket)) === before.cell;
+    const record = { cell: before.cell, ...(follows && { moving: true }) };
+    return (await session.set(pathOf(key), toBytes(record), node.stat.version)).mzxid;
+  });
 }
 
 /** @throws Misplaced */

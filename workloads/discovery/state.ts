@@ -12,6 +12,8 @@ export type MapState = {
   cells: CellRecord[];
   buckets: BucketMap;
   exceptions: Map<string, string>;
+  /** Keys whose logs are being ended in one cell to go on in another. */
+  ending: Map<string, { from: string; to: string }>;
 };
 
 type Listener = (message: DirectoryMessage) => void;

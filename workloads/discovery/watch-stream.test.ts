@@ -12,7 +12,7 @@ import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 test('a subscriber that reads nothing is cut off, one that reads has it all', async () => {
   const state = new DiscoveryState();
   const cells = [{ name: 'a', state: 'Enabled' as const, dataCenter: 'here', coordination: 'local:/a' }];
-  state.update({ version: 1, cells, buckets: BucketMap.empty, exceptions: new Map() });
+  state.update({ version: 1, cells, buckets: BucketMap.empty, exceptions: new Map(), ending: new Map() });
   const streams = new WatchStreams(state);
   const listener = await listenHttp({
     host: '127.0.0.1',

@@ -11,6 +11,8 @@ import { DirectoryFollower } from './follower.ts';
 import { readNodes, type NodeInfo } from './nodes.ts';
 import { type Attempt, type CellResponse, type Policy, type RequestOptions, Sender } from './sender.ts';
 import { addressKey, userKey } from '../keys.ts';
+import { isServedIn } from '../moves/copy-log.ts';
+import { moveKey } from '../moves/move-key.ts';
 import { claimAddress, createUser, type NewUser, newUserId, readAddress } from './users.ts';
 
 /** How long an address is taken to be whose it was. Addresses hardly ever change hands, and who was not found by the right one says so. */
@@ -188,10 +190,16 @@ class DiscoveredCells implements Cells {
     return response;
   };
 
-  /** The bucket may have gone to another cell while a log was begun in this one: then the map must say where it is. */
+  /**
+   * The bucket may have gone to another cell while a log was begun in this one: then the map must say where it is. Whoever
+   * moves the bucket may have found it already: then it is, or will be, where the map says.
+   */
   async #confirm(key: string, cell: string): Promise<void> {
     const placed = await this.discovery.cellOf(key);
-    if (placed !== undefined && placed !== cell) await this.discovery.putException(key, cell, true);
+    if (placed === undefined || placed === cell || !(await isServedIn(this, key, cell))) return;
+    await this.discovery.putException(key, cell, true);
+    // It ended in between: the exception came too late, and takes the key back to where it no longer is.
+    if (!(await isServedIn(this, key, cell))) await moveKey(this, key, placed);
   }
 
   /**

@@ -21,7 +21,15 @@ const MAX_TRIES = 3;
 
 const problem = z.object({ detail: z.string() });
 const exceptionList = z.object({
-  exceptions: z.array(z.object({ key: z.string(), cell: z.string(), moving: z.boolean().default(false) })),
+  exceptions: z.array(
+    z.object({
+      key: z.string(),
+      cell: z.string(),
+      moving: z.boolean().default(false),
+      /** Its log is being ended in the cell, and goes on in this one. */
+      to: z.string().optional(),
+    }),
+  ),
 });
 type ExceptionList = z.infer<typeof exceptionList>['exceptions'];
 const whereAnswers = z.object({ answers: z.array(z.object({ cell: z.string().optional() })) });
@@ -82,6 +90,20 @@ export class DiscoveryClient {
   /** The key is in the cell of its bucket. @param from only if it was in this cell @throws Unavailable, UnexpectedAnswer */
   async deleteException(key: string, from?: string): Promise<void> {
     await this.#ask('DELETE', exceptionPath(key, from), [204]);
+  }
+
+  /**
+   * Notes that the log of a key is about to be ended in a cell and goes on in another: should whoever ends it die, discovery
+   * finishes the move. A changed place of the key takes the note away.
+   * @throws Unavailable; UnexpectedAnswer when the key is not in the cell
+   */
+  async noteMove(key: string, from: string, to: string): Promise<void> {
+    await this.#ask('PUT', `/v1/moves/${encodeURIComponent(key)}`, [200], { from, to });
+  }
+
+  /** Takes that back, if it is noted. @throws Unavailable */
+  async forgetMove(key: string): Promise<void> {
+    await this.#ask('DELETE', `/v1/moves/${encodeURIComponent(key)}`, [204]);
   }
 
   /** Gives buckets to other cells, all or none. @throws Unavailable, UnexpectedAnswer */

@@ -18,6 +18,15 @@ export type Moved = {
   frozenMs: number;
 };
 
+/** A log that is being ended in one cell, to go on in another; discovery finishes that when its mover does not. */
+export type UnfinishedMove = { key: string; from: string; to: string };
+
+/** @throws Unavailable */
+export async function unfinishedMoves(cells: Cells): Promise<UnfinishedMove[]> {
+  const exceptions = await cells.discovery.exceptions();
+  return exceptions.flatMap(({ key, cell, to }) => (to === undefined ? [] : [{ key, from: cell, to }]));
+}
+
 /** Told how many more entries are copied, and now and then how many there are. */
 export type OnCopied = (more: number, of: number) => void;
 
@@ -40,10 +49,12 @@ export async function moveKey(
     const completed = await moveTo(cells, { key, from, to: halfWay }, onCopied);
     return halfWay === to ? completed : await moveTo(cells, { key, from: halfWay, to }, onCopied);
   }
-  return from === to ? undefined : await moveTo(cells, { key, from, to }, onCopied);
+  if (from !== to) return await moveTo(cells, { key, from, to }, onCopied);
+  await cells.discovery.forgetMove(key);
+  return undefined;
 }
 
-function moveTo(
+async function moveTo(
   cells: Cells,
   move: { key: string; from: string; to: string },
   onCopied: OnCopied,
@@ -55,11 +66,14 @@ function moveTo(
     if (ofBucket === to) await discovery.deleteException(key, from);
     else await discovery.putException(key, to, false, from);
   };
-  return moveLog(cells, move, settle, onCopied);
+  const moved = await moveLog(cells, move, settle, onCopied);
+  if (!moved) await discovery.forgetMove(key);
+  return moved;
 }
 
 /**
- * Copies a log, ends it in its old cell, copies the rest, and lets `settle` put that on the map.
+ * Copies a log, ends it in its old cell, copies the rest, and lets `settle` put that on the map. Before it is ended the map
+ * says that it will be: a mover that dies just then leaves nobody unserved for long.
  * @returns undefined when there is no such log
  * @throws MoveConflict; Unavailable, UnexpectedAnswer
  */
@@ -79,6 +93,7 @@ export async function moveLog(
     head = await log.sourceHead();
   }
   await log.prepare();
+  await cells.discovery.noteMove(key, from, to);
   const began = performance.now();
   const last = await log.freeze();
   await log.copy(copied + 1, last, (more) => onCopied(more, last));
