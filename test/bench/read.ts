@@ -1,5 +1,6 @@
-// npm run bench:read: the newest 50 messages of mailboxes of 1,000, 14,000 and 220,000, from memory and after a cold open;
-// a keyword change; the counts; what idle users take of memory. Beside it Dovecot, asked over IMAP for the same page.
+// npm run bench:read: the newest 50 messages of mailboxes of 1,000, 14,000 and 220,000, from memory and after a cold open
+// (nothing in the server's memory: no image, no message, a store just opened); a keyword change of the newest and of old
+// messages; the counts; what idle users take of memory. Beside it Dovecot, asked over IMAP for the same page.
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -7,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'undici';
 import { createUser } from '../../workloads/app-server/logic/users.ts';
+import { emailId, ordinal } from '../../workloads/app-server/image/ids.ts';
 import { imageFold } from '../../workloads/app-server/image/fold.ts';
 import type { Image } from '../../workloads/app-server/image/model.ts';
 import type { Action } from '../../workloads/app-server/log/actions.ts';
@@ -33,8 +35,13 @@ const ROUNDS = 3;
 const ROUND_MS = 2_000;
 const COLD_OPENS = 30;
 const CHANGES = 200;
+/** One in so many messages is unread. */
+const UNREAD_SHARE = 7;
 const IDLE_USERS = 10_000;
 const IDLE_MESSAGES = 100;
+/** A user of a few messages, in whose place others are forgotten. */
+const OTHER = 'uother'.padEnd(16, 'a');
+const OTHER_MESSAGES = 10;
 const TOKEN = 'a token for benchmarks';
 const NEWEST_MS = Date.UTC(2026, 10, 23);
 /** Writes under way while mailboxes are filled. */
@@ -70,7 +77,7 @@ async function fill(store: LogStore, user: string, count: number): Promise<void>
     const added: Action = {
       type: 'messageAdded',
       mailboxIds: ['m1-2'],
-      keywords: ['$seen'],
+      keywords: number % UNREAD_SHARE === 0 ? [] : ['$seen'],
       receivedAtMs: timeOf(number, count),
       sizeBytes: bytes.length,
       deliveryKey: `${user} ${number}`,
@@ -192,6 +199,21 @@ class Server {
     return list.map(({ id }) => id);
   }
 
+  async flag(user: string, id: string, on: boolean): Promise<void> {
+    const update = { [id]: { 'keywords/$flagged': on ? true : null } };
+    const [[, answer] = ['', {}]] = await this.jmap(user, [['Email/set', { accountId: user, update }, 's']]);
+    if (!(answer.updated as object | null)) throw new Error(JSON.stringify(answer));
+  }
+
+  /** @throws when the count of unread messages is another */
+  async counts(user: string, unread: number): Promise<void> {
+    const [[, answer] = ['', {}]] = await this.jmap(user, [
+      ['Mailbox/get', { accountId: user, ids: ['m1-2'], properties: ['unreadEmails'] }, 'm'],
+    ]);
+    const [mailbox] = answer.list as { unreadEmails: number }[];
+    if (mailbox?.unreadEmails !== unread) throw new Error(`${mailbox?.unreadEmails} unread, not ${unread}`);
+  }
+
   async stop(): Promise<void> {
     const exited = once(this.child, 'exit');
     await this.#pool.close();
@@ -213,44 +235,51 @@ async function timed(times: number, run: (n: number) => Promise<unknown>): Promi
 const ms = (value: number): string => value.toFixed(value < 10 ? 2 : 1);
 const percentiles = (times: number[]): string => `${ms(quantile(times, 0.5))} / ${ms(quantile(times, 0.99))}`;
 
+/** Times each of some calls on a server that knows nothing of the user. */
+async function cold(server: Server, run: (n: number) => Promise<unknown>): Promise<number[]> {
+  const took: number[] = [];
+  for (let n = 0; n < COLD_OPENS; n++) {
+    await server.ask({ kind: 'forget' });
+    // Connections and routes: what is measured is the user's log.
+    await server.jmap(OTHER, [['Mailbox/get', { accountId: OTHER }, 'm']]);
+    took.push(...(await timed(1, () => run(n))));
+  }
+  return took.sort((a, b) => a - b);
+}
+
+/** The message that came as the `number`th. */
+const idOf = (number: number): string => emailId(ordinal({ seq: number + 1, index: 0 }));
+
 async function sizes(server: Server, users: readonly string[]): Promise<void> {
   const rows: string[][] = [];
-  const cold: number[] = [];
+  const openings: number[][] = [];
   for (const [index, user] of users.entries()) {
+    const count = SIZES[index] ?? 0;
+    const unread = Math.floor(count / UNREAD_SHARE);
+    const any = (): string => idOf(1 + Math.floor(Math.random() * count));
     const [newest = ''] = await server.page(user);
     await timed(50, () => server.page(user));
     const warm = await timed(200, () => server.page(user));
-    const opens: number[] = [];
-    for (let n = 0; n < COLD_OPENS; n++) {
-      await server.ask({ kind: 'forget' });
-      opens.push(...(await timed(1, () => server.page(user))));
-    }
-    opens.sort((a, b) => a - b);
-    const change = await timed(CHANGES, (n) =>
-      server.jmap(user, [
-        [
-          'Email/set',
-          { accountId: user, update: { [newest]: { 'keywords/$flagged': n % 2 === 0 ? true : null } } },
-          's',
-        ],
-      ]),
-    );
-    const counts = await timed(CHANGES, () =>
-      server.jmap(user, [['Mailbox/get', { accountId: user, ids: null, properties: ['unreadEmails'] }, 'm']]),
-    );
-    cold.push(quantile(opens, 0.5));
-    rows.push([
-      (SIZES[index] ?? 0).toLocaleString('en'),
-      percentiles(warm),
-      percentiles(opens),
-      percentiles(change),
-      percentiles(counts),
-    ]);
+    const change = await timed(CHANGES, (n) => server.flag(user, newest, n % 2 === 0));
+    const old = await timed(CHANGES, () => server.flag(user, any(), true));
+    const counts = await timed(CHANGES, () => server.counts(user, unread));
+    const opens = [
+      await cold(server, () => server.page(user)),
+      await cold(server, () => server.flag(user, any(), true)),
+      await cold(server, () => server.counts(user, unread)),
+    ];
+    openings.push(opens.map((times) => quantile(times, 0.5)));
+    rows.push([count.toLocaleString('en'), ...[warm, change, old, counts, ...opens].map(percentiles)]);
   }
+  const columns = ['page of 50', 'change newest', 'change old', 'counts'];
+  const coldColumns = ['page, cold', 'change old, cold', 'counts, cold'];
   console.log('One client, time in ms, p50 / p99:\n');
-  console.log(table(['messages', 'page of 50', 'page, cold open', 'keyword change', 'counts'], rows));
-  const ratio = (cold.at(-1) ?? 0) / (cold[0] ?? 1);
-  console.log(`\ncold open, largest to smallest: ${ratio.toFixed(2)} x at ${220} x the messages`);
+  console.log(table(['messages', ...columns, ...coldColumns], rows));
+  const ratios = coldColumns.map(
+    (name, n) => `${name} ${((openings.at(-1)?.[n] ?? 0) / (openings[0]?.[n] ?? 1)).toFixed(2)} x`,
+  );
+  const grown = ((SIZES.at(-1) ?? 0) / (SIZES[0] ?? 1)).toFixed(0);
+  console.log(`\nlargest to smallest, at ${grown} x the messages: ${ratios.join(', ')}`);
 }
 
 async function besideDovecot(server: Server, users: readonly string[]): Promise<void> {
@@ -330,7 +359,7 @@ async function idleMemory(store: LogStore, server: Server, large: string): Promi
   await server.ask({ kind: 'forget' });
   const before = await server.ask<'memory'>({ kind: 'memory' });
   // Goes over all of it; what it leaves in memory is what an image keeps while nobody asks.
-  const filter = { notKeyword: '$seen' };
+  const filter = { hasKeyword: '$answered' };
   await server.jmap(large, [['Email/query', { accountId: large, filter, limit: 1 }, 'q']]);
   await server.page(large);
   const one = await server.ask<'memory'>({ kind: 'memory' });
@@ -359,6 +388,7 @@ try {
   const store = await openLogStore(storeUrl);
   const users = SIZES.map((_, n) => `ubench${n}`.padEnd(16, 'a'));
   for (const [index, user] of users.entries()) await fill(store, user, SIZES[index] ?? 0);
+  await fill(store, OTHER, OTHER_MESSAGES);
   const server = await Server.start(storeUrl, folder);
   try {
     await sizes(server, users);
