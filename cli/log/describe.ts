@@ -71,8 +71,9 @@ export async function describeAction(action: Action, at: Place, names: Names): P
     case 'messageAdded': {
       const { subject } = action.message.headers;
       const what = action.restoredFrom ? `restored from ${action.restoredFrom}` : 'added';
+      const request = action.requestId ? `, request ${printable(action.requestId)}` : '';
       const keywords = action.keywords.length > 0 ? `, ${action.keywords.map(printable).join(' ')}` : '';
-      return `${quoted(subject ?? '')} (${emailId(ordinal(at))}) from ${sender(action)} ${what} to ${await mailboxes(action.mailboxIds)}, ${formatBytes(action.sizeBytes)}${keywords}`;
+      return `${quoted(subject ?? '')} (${emailId(ordinal(at))}) from ${sender(action)} ${what} to ${await mailboxes(action.mailboxIds)}, ${formatBytes(action.sizeBytes)}${keywords}${request}`;
     }
     case 'messageKeywordsChanged':
       return `${await email(action.emailId)} has keywords ${action.keywords.map(printable).join(' ') || 'none'}`;

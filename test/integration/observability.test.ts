@@ -1,15 +1,20 @@
 // What the processes of a platform tell of themselves, against docs/observability.md.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import nodemailer from 'nodemailer';
 import { OperatorMetrics } from '../../operator/runtime/metrics.ts';
 import { readNote } from '../../embedded/home.ts';
 import { WorkloadMetrics } from '../../workloads/common/metrics/workload-metrics.ts';
+import { cellctlOutput } from '../support/cellctl.ts';
 import { openJmap } from '../support/jmap.ts';
 import { startPlatform, type PlatformUnderTest } from '../support/platform.ts';
+import { until } from '../support/wait.ts';
 
 let platform: PlatformUnderTest;
+/** What the mail's 250 called it. */
+let storedAs = '';
 /** What each process says at /metrics, by workload; the app servers together. */
 const scraped = new Map<string, string>();
 
@@ -20,15 +25,12 @@ async function scrape(url: string): Promise<string> {
 }
 
 before(async () => {
-  platform = await startPlatform();
+  platform = await startPlatform({ CELLPOST_LOG_LEVEL: 'debug' });
   const { smtpPort: port } = platform;
   const transport = nodemailer.createTransport({ host: '127.0.0.1', port, secure: false });
-  await transport.sendMail({
-    from: 'you@example.org',
-    to: 'alice@cellpost.test',
-    subject: 'hello',
-    text: 'x',
-  });
+  const mail = { from: 'you@example.org', to: 'alice@cellpost.test', subject: 'hello', text: 'x' };
+  const { response } = await transport.sendMail(mail);
+  storedAs = /Stored as (\S+)/.exec(response)?.[1] ?? '';
   transport.close();
   const alice = await openJmap(platform.webUrl, 'alice@cellpost.test', 'demo');
   assert.deepEqual(await alice.subjects('inbox'), ['hello']);
@@ -93,4 +95,63 @@ test('a mail leaves its traces in the stages, stores, queues and caches of those
   has('app_server', 'http_requests_total{route="api",status="200"}');
   has('web', 'request_duration_seconds_count{route="POST /jmap/api",status="200"}');
   has('discovery', 'store_call_duration_seconds_count{store="zookeeper",operation="get"}');
+});
+
+type LogLine = Record<string, unknown> & { workload: string; requestId?: string; requestIds?: string[] };
+
+async function logLines(): Promise<LogLine[]> {
+  const folder = join(platform.home, 'logs');
+  const texts = await Promise.all(
+    (await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8')),
+  );
+  return texts.flatMap((text) =>
+    text.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogLine] : [])),
+  );
+}
+
+test('the id in the answer to a mail is in the logs of all who worked on it, and in its log entry', async () => {
+  assert.match(storedAs, /^[\w-]{8,}$/);
+  const args = ['user', 'log', 'alice@cellpost.test'];
+  const env = { CELLPOST_HOME: platform.home };
+  assert.ok((await cellctlOutput(args, env)).includes(`, request ${storedAs}`));
+  const entries = (await cellctlOutput([...args, '--json'], env))
+    .split('\n')
+    .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Record<string, unknown>]));
+  const added = entries.find(({ type }) => type === 'messageAdded');
+  assert.equal(added?.requestId, storedAs);
+  const lines = await logLines();
+  const said = (workload: string, msg: string): LogLine | undefined =>
+    lines.find(
+      (line) =>
+        line.workload === workload &&
+        line.msg === msg &&
+        (line.requestId === storedAs || line.requestIds?.includes(storedAs)),
+    );
+  assert.ok(said('mta-proxy', 'message answered'));
+  // Who the recipient is was asked over HTTP; the message came over a delivery channel.
+  assert.equal(said('app-server', 'request answered')?.method, 'GET');
+  const durable = said('app-server', 'an entry is durable');
+  assert.equal(durable?.seq, added?.seq);
+  assert.match(String(durable?.key), /^user:/);
+});
+
+test('the id that a client gives its request, or the door, is that of the request to the app server', async () => {
+  for (const given of ['my-request.1', undefined]) {
+    const response = await fetch(`${platform.webUrl}/jmap/session`, {
+      headers: {
+        authorization: `Basic ${Buffer.from('alice@cellpost.test:demo').toString('base64')}`,
+        ...(given !== undefined && { 'x-request-id': given }),
+      },
+    });
+    await response.body?.cancel();
+    const id = response.headers.get('x-request-id') ?? '';
+    if (given !== undefined) assert.equal(id, given);
+    await until(
+      async () => {
+        const of = (await logLines()).filter(({ requestId }) => requestId === id);
+        return ['web', 'app-server'].every((workload) => of.some((line) => line.workload === workload));
+      },
+      { timeoutMs: 10_000, what: `${id} in the logs of the door and of the app server` },
+    );
+  }
 });

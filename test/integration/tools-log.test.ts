@@ -65,7 +65,7 @@ test('a user log tells what happened, in words and in order, and never a passwor
   assert.match(text, /mailbox Archive \(m1-\d+\) made, the archive$/m);
   assert.match(
     text,
-    new RegExp(`"first" \\(${id}\\) from you@example\\.org added to Inbox, \\d+ bytes$`, 'm'),
+    new RegExp(`"first" \\(${id}\\) from you@example\\.org added to Inbox, \\d+ bytes, request \\S+$`, 'm'),
   );
   assert.match(text, new RegExp(`"first" \\(${id}\\) has keywords \\$seen$`, 'm'));
   assert.match(text, new RegExp(`"first" \\(${id}\\) moved to Archive$`, 'm'));

@@ -1,6 +1,5 @@
 // JMAP for clients outside (RFC 8620 sections 2, 3, 6, 7.3): every route finds out who asks, then hands the request to the
 // app server that owns the user.
-import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { json } from 'node:stream/consumers';
 import type { Express, Request, Response } from 'express';
@@ -21,7 +20,6 @@ const UPLOAD_LIMIT: BodyLimit = { name: 'maxSizeUpload', bytes: 50_000_000 };
 const FORWARD_DEADLINE_MS = 20_000;
 /** What the counts service knows it tells without asking the app server, who would refuse a password that was changed. */
 const COUNTS_SIGN_IN_MS = 30_000;
-const REQUEST_ID = /^[\w.-]{1,64}$/;
 
 export type JmapDoor = {
   cells: Pick<Cells, 'request'>;
@@ -114,7 +112,7 @@ type Forwarded = {
 /** Asks the user's owner, as the user. */
 async function ask(
   door: JmapDoor,
-  { request, response, userId, authorization }: Asked,
+  { response, userId, authorization }: Asked,
   { method, path, headers, idempotent }: Forwarded,
   more: { body?: () => Uint8Array | Readable; signal?: AbortSignal; bodyTimeoutMs?: number } = {},
 ): Promise<Upstream> {
@@ -123,7 +121,7 @@ async function ask(
   const upstream = await door.cells.request(userKey(userId), {
     method,
     path: `/users/${userId}/jmap/${path}`,
-    headers: { authorization, 'x-request-id': requestId(request), ...headers },
+    headers: { authorization, ...headers },
     idempotent,
     deadlineMs: FORWARD_DEADLINE_MS,
     signal: gone.signal,
@@ -131,11 +129,6 @@ async function ask(
   });
   if (upstream.status === 401) door.desk.forget(authorization);
   return upstream;
-}
-
-function requestId(request: Request): string {
-  const given = request.get('x-request-id') ?? '';
-  return REQUEST_ID.test(given) ? given : randomUUID();
 }
 
 async function forwardSession(door: JmapDoor, asked: Asked): Promise<void> {

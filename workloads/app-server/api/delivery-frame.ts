@@ -2,6 +2,7 @@
 import { NOT_THEIRS, type Answer, type DeliveryHeader } from '../../common/delivery/delivery-wire.ts';
 import { isUserId, userKey } from '../../common/keys.ts';
 import { decodeMessageBytes } from '../../common/mime/message-wire.ts';
+import { inRequest } from '../../common/request-id.ts';
 import { EntryTooLarge, MAX_BODY_BYTES } from '../log/log-store.ts';
 import { deliver, type Delivery } from '../logic/delivery.ts';
 import { senderDegree } from '../logic/sender-degree.ts';
@@ -12,12 +13,22 @@ import { isUnavailable, unavailableProblem } from './unavailable.ts';
 export type DeliveryOutcome = Omit<Partial<Answer>, 'number'>;
 
 const MAX_DELIVERY_KEY_CHARS = 1_024;
+/** Ids are tens of characters; each is stored with its message. */
+const MAX_REQUEST_ID_CHARS = 128;
 const SHA256_BYTES = 32;
 /** Until the year 9999. */
 const MAX_TIME_MS = 253_402_300_799_999;
 
 /** Resolves when the delivery is durable or refused; never rejects. */
-export async function deliverFrame(
+export function deliverFrame(
+  services: Services,
+  header: DeliveryHeader,
+  bytes: Uint8Array,
+): Promise<DeliveryOutcome> {
+  return inRequest(header.requestId, () => deliverOne(services, header, bytes));
+}
+
+async function deliverOne(
   services: Services,
   header: DeliveryHeader,
   bytes: Uint8Array,
@@ -43,16 +54,15 @@ export async function deliverFrame(
     timed('ok');
     return { status: 200, duplicate: result.duplicate };
   } catch (error) {
-    const { requestId } = header;
     // Its headers and structure are too large.
     if (error instanceof EntryTooLarge) return refuse('invalidArguments');
     if (isUnavailable(error)) {
       timed('serverUnavailable');
-      services.logger.debug({ err: error, requestId }, 'sent elsewhere or told to wait');
+      services.logger.debug({ err: error }, 'sent elsewhere or told to wait');
       const { status, more, ...problem } = unavailableProblem(error);
       return { status, problem: JSON.stringify({ ...problem, ...more }) };
     }
-    services.logger.error({ err: error, requestId }, 'a delivery failed');
+    services.logger.error({ err: error }, 'a delivery failed');
     return refuse('serverFail');
   }
 }
@@ -66,6 +76,7 @@ function toDelivery(header: DeliveryHeader, bytes: Uint8Array): Delivery | undef
   const message = decodeMessageBytes(header.message);
   if (!message || (blob.length === 0 && message.sizeBytes !== bytes.length)) return undefined;
   return {
+    requestId: header.requestId.slice(0, MAX_REQUEST_ID_CHARS),
     deliveryKey,
     receivedAtMs,
     envelope: { mailFrom, rcptTo: [...rcptTo] },

@@ -1,5 +1,4 @@
-// What surrounds every route: a request id, a logger that names it, errors turned into answers.
-import { randomUUID } from 'node:crypto';
+// What surrounds every route: a logger that names it, errors turned into answers.
 import type { Request, RequestHandler, Response } from 'express';
 import { BlobNotFound } from '../../common/blobs/blob-store.ts';
 import { sendProblem } from '../../common/http/server.ts';
@@ -10,15 +9,10 @@ import { isUnavailable, sendUnavailable } from './unavailable.ts';
 
 type Handler = (request: Request, response: Response, logger: Logger) => Promise<void>;
 
-const REQUEST_ID = /^[\w.:-]{1,128}$/;
-
 /** @param route its name in metrics and logs */
 export function wrap(services: Services, route: string, handle: Handler): RequestHandler {
   return (request, response, next) => {
-    const given = request.get('x-request-id');
-    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
-    const logger = services.logger.child({ requestId, route });
-    response.set('X-Request-Id', requestId);
+    const logger = services.logger.child({ route });
     response.once('close', () => services.metrics.countRequest(route, response.statusCode));
     handle(request, response, logger).catch((error: unknown) => answerError(error, response, logger, next));
   };

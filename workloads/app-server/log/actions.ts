@@ -76,6 +76,8 @@ export type MessageAdded = {
   isMuted?: boolean | undefined;
   /** For one that a restore added again: its id before. */
   restoredFrom?: string | undefined;
+  /** What the request that brought it is called in the logs of all processes; undefined in logs of earlier versions. */
+  requestId?: string | undefined;
 };
 
 export type MessageKeywordsChanged = { type: 'messageKeywordsChanged'; emailId: string; keywords: string[] };

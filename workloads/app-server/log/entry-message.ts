@@ -19,6 +19,7 @@ export function encodeMessageAdded(action: MessageAdded): WireMessageAdded {
     threadId,
     body,
     restoredFrom,
+    requestId,
   } = action;
   return {
     mailboxIds,
@@ -34,6 +35,7 @@ export function encodeMessageAdded(action: MessageAdded): WireMessageAdded {
     ...(action.authentication && { authentication: action.authentication }),
     ...(action.isMuted && { isMuted: true }),
     ...(restoredFrom !== undefined && { restoredFrom }),
+    ...(requestId !== undefined && { requestId }),
   };
 }
 
@@ -56,6 +58,7 @@ export function decodeMessageAdded(wire: WireMessageAdded): MessageAdded {
     ...(wire.authentication && { authentication: authenticationOf(wire.authentication) }),
     ...(wire.isMuted && { isMuted: true }),
     ...(wire.restoredFrom && { restoredFrom: wire.restoredFrom }),
+    ...(wire.requestId && { requestId: wire.requestId }),
   };
 }
 

@@ -62,4 +62,5 @@ export type WireMessageAdded = {
   restoredFrom?: string;
   authentication?: Opt<WireAuthentication>;
   isMuted?: boolean;
+  requestId?: string;
 };

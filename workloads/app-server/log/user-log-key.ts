@@ -24,11 +24,12 @@ const IDLE_BYTES = 1024 * 1024;
 /** What a client is told to wait when a log was moved: so long it takes until the map says so. */
 const MOVED_MS = 25;
 
-type Settle = {
+export type Settle = {
   resolve: (value: unknown) => void;
   reject: (error: unknown) => void;
   /** When it was asked for, if that is measured. */
   askedAt?: number;
+  requestId?: string | undefined;
 };
 export type ReadFunction<S, T> = (state: S, seq: number, look: Look) => T | Promise<T>;
 export type ReadRequest<S> = Settle & { kind: 'read'; fn: ReadFunction<S, unknown> };
@@ -299,6 +300,11 @@ export class KeyLog<S, A> {
         image.unsavedBytes += append.entry.byteLength;
         if (seq === 1) this.#assertStillOwner();
         this.#events.appended(seq, image.state);
+        this.#parts.onAppend?.(
+          this.key,
+          seq,
+          done.flatMap(({ request }) => request.requestId ?? []),
+        );
         if (seq - (image.saved?.seq ?? 0) >= DUE_ENTRIES || image.unsavedBytes >= DUE_BYTES)
           void this.save(1);
       }

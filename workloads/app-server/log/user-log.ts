@@ -3,12 +3,19 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../common/clock.ts';
 import { inParallel } from '../../common/parallel.ts';
 import type { Logger } from '../../common/log.ts';
+import { currentRequestId } from '../../common/request-id.ts';
 import type { EntryCodec } from './entry-codec.ts';
 import type { LogMetrics } from './log-metrics.ts';
 import { StoreUnavailable, type LogStore } from './log-store.ts';
 import { appendSettled } from './settle.ts';
 import { Overloaded } from './user-log-errors.ts';
-import { KeyLog, type ReadFunction, type ReadRequest, type WriteRequest } from './user-log-key.ts';
+import {
+  KeyLog,
+  type ReadFunction,
+  type ReadRequest,
+  type Settle,
+  type WriteRequest,
+} from './user-log-key.ts';
 import { Replay, type LogParts } from './user-log-open.ts';
 import { saveImage } from './user-log-snapshot.ts';
 import { verifyImage, type OnReplay, type Verified } from './user-log-verify.ts';
@@ -53,7 +60,11 @@ export class UserLogs<S, A> {
 
   constructor({ cacheBytes, logger, ...parts }: UserLogsOptions<S, A>) {
     const nextWriter = () => ({ ...parts.gate.tenure(), number: ++this.#written });
-    this.#parts = { ...parts, nextWriter, distrusted: new Set() };
+    const onAppend = logger?.isLevelEnabled('debug')
+      ? (key: string, seq: number, requestIds: readonly string[]) =>
+          logger.debug({ key, seq, requestIds }, 'an entry is durable')
+      : undefined;
+    this.#parts = { ...parts, nextWriter, distrusted: new Set(), onAppend };
     this.#logger = logger;
     this.#idle = new LRUCache({
       maxSize: cacheBytes,
@@ -186,13 +197,7 @@ export class UserLogs<S, A> {
     this.#idle.clear();
   }
 
-  #submit<T>(
-    key: string,
-    request: (settle: {
-      resolve: (value: unknown) => void;
-      reject: (error: unknown) => void;
-    }) => ReadRequest<S> | WriteRequest<S, A>,
-  ): Promise<T> {
+  #submit<T>(key: string, request: (settle: Settle) => ReadRequest<S> | WriteRequest<S, A>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closed) return reject(new StoreUnavailable('the logs are closed'));
       const log = this.#logs.get(key) ?? this.#newLog(key);
@@ -203,7 +208,7 @@ export class UserLogs<S, A> {
       this.#idle.delete(key);
       this.#waiting++;
       this.#parts.metrics?.image(log.isOpen);
-      log.submit(request({ resolve: (value) => resolve(value as T), reject }));
+      log.submit(request({ resolve: (value) => resolve(value as T), reject, requestId: currentRequestId() }));
     });
   }
 

@@ -15,6 +15,8 @@ import { isMuted, reachOf, type SenderFacts } from './privacy.ts';
 import type { Tx } from './users.ts';
 
 export type Delivery = {
+  /** What the request or message is called in the logs. */
+  requestId?: string | undefined;
   deliveryKey: string;
   receivedAtMs: number;
   envelope: Envelope;
@@ -76,6 +78,7 @@ export function deliver(tx: Tx, delivery: Delivery): Delivered | Refused {
         : { kind: 'inline', index: tx.addBody(body.bytes) },
     threadId: joined,
     isMuted: isMuted(image.privacy, sender, joined),
+    requestId: delivery.requestId,
   });
   return { emailId: emailId(ordinal(at)), duplicate: false, newState: stateString(ordinal(at)) };
 }

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { bearer } from '../http/platform-token.ts';
 import type { CellCallResult, WorkloadMetrics } from '../metrics/workload-metrics.ts';
+import { requestIdHeaders } from '../request-id.ts';
 import type { Nowhere, Where } from './directory.ts';
 import { CellDisabled, OutcomeUnknown, Unassigned, Unavailable } from './errors.ts';
 import type { DirectoryFollower } from './follower.ts';
@@ -320,7 +321,7 @@ export class Sender {
       const response = await this.#nodes.of(target.url).pool.request({
         method: options.method,
         path: options.path,
-        headers: { authorization: bearer(this.#token), ...options.headers },
+        headers: { authorization: bearer(this.#token), ...requestIdHeaders(), ...options.headers },
         body: body ?? null,
         signal,
         // The signal is the deadline.

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import type { Logger } from '../log.ts';
 import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
+import { inRequest, requestIdOf } from '../request-id.ts';
 
 /** Headers must be there within this time, and a whole request within the other: a slow peer holds no socket for long. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -59,6 +60,7 @@ export async function listenHttp(options: HttpOptions): Promise<HttpListener> {
     response.type(registry.contentType).send(await registry.metrics());
   });
   const took = options.metrics.requests();
+  app.use(follow(options.logger));
   app.use(measure(took, new Set(options.streams)));
   options.routes(app);
   app.use((_request, response) => {
@@ -98,6 +100,20 @@ export async function listenHttp(options: HttpOptions): Promise<HttpListener> {
     port,
     server,
     close: () => (closing ??= closeServer(server, sockets)),
+  };
+}
+
+/** Gives the request its id, and tells of its end. */
+function follow(logger: Logger): RequestHandler {
+  return (request, response, next) => {
+    const requestId = requestIdOf(request.headers['x-request-id']);
+    response.setHeader('X-Request-Id', requestId);
+    if (logger.isLevelEnabled('debug'))
+      response.once('close', () => {
+        const { method, path } = request;
+        logger.debug({ requestId, method, path, status: response.statusCode }, 'request answered');
+      });
+    inRequest(requestId, next);
   };
 }
 

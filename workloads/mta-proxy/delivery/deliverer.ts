@@ -102,15 +102,15 @@ export class Deliverer {
     deadlineMs: number,
   ): Promise<{ verdict: Result; outcome: Outcome }> {
     const { logger, channels } = this.#options;
-    const { requestId, userId } = delivery;
+    const { userId } = delivery;
     try {
       const { status, duplicate, problem } = await channels.deliver(delivery, deadlineMs);
       if (status === 200) return { verdict: true, outcome: duplicate ? 'duplicate' : 'delivered' };
-      logger.warn({ requestId, userId, status, problem }, 'delivery refused');
+      logger.warn({ userId, status, problem }, 'delivery refused');
       if (problem === NOT_THEIRS) return { verdict: NOT_THEIRS, outcome: 'deferred' };
       return refused(refusalOf(problem));
     } catch (error) {
-      logger.warn({ requestId, userId, err: error }, 'delivery deferred');
+      logger.warn({ userId, err: error }, 'delivery deferred');
       if (error instanceof Unassigned) return refused(NOBODY);
       return refused(error instanceof CellDisabled ? CELL_DISABLED : LATER);
     }

@@ -3,6 +3,7 @@
 import type { Cells } from '../../common/cell-client/cells.ts';
 import { CellDisabled, Unassigned } from '../../common/cell-client/errors.ts';
 import { normalizeAddress } from '../../common/keys.ts';
+import { inRequest } from '../../common/request-id.ts';
 import type { Client, MailSink, MessageWriter, Recipient, Refusal, Transaction } from '../smtp/sink.ts';
 import type { Screened, Screening } from '../screening.ts';
 import { Deliverer, type DelivererOptions } from './deliverer.ts';
@@ -30,7 +31,11 @@ export class CellMailSink implements MailSink<string> {
     this.#deliverer = new Deliverer(options);
   }
 
-  async recipient(
+  recipient(address: string, transaction: Transaction): Promise<{ known: string } | { refusal: Refusal }> {
+    return inRequest(transaction.id, () => this.#recipient(address, transaction));
+  }
+
+  async #recipient(
     address: string,
     transaction: Transaction,
   ): Promise<{ known: string } | { refusal: Refusal }> {
@@ -46,7 +51,7 @@ export class CellMailSink implements MailSink<string> {
       return refusal ? { refusal } : { known: userId };
     } catch (error) {
       if (error instanceof Unassigned) return { refusal: NOBODY };
-      this.#options.logger.warn({ err: error, requestId: transaction.id }, 'recipient not resolved');
+      this.#options.logger.warn({ err: error }, 'recipient not resolved');
       return { refusal: error instanceof CellDisabled ? CELL_DISABLED : LATER };
     }
   }
@@ -64,32 +69,26 @@ export class CellMailSink implements MailSink<string> {
       logger.warn({ err: error, requestId: transaction.id }, 'message not taken');
       await message.abort();
     };
+    const deliver = async (): Promise<(true | Refusal)[]> => {
+      const taken = (failed ? undefined : await message.complete().catch(fail)) ?? { refusal: LATER };
+      const verdicts =
+        'refusal' in taken
+          ? recipients.map(() => taken.refusal)
+          : await this.#deliverer.deliver(transaction, recipients, taken, receivedAt);
+      if ('refusal' in taken) await message.abort();
+      const { address: client, protocol } = transaction.client;
+      onMessage(protocol, startedAt);
+      const sizeBytes = 'refusal' in taken ? undefined : taken.complete.parsed.sizeBytes;
+      const stored = verdicts.filter((verdict) => verdict === true).length;
+      logger.info({ client, protocol, sizeBytes, recipients: recipients.length, stored }, 'message answered');
+      return verdicts;
+    };
     return {
       write: async (chunk) => {
         if (!failed) await message.write(chunk).catch(fail);
       },
       abort: () => message.abort(),
-      deliver: async () => {
-        const taken = (failed ? undefined : await message.complete().catch(fail)) ?? { refusal: LATER };
-        const verdicts =
-          'refusal' in taken
-            ? recipients.map(() => taken.refusal)
-            : await this.#deliverer.deliver(transaction, recipients, taken, receivedAt);
-        if ('refusal' in taken) await message.abort();
-        onMessage(transaction.client.protocol, startedAt);
-        logger.info(
-          {
-            requestId: transaction.id,
-            client: transaction.client.address,
-            protocol: transaction.client.protocol,
-            sizeBytes: 'refusal' in taken ? undefined : taken.complete.parsed.sizeBytes,
-            recipients: recipients.length,
-            stored: verdicts.filter((verdict) => verdict === true).length,
-          },
-          'message answered',
-        );
-        return verdicts;
-      },
+      deliver: () => inRequest(transaction.id, deliver),
     };
   }
 

@@ -4,6 +4,7 @@ import { EntryTooLarge, MAX_BODY_BYTES } from '../../log/log-store.ts';
 import { senderDegree } from '../../logic/sender-degree.ts';
 import { deliver, type Delivery } from '../../logic/delivery.ts';
 import type { EmailAddress, Part } from '../../../common/mime/message.ts';
+import { currentRequestId } from '../../../common/request-id.ts';
 import { MethodError } from '../errors.ts';
 import { DELIVERY } from '../limits.ts';
 import { accountMethod } from '../method.ts';
@@ -82,6 +83,7 @@ function toDelivery(given: z.infer<typeof args>): Delivery {
   if (bytes && bytes.length > MAX_BODY_BYTES)
     throw new MethodError('invalidArguments', `body: over ${MAX_BODY_BYTES} bytes; make it a blob.`);
   return {
+    requestId: currentRequestId(),
     deliveryKey,
     envelope,
     channel,
