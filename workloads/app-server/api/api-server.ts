@@ -22,6 +22,7 @@ import { ApiMetrics } from './metrics.ts';
 import { addRoutes } from './routes.ts';
 import { measured, unknownRelations, type Relations } from '../relations.ts';
 import type { Logs, Place, Services } from './services.ts';
+import { UserLoads } from './user-load.ts';
 
 /** Of the memory for caches, this share is for messages' headers and structure; the rest is for images. */
 const MESSAGES_SHARE = 0.25;
@@ -91,6 +92,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     blobIds: new BlobIds(platformToken),
     relations: measured(options.relations ?? unknownRelations, options.metrics.stage('index')),
     metrics,
+    loads: new UserLoads(systemClock),
     logger,
     platformToken,
     node: () => ({ ...options.node(), users: logs.stats().open }),

@@ -56,7 +56,10 @@ export class Call {
       const result = change(tx);
       return { outcome: result, added: lastChange(opened(tx.state)) !== before };
     });
-    if (added) this.hasWritten = true;
+    if (added) {
+      this.hasWritten = true;
+      this.services.loads.note(this.userId, { appends: 1 });
+    }
     return outcome;
   }
 

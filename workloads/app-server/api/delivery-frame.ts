@@ -52,6 +52,11 @@ async function deliverOne(
     }
     if (result === 'overQuota' || result === 'forbidden') return refuse(result);
     timed('ok');
+    services.loads.note(header.userId, {
+      requests: 1,
+      bytes: header.message.length + bytes.length,
+      appends: result.duplicate ? 0 : 1,
+    });
     return { status: 200, duplicate: result.duplicate };
   } catch (error) {
     // Its headers and structure are too large.

@@ -187,6 +187,12 @@ export function addRoutes(app: Express, services: Services, streams: EventStream
       response.json(services.node());
     }),
   );
+  app.get(
+    '/load',
+    serviceRoute('load', async (_request, response) => {
+      response.set('Cache-Control', 'no-store').json(services.loads.top());
+    }),
+  );
   app.post(
     '/drain',
     serviceRoute('drain', (_request, response) => postDrain(services, response)),

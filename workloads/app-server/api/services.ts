@@ -12,6 +12,7 @@ import type { Relations } from '../relations.ts';
 import type { BlobIds } from './blob-ids.ts';
 import type { ActionReader } from './log-changes.ts';
 import type { ApiMetrics } from './metrics.ts';
+import type { UserLoads } from './user-load.ts';
 
 export type Logs = UserLogs<Image, Action>;
 
@@ -36,6 +37,7 @@ export type Services = {
   blobIds: BlobIds;
   relations: Relations;
   metrics: ApiMetrics;
+  loads: UserLoads;
   logger: Logger;
   platformToken: string;
   /** What GET /node tells. */

@@ -6,6 +6,7 @@ import type { Logger } from '../../common/log.ts';
 import { RequestError } from './errors.ts';
 import type { Services } from './services.ts';
 import { isUnavailable, sendUnavailable } from './unavailable.ts';
+import { noteRequest } from './user-load.ts';
 
 type Handler = (request: Request, response: Response, logger: Logger) => Promise<void>;
 
@@ -13,7 +14,10 @@ type Handler = (request: Request, response: Response, logger: Logger) => Promise
 export function wrap(services: Services, route: string, handle: Handler): RequestHandler {
   return (request, response, next) => {
     const logger = services.logger.child({ route });
-    response.once('close', () => services.metrics.countRequest(route, response.statusCode));
+    response.once('close', () => {
+      services.metrics.countRequest(route, response.statusCode);
+      noteRequest(services.loads, request, response);
+    });
     handle(request, response, logger).catch((error: unknown) => answerError(error, response, logger, next));
   };
 }
