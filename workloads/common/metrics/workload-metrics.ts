@@ -2,6 +2,7 @@
 // its probe once and keeps it: a probe has its labels already, and nothing is looked up by name where it is used.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { Durations, type Stopwatch } from './durations.ts';
+import { addLimits } from './limits.ts';
 import { SECONDS, type Workload } from './names.ts';
 
 /** Where data lies that other processes keep. */
@@ -28,6 +29,7 @@ export class WorkloadMetrics {
   static ofProcess(workload: Workload): WorkloadMetrics {
     const metrics = new WorkloadMetrics(workload);
     collectDefaultMetrics({ register: metrics.registry });
+    addLimits(metrics);
     return metrics;
   }
 
