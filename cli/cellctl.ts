@@ -10,6 +10,7 @@ import { nodesCommand } from './commands/nodes.ts';
 import { planCommand } from './commands/plan.ts';
 import { rebalanceCommand } from './commands/rebalance.ts';
 import { restoreCommand } from './commands/restore.ts';
+import { topCommand } from './commands/top.ts';
 import { userAddCommand } from './commands/user-add.ts';
 import { userAliasCommand } from './commands/user-alias.ts';
 import { userExportCommand } from './commands/user-export.ts';
@@ -27,6 +28,7 @@ const program = new Command('cellctl')
   .enablePositionalOptions();
 program.addCommand(nodesCommand());
 program.addCommand(whereCommand());
+program.addCommand(topCommand());
 program.addCommand(cellCommand());
 program.addCommand(planCommand());
 program.addCommand(explainCommand());

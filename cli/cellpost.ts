@@ -30,6 +30,10 @@ const SERVICES: Record<string, Entry> = {
     describe: 'the counts of unread messages, kept in memcached',
     load: () => import('../workloads/memcache-dirty/main.ts'),
   },
+  console: {
+    describe: 'what is busy, slow or away in the whole platform',
+    load: () => import('../workloads/console/main.ts'),
+  },
   web: {
     describe: 'the HTTP door: JMAP and the inbox page',
     load: () => import('../workloads/web/main.ts'),

@@ -15,9 +15,12 @@ const variables = z.object({
   CELLPOST_PLATFORM_TOKEN: z.string().optional(),
   CELLPOST_HOME: z.string().default('.cellpost'),
   CELLPOST_BLOB_STORE: z.string().optional(),
+  CELLPOST_CONSOLE_URL: z.url().optional(),
 });
 
 type Target = { discoveryUrl: string; token: string };
+/** Where the console is, if it is anywhere. */
+type FoundTarget = Target & { consoleUrl: string | undefined };
 
 /** Runs a command with a connection to the platform, and closes it. @throws ConfigError when there is none */
 export async function withCells<T>(work: (cells: Cells) => Promise<T>): Promise<T> {
@@ -79,7 +82,15 @@ function isSameStore(a: string, b: string): boolean {
   return name(a) === name(b);
 }
 
-function findPlatform(): Target {
+/** @throws ConfigError when it is not known */
+export function findConsole(): { url: string; token: string } {
+  const { consoleUrl, token } = findPlatform();
+  if (consoleUrl === undefined)
+    throw new ConfigError('This asks the console: set CELLPOST_CONSOLE_URL beside CELLPOST_DISCOVERY_URL.');
+  return { url: consoleUrl.replace(/\/+$/, ''), token };
+}
+
+function findPlatform(): FoundTarget {
   const values = readEnvironment(variables, process.env);
   if (values.CELLPOST_DISCOVERY_URL) {
     if (!values.CELLPOST_PLATFORM_TOKEN) {
@@ -87,7 +98,11 @@ function findPlatform(): Target {
         'CELLPOST_DISCOVERY_URL needs CELLPOST_PLATFORM_TOKEN or CELLPOST_PLATFORM_TOKEN_FILE beside it.',
       );
     }
-    return { discoveryUrl: values.CELLPOST_DISCOVERY_URL, token: values.CELLPOST_PLATFORM_TOKEN };
+    return {
+      discoveryUrl: values.CELLPOST_DISCOVERY_URL,
+      token: values.CELLPOST_PLATFORM_TOKEN,
+      consoleUrl: values.CELLPOST_CONSOLE_URL,
+    };
   }
   const home = resolve(values.CELLPOST_HOME);
   const note = readNote(home);
@@ -96,5 +111,9 @@ function findPlatform(): Target {
       `No platform runs from ${home}: start one with npm start, or set CELLPOST_HOME or CELLPOST_DISCOVERY_URL.`,
     );
   }
-  return { discoveryUrl: note.discoveryUrl, token: readFileSync(join(home, 'token'), 'utf8').trim() };
+  return {
+    discoveryUrl: note.discoveryUrl,
+    token: readFileSync(join(home, 'token'), 'utf8').trim(),
+    consoleUrl: note.consoleUrl,
+  };
 }

@@ -1,12 +1,15 @@
 // What commands print: a table for people, JSON for programs.
 import { once } from 'node:events';
 
-/** Columns padded to their widest value; no trailing spaces. */
+/** Columns padded to their widest value; no trailing spaces. Values under a header that begins with `>` stand at the right edge. */
 export function formatTable(header: string[], rows: string[][]): string {
-  const all = [header, ...rows];
-  const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  const names = header.map((name) => name.replace(/^>/, ''));
+  const all = [names, ...rows];
+  const widths = names.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  const pad = (value: string, column: number): string =>
+    header[column]?.startsWith('>') ? value.padStart(widths[column] ?? 0) : value.padEnd(widths[column] ?? 0);
   return all
-    .map((row) => row.map((value, column) => value.padEnd(widths[column] ?? 0)).join('  '))
+    .map((row) => names.map((_, column) => pad(row[column] ?? '', column)).join('  '))
     .map((line) => `${line.trimEnd()}\n`)
     .join('');
 }

@@ -24,6 +24,7 @@ export type PlatformNote = {
   countsUrl: string;
   /** Health and metrics. */
   mtaProxyUrl: string;
+  consoleUrl: string;
   smtp: { host: string; port: number };
 };
 

@@ -2,8 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunningService } from '../cli/run-service.ts';
 import { ConfigError, type Environment } from '../workloads/common/config/env.ts';
+import { consoleLink } from '../workloads/common/http/console-key.ts';
 import { DEMO_PASSWORD, DEMO_USERS, makeDemoUsers } from './demo-users.ts';
-import { Home } from './home.ts';
+import { Home, type PlatformNote } from './home.ts';
 import { startPlatform, type Platform } from './platform.ts';
 import { readSettings } from './settings.ts';
 
@@ -31,7 +32,7 @@ export async function start(env: Environment): Promise<RunningService> {
     throw error;
   }
   const { note } = platform;
-  process.stdout.write(table(note.webUrl, note.smtp, settings.home));
+  process.stdout.write(table(note, consoleLink(note.consoleUrl, home.token), settings.home));
   const running = platform;
   return {
     url: note.webUrl,
@@ -43,11 +44,12 @@ export async function start(env: Environment): Promise<RunningService> {
   };
 }
 
-function table(webUrl: string, smtp: { host: string; port: number }, home: string): string {
+function table({ webUrl, smtp }: PlatformNote, consoleUrl: string, home: string): string {
   const [first = ''] = DEMO_USERS;
   const rows = [
     ['Inbox page', `${webUrl}/`],
     ['JMAP session', `${webUrl}/.well-known/jmap`],
+    ['Console', consoleUrl],
     ['SMTP', `${smtp.host}:${smtp.port}`],
     ['Users', `${DEMO_USERS.join(', ')} (password ${DEMO_PASSWORD})`],
     [

@@ -42,7 +42,16 @@ export async function startPlatform(
   const web = makeChild('web', 'web');
   const userIndex = makeChild('user-index', 'user-index');
   const memcacheDirty = makeChild('memcache-dirty', 'memcache-dirty');
-  const children = [web, mtaProxy, userIndex, memcacheDirty, ...nodes.map((node) => node.child), discovery];
+  const watcher = makeChild('console', 'console');
+  const children = [
+    watcher,
+    web,
+    mtaProxy,
+    userIndex,
+    memcacheDirty,
+    ...nodes.map((node) => node.child),
+    discovery,
+  ];
 
   const coordinator = await startCoordinator({
     socketPath: home.socketPath,
@@ -127,6 +136,27 @@ export async function startPlatform(
       ),
     ]);
     await Promise.all(appServers);
+    const processes = {
+      discovery,
+      'mta-proxy': mtaProxy,
+      web,
+      'user-index': userIndex,
+      'memcache-dirty': memcacheDirty,
+    };
+    const { url: consoleUrl } = await hinted(
+      'CELLPOST_CONSOLE_PORT',
+      watcher.start(
+        {
+          ...doors,
+          CELLPOST_HTTP_PORT: String(settings.consolePort),
+          CELLPOST_CONSOLE_INTERVAL_MS: settings.consoleIntervalMs,
+          CELLPOST_CONSOLE_TARGETS: Object.entries(processes)
+            .map(([name, child]) => `${name}=${child.started?.url}`)
+            .join(','),
+        },
+        { http: 'CELLPOST_HTTP_PORT' },
+      ),
+    );
     const opened = cells;
     return {
       cells: opened,
@@ -137,10 +167,12 @@ export async function startPlatform(
         userIndexUrl: index.url,
         countsUrl: counts.url,
         mtaProxyUrl: smtp.url,
+        consoleUrl,
         smtp: { host: HOST, port: smtp.ports.smtp ?? settings.smtpPort },
       },
       async close() {
-        // Doors first, then who stores, then who knows the way.
+        // Who only looks, then doors, then who stores, then who knows the way.
+        await watcher.stop();
         await Promise.all([web.stop(), mtaProxy.stop(), userIndex.stop(), memcacheDirty.stop()]);
         await opened.close();
         await Promise.all(nodes.map((node) => node.child.stop()));

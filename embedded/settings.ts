@@ -18,6 +18,9 @@ export type Settings = {
   mail: Environment;
   /** `host:port,…`; undefined: counts are asked from the app servers. */
   memcached: string | undefined;
+  consolePort: number;
+  /** How often the console looks; undefined: as it likes. */
+  consoleIntervalMs: string | undefined;
 };
 
 /** More than one machine has a use for. */
@@ -28,6 +31,8 @@ const variables = z.object({
   CELLPOST_SMTP_PORT: port.default(2525),
   CELLPOST_HTTP_PORT: port.default(8080),
   CELLPOST_DISCOVERY_PORT: port.default(0),
+  CELLPOST_CONSOLE_PORT: port.default(8085),
+  CELLPOST_CONSOLE_INTERVAL_MS: z.string().optional(),
   CELLPOST_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a dead app server keeps its users: neighbours take over after that. */
   CELLPOST_SESSION_TIMEOUT_MS: positiveInteger.default(1500),
@@ -50,5 +55,7 @@ export function readSettings(env: Environment): Settings {
     cells: values.CELLPOST_CELLS,
     mail: Object.fromEntries(MAIL_VARIABLES.map((name) => [name, env[name]])),
     memcached: values.CELLPOST_MEMCACHED,
+    consolePort: values.CELLPOST_CONSOLE_PORT,
+    consoleIntervalMs: values.CELLPOST_CONSOLE_INTERVAL_MS,
   };
 }

@@ -43,6 +43,7 @@ before(async () => {
   scraped.set('mta_proxy', await scrape(note.mtaProxyUrl));
   scraped.set('user_index', await scrape(note.userIndexUrl));
   scraped.set('web', await scrape(platform.webUrl));
+  scraped.set('console', await scrape(note.consoleUrl));
   // No Kubernetes runs here: what the operator would tell is what it registers.
   const operator = new WorkloadMetrics('operator');
   new OperatorMetrics(operator).queue('cell', () => 0);

@@ -35,7 +35,14 @@ export async function startPlatform(env: NodeJS.ProcessEnv = {}): Promise<Platfo
   const home = env.CELLPOST_HOME ?? (await mkdtemp(join(tmpdir(), 'cellpost-')));
   const child = spawn(process.execPath, [join(ROOT, 'cli/cellpost.ts'), 'embedded'], {
     cwd: ROOT,
-    env: { ...process.env, CELLPOST_SMTP_PORT: '0', CELLPOST_HTTP_PORT: '0', ...env, CELLPOST_HOME: home },
+    env: {
+      ...process.env,
+      CELLPOST_SMTP_PORT: '0',
+      CELLPOST_HTTP_PORT: '0',
+      CELLPOST_CONSOLE_PORT: '0',
+      ...env,
+      CELLPOST_HOME: home,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output: string[] = [];

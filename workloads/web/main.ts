@@ -1,9 +1,9 @@
 // The web door: the inbox page, and JMAP for everybody outside. It keeps nothing; each request goes to the app server that
 // owns the user.
-import type { Express } from 'express';
 import { z } from 'zod';
 import { openCells } from '../common/cell-client/cells.ts';
 import { commonVariables, port, readEnvironment, type Environment } from '../common/config/env.ts';
+import { addSecurityHeaders } from '../common/http/page.ts';
 import { listenHttp } from '../common/http/server.ts';
 import { createLogger } from '../common/log.ts';
 import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
@@ -76,20 +76,6 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     await cells.close();
     throw error;
   }
-}
-
-/** For every answer; pages and downloads add to them or replace them. */
-function addSecurityHeaders(app: Express): void {
-  app.use((_request, response, next) => {
-    response.set({
-      'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-      'X-Content-Type-Options': 'nosniff',
-      'Referrer-Policy': 'no-referrer',
-      'Cross-Origin-Opener-Policy': 'same-origin',
-      'Cross-Origin-Resource-Policy': 'same-origin',
-    });
-    next();
-  });
 }
 
 function parseDemo(text: string | undefined): Demo | undefined {
