@@ -143,6 +143,8 @@ export type PlatformSpec = {
   /** Absent: there is no memcache dirty service. */
   counts?: { replicas: number; resources: Resources; memcached: MemcachedSpec };
   web: { replicas: number; resources: Resources; service: { type: ServiceType } };
+  /** Absent: nobody reads metrics who may not call the services anyway. */
+  monitoring?: { scrapers: { namespace: string; labels: Record<string, string> }[] };
 };
 
 export type Images = { cellpost: string; hbase: string; memcached: string };

@@ -25,6 +25,8 @@ const CALL_DEADLINE_MS = 15_000;
 const OPEN_DEADLINE_MS = 60_000;
 /** More calls than this at once mean that the disk doesn't keep up: refused at once, instead of late. */
 export const MAX_WAITING_CALLS = 20_000;
+/** Threads that fail to open the file one after another: another process may have more luck. */
+const MAX_FAILED_STARTS = 3;
 
 type Waiting = {
   resolve: (value: unknown) => void;
@@ -43,6 +45,7 @@ export class SqliteThread {
   readonly #stopwatches = new Map<OperationName, Stopwatch>();
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
+  #failedStarts = 0;
   /** Calls that go to the thread at the end of this turn of the event loop. */
   #unsent: { call: Call; transfer: ArrayBuffer[] }[] = [];
   #worker: Promise<Worker> | undefined;
@@ -94,6 +97,11 @@ export class SqliteThread {
     return (await answer) as Operations[Name]['answer'];
   }
 
+  /** False when the last threads have all failed to start. */
+  get starts(): boolean {
+    return this.#failedStarts < MAX_FAILED_STARTS;
+  }
+
   /** Calls without an answer. */
   get waiting(): number {
     return this.#waiting.size;
@@ -140,10 +148,17 @@ export class SqliteThread {
 
   /** The running thread; a dead one is replaced at the next call. */
   #open(): Promise<Worker> {
-    return (this.#worker ??= this.#start().catch((error: unknown) => {
-      this.#worker = undefined;
-      throw error;
-    }));
+    return (this.#worker ??= this.#start().then(
+      (worker) => {
+        this.#failedStarts = 0;
+        return worker;
+      },
+      (error: unknown) => {
+        this.#worker = undefined;
+        this.#failedStarts++;
+        throw error;
+      },
+    ));
   }
 
   async #start(): Promise<Worker> {

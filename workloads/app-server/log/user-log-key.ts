@@ -293,6 +293,7 @@ export class KeyLog<S, A> {
         const startedAt = performance.now();
         const result = await appendSettled(store, clock, append, () => gate.assertOwner(this.key));
         this.#parts.metrics?.append.since(startedAt);
+        this.#parts.onStored?.(undefined);
         if (result === 'conflict') throw gate.redirect(this.key);
         image.state = draft.state;
         image.seq = seq;
@@ -309,6 +310,7 @@ export class KeyLog<S, A> {
           void this.save(1);
       }
     } catch (error) {
+      if (error instanceof StoreUnavailable || error instanceof OutcomeUnknown) this.#parts.onStored?.(error);
       this.#image = undefined;
       for (const { request } of done) request.reject(error);
       return;

@@ -45,6 +45,8 @@ export type UserLogsOptions<S, A> = {
   cacheBytes: number;
   logger?: Logger;
   metrics?: LogMetrics;
+  /** Hears how each append ended: with an error when it is not known to be durable. */
+  onStored?: (error: unknown) => void;
 };
 
 export class UserLogs<S, A> {
