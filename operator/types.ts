@@ -123,6 +123,8 @@ export type MemcachedSpec = {
   servers: string[];
 };
 
+export type TracingSpec = { endpoint: string; percent: number };
+
 export type PlatformSpec = {
   version?: string;
   images: { cellpost?: string; hbase?: string; memcached?: string; pullPolicy: PullPolicy };
@@ -144,6 +146,7 @@ export type PlatformSpec = {
   counts?: { replicas: number; resources: Resources; memcached: MemcachedSpec };
   web: { replicas: number; resources: Resources; service: { type: ServiceType } };
   /** Absent: nobody reads metrics who may not call the services anyway. */
+  tracing?: TracingSpec;
   monitoring?: { scrapers: { namespace: string; labels: Record<string, string> }[] };
 };
 

@@ -5,7 +5,7 @@ import type { Peer } from '../resources/manifests.ts';
 import { ownerOf, type Owner } from '../resources/owner.ts';
 import { imageAt } from '../resources/service-pod.ts';
 import type { Settings } from '../settings.ts';
-import type { Cell, CellStatus, Platform, PullPolicy } from '../types.ts';
+import type { Cell, CellStatus, Platform, PullPolicy, TracingSpec } from '../types.ts';
 
 export type CellContext = {
   owner: Owner;
@@ -17,6 +17,8 @@ export type CellContext = {
   operatorLabels: Record<string, string>;
   /** Who may read metrics. */
   scrapers: Peer[];
+  /** Undefined: there are no traces. */
+  tracing: TracingSpec | undefined;
 };
 
 export function platformOf(cell: Cell): { name: string; namespace: string } {
@@ -45,5 +47,6 @@ export function cellContext(cell: Cell, platform: Platform, settings: Settings):
     operatorNamespace: settings.namespace,
     operatorLabels: settings.labels,
     scrapers: scrapersOf(platform),
+    tracing: platform.spec.tracing,
   };
 }

@@ -4,7 +4,7 @@ import { peer, type Peer } from '../resources/manifests.ts';
 import { ownerOf, serviceHost, type Owner } from '../resources/owner.ts';
 import { imageAt } from '../resources/service-pod.ts';
 import type { Settings } from '../settings.ts';
-import type { Images, Platform, PullPolicy } from '../types.ts';
+import type { Images, Platform, PullPolicy, TracingSpec } from '../types.ts';
 
 export const DISCOVERY_PORT = 8090;
 export const COUNTS_PORT = 8084;
@@ -18,6 +18,8 @@ export type PlatformContext = {
   operatorLabels: Record<string, string>;
   /** Who may read metrics. */
   scrapers: Peer[];
+  /** Undefined: there are no traces. */
+  tracing: TracingSpec | undefined;
 };
 
 /**
@@ -53,6 +55,7 @@ export function platformContext(platform: Platform, settings: Settings): Platfor
     operatorNamespace: settings.namespace,
     operatorLabels: settings.labels,
     scrapers: scrapersOf(platform),
+    tracing: platform.spec.tracing,
   };
 }
 

@@ -53,6 +53,7 @@ const context: CellContext = {
   operatorNamespace: 'system',
   operatorLabels: { 'app.kubernetes.io/component': 'operator' },
   scrapers: [],
+  tracing: undefined,
 };
 
 const build = (): KubeObject[] => [

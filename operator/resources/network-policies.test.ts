@@ -157,10 +157,10 @@ test('pods are called by whom the design lets call them, with HBase on HDFS', ()
 });
 
 test('pods that are named as scrapers reach the ports of metrics, and no other pod does', async () => {
-  const scrapers = [{ namespace: 'monitoring', labels: { app: 'prometheus' } }];
+  const monitoring = { scrapers: [{ namespace: 'monitoring', labels: { app: 'prometheus' } }] };
   const policies = [
-    ...(await platformChildren({ scrapers })),
-    ...(await cellChildren('samples/cell-a.yaml', { scrapers })),
+    ...(await platformChildren({ monitoring })),
+    ...(await cellChildren('samples/cell-a.yaml', { monitoring })),
   ];
   const pods = [...podsOf('platform', platform), ...podsOf('cell', local)];
   const scraper: Pod = { name: 'prometheus', namespace: 'monitoring', labels: { app: 'prometheus' } };

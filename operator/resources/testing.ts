@@ -49,16 +49,16 @@ async function readSample(path: string, crd: string): Promise<KubeObject> {
 }
 
 /** What a test sets beside what the sample says. */
-type Monitoring = PlatformSpec['monitoring'];
+type More = Pick<PlatformSpec, 'monitoring' | 'tracing'>;
 
-async function readPlatform(monitoring?: Monitoring): Promise<Platform> {
+async function readPlatform(more: More = {}): Promise<Platform> {
   const platform = (await readSample('samples/platform.yaml', 'platforms')) as Platform;
-  return { ...platform, spec: { ...platform.spec, ...(monitoring && { monitoring }) } };
+  return { ...platform, spec: { ...platform.spec, ...more } };
 }
 
 /** All objects of the sample platform. */
-export async function platformChildren(monitoring?: Monitoring): Promise<KubeObject[]> {
-  const platform = await readPlatform(monitoring);
+export async function platformChildren(more?: More): Promise<KubeObject[]> {
+  const platform = await readPlatform(more);
   const { spec } = platform;
   const context = platformContext(platform, settings);
   return [
@@ -84,8 +84,8 @@ export async function platformChildren(monitoring?: Monitoring): Promise<KubeObj
 }
 
 /** All objects of a sample cell: `samples/cell-a.yaml`, `samples-hdfs/cell-c.yaml`. */
-export async function cellChildren(path: string, monitoring?: Monitoring): Promise<KubeObject[]> {
-  return childrenOf((await readSample(path, 'cells')) as Cell, await readPlatform(monitoring));
+export async function cellChildren(path: string, more?: More): Promise<KubeObject[]> {
+  return childrenOf((await readSample(path, 'cells')) as Cell, await readPlatform(more));
 }
 
 /** All objects of a cell, as the API server has it. */

@@ -94,6 +94,7 @@ export function appServerResources(
             credentialsSecret: credentialsName(owner),
             blobs: true,
             httpPort: PORT,
+            tracing: context.tracing,
             env: [
               { name: 'CELLPOST_CELL', value: owner.name },
               {

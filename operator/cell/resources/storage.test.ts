@@ -59,6 +59,7 @@ const context: CellContext = {
   operatorNamespace: 'system',
   operatorLabels: { 'app.kubernetes.io/component': 'operator' },
   scrapers: [],
+  tracing: undefined,
 };
 
 const build = (spec: CellSpec, record: StorageRecord = {}): KubeObject[] =>

@@ -228,6 +228,7 @@ export function serviceResources(
             blobs: options.blobs,
             httpPort: options.httpPort,
             ...(options.ports && { ports: options.ports }),
+            tracing: context.tracing,
             env: options.env,
           }),
         ],

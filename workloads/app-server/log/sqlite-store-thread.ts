@@ -4,6 +4,7 @@ import { ConfigError } from '../../common/config/env.ts';
 import type { Logger } from '../../common/log.ts';
 import type { Stopwatch } from '../../common/metrics/durations.ts';
 import type { WorkloadMetrics } from '../../common/metrics/workload-metrics.ts';
+import { inSpan } from '../../common/tracing.ts';
 import { OutcomeUnknown, SequenceGap, StoreUnavailable } from './log-store.ts';
 import type {
   Answer,
@@ -65,10 +66,18 @@ export class SqliteThread {
   }
 
   /** @throws what log-store.ts promises for the operation */
-  async call<Name extends OperationName>(
+  call<Name extends OperationName>(
     name: Name,
     call: Operations[Name]['call'],
     transfer: ArrayBuffer[] = [],
+  ): Promise<Operations[Name]['answer']> {
+    return inSpan(`sqlite ${name}`, () => this.#call(name, call, transfer));
+  }
+
+  async #call<Name extends OperationName>(
+    name: Name,
+    call: Operations[Name]['call'],
+    transfer: ArrayBuffer[],
   ): Promise<Operations[Name]['answer']> {
     if (this.#closing) throw new StoreUnavailable('the store is closed');
     if (this.#waiting.size >= MAX_WAITING_CALLS)

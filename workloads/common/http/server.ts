@@ -7,10 +7,11 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { Socket } from 'node:net';
-import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
 import type { Logger } from '../log.ts';
 import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
 import { inRequest, requestIdOf } from '../request-id.ts';
+import { beginSpan, continuing } from '../tracing.ts';
 import { addHealth, addPublicHealth, type HealthOptions, type Verdict } from './health.ts';
 
 /** Headers must be there within this time, and a whole request within the other: a slow peer holds no socket for long. */
@@ -43,6 +44,8 @@ export type HttpOptions = {
   ready: () => Verdict;
   /** A string says why this process is of no use any more: a new one is needed. Without it, it is well while it answers. */
   healthy?: () => Verdict;
+  /** Requests come from all the world: what they say of traces is not taken over. */
+  isPublic?: boolean;
   /** For a workload whose port is public: health and metrics then have this one. 0: any free one. */
   adminPort?: number | undefined;
   /** A measured hot path: gets each request first, and answers it (then it says as which route) or leaves it to the routes. */
@@ -61,7 +64,7 @@ export async function listenHttp(options: HttpOptions): Promise<HttpListener> {
   if (adminPort === undefined) addHealth(app, health);
   else addPublicHealth(app, health);
   const took = metrics.requests();
-  app.use(follow(options.logger));
+  app.use(follow(options.logger, options.isPublic === true));
   app.use(measure(took, new Set(options.streams)));
   options.routes(app);
   app.use((_request, response) => {
@@ -132,7 +135,7 @@ async function listen(host: string, port: number, answer: RequestListener): Prom
 }
 
 /** Gives the request its id, and tells of its end. */
-function follow(logger: Logger): RequestHandler {
+function follow(logger: Logger, isPublic: boolean): RequestHandler {
   return (request, response, next) => {
     const requestId = requestIdOf(request.headers['x-request-id']);
     response.setHeader('X-Request-Id', requestId);
@@ -141,7 +144,17 @@ function follow(logger: Logger): RequestHandler {
         const { method, path } = request;
         logger.debug({ requestId, method, path, status: response.statusCode }, 'request answered');
       });
-    inRequest(requestId, next);
+    const { traceparent } = request.headers;
+    inRequest(requestId, () =>
+      continuing(isPublic || typeof traceparent !== 'string' ? undefined : traceparent, () => {
+        const span = beginSpan(request.method, { kind: 'server' });
+        response.once('close', () => {
+          span.rename(routeOf(request));
+          span.end(response.statusCode >= 500 ? `status ${response.statusCode}` : undefined);
+        });
+        span.run(next);
+      }),
+    );
   };
 }
 
@@ -153,13 +166,17 @@ function measure(
   return (request, response, next) => {
     const startedAt = performance.now();
     response.once('close', () => {
-      const path: unknown = request.route?.path;
-      // What belongs to no route is a file of a page, or not there: paths that clients make up are no labels.
-      const route = typeof path === 'string' ? `${request.method} ${path}` : 'none';
+      const route = routeOf(request);
       if (!streams.has(route)) took(route, response.statusCode, startedAt);
     });
     next();
   };
+}
+
+/** What belongs to no route is a file of a page, or not there: paths that clients make up are no labels. */
+function routeOf(request: Request): string {
+  const path: unknown = request.route?.path;
+  return typeof path === 'string' ? `${request.method} ${path}` : 'none';
 }
 
 async function closeDoor({ server, sockets }: Door): Promise<void> {

@@ -1,6 +1,7 @@
 // The near side of the authentication thread. A message is never lost or refused because it could not be checked.
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../../common/log.ts';
+import { inSpan } from '../../common/tracing.ts';
 import type { Checked, Job, Lookups, Question, ThreadAnswer, ThreadOptions } from './protocol.ts';
 import { MESSAGE_DEADLINE_MS, notFoundOut } from './verify.ts';
 
@@ -38,7 +39,11 @@ export class Authenticator {
   }
 
   /** Never rejects: what can't be found out is a `temperror`. A file must stay until this resolves. */
-  async check(question: Question): Promise<Checked> {
+  check(question: Question): Promise<Checked> {
+    return inSpan('authenticate', () => this.#check(question));
+  }
+
+  async #check(question: Question): Promise<Checked> {
     const startedAt = performance.now();
     let timer: NodeJS.Timeout | undefined;
     const checked = await new Promise<Checked | undefined>((resolve) => {
