@@ -1,6 +1,7 @@
 // Runs one long-lived service: signals, exit codes and, below the embedded launcher, its parent's messages.
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError, type Environment } from '../workloads/common/config/env.ts';
+import { startTracing } from '../workloads/common/tracing.ts';
 
 export type RunningService = {
   url: string;
@@ -23,6 +24,8 @@ const CLOSE_DEADLINE_MS = 25_000;
 export async function runService(name: string, load: () => Promise<Service>): Promise<void> {
   const service = await load();
   const env = process.send ? await environmentFromParent() : process.env;
+  // What is about the process as a whole it has from its own environment, also below a launcher.
+  const tracing = await startTracing(name, { ...process.env, ...env });
   let running: RunningService;
   try {
     running = await service.start(env);
@@ -39,13 +42,16 @@ export async function runService(name: string, load: () => Promise<Service>): Pr
   const close = (): void => {
     if (closing) return;
     closing = true;
-    const ended = running.close().then(
-      () => 0,
-      (error: unknown) => {
-        process.stderr.write(`${name}: ${problemOf(error)}\n`);
-        return 1;
-      },
-    );
+    const ended = running
+      .close()
+      .finally(() => tracing.close())
+      .then(
+        () => 0,
+        (error: unknown) => {
+          process.stderr.write(`${name}: ${problemOf(error)}\n`);
+          return 1;
+        },
+      );
     const late = delay(CLOSE_DEADLINE_MS, 1, { ref: false });
     void Promise.race([ended, late]).then((code) => process.exit(code));
   };

@@ -49,12 +49,13 @@ export async function start(
   const connections = new Connections(kubeConfig(settings, env));
   const api = new KubeApi(connections, metrics);
   const stop = new AbortController();
+  // One that waits for the lease is as ready as it can be.
+  let readiness: true | string = true;
   const listener = await listenHttp({
     ...settings.http,
     logger,
     metrics: shared,
-    // One that waits for the lease is as ready as it can be.
-    ready: () => (stop.signal.aborted ? 'stopping' : true),
+    ready: () => (stop.signal.aborted ? 'stopping' : readiness),
     routes: () => undefined,
   });
   const lease = new LeaderLease({
@@ -66,10 +67,13 @@ export async function start(
   });
   const campaign = lease.campaign(async (term) => {
     metrics.leading.set(1);
+    readiness = 'the objects of the cluster are being read';
     try {
-      await runTerm({ api, settings, outside, metrics, logger }, term);
+      const onSynced = (): void => void (readiness = true);
+      await runTerm({ api, settings, outside, metrics, logger, onSynced }, term);
     } finally {
       metrics.leading.set(0);
+      readiness = true;
     }
   }, stop.signal);
   logger.info({ url: listener.url, version: settings.version }, 'operator started');

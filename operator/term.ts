@@ -21,6 +21,8 @@ export type TermOptions = {
   outside: Outside;
   metrics: OperatorMetrics;
   logger: Logger;
+  /** Everything that the API server holds is known. */
+  onSynced: () => void;
 };
 
 /** Runs until the term ends; what it does to the API ends with the term, too. */
@@ -54,6 +56,7 @@ export async function runTerm(options: TermOptions, term: AbortSignal): Promise<
     await Promise.race([Promise.all(all.map((cache) => cache.synced)), over]);
     if (term.aborted) return;
     logger.info({ cells: caches.cells.list().length }, 'caches have synced');
+    options.onSynced();
     cells.start();
     platforms.start();
     rollouts.start();

@@ -123,6 +123,8 @@ export type MemcachedSpec = {
   servers: string[];
 };
 
+export type TracingSpec = { endpoint: string; percent: number };
+
 export type PlatformSpec = {
   version?: string;
   images: { cellpost?: string; hbase?: string; memcached?: string; pullPolicy: PullPolicy };
@@ -143,6 +145,9 @@ export type PlatformSpec = {
   /** Absent: there is no memcache dirty service. */
   counts?: { replicas: number; resources: Resources; memcached: MemcachedSpec };
   web: { replicas: number; resources: Resources; service: { type: ServiceType } };
+  /** Absent: nobody reads metrics who may not call the services anyway. */
+  tracing?: TracingSpec;
+  monitoring?: { scrapers: { namespace: string; labels: Record<string, string> }[] };
 };
 
 export type Images = { cellpost: string; hbase: string; memcached: string };

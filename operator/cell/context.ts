@@ -1,10 +1,11 @@
 // All that the builders of a cell's objects need to know besides its spec: a pure function of what was observed.
 import { blobStoreUrl } from '../blob-store-url.ts';
-import { imagesOf } from '../platform/context.ts';
+import { imagesOf, scrapersOf } from '../platform/context.ts';
+import type { Peer } from '../resources/manifests.ts';
 import { ownerOf, type Owner } from '../resources/owner.ts';
 import { imageAt } from '../resources/service-pod.ts';
 import type { Settings } from '../settings.ts';
-import type { Cell, CellStatus, Platform, PullPolicy } from '../types.ts';
+import type { Cell, CellStatus, Platform, PullPolicy, TracingSpec } from '../types.ts';
 
 export type CellContext = {
   owner: Owner;
@@ -14,6 +15,10 @@ export type CellContext = {
   blobStoreUrl: string;
   operatorNamespace: string;
   operatorLabels: Record<string, string>;
+  /** Who may read metrics. */
+  scrapers: Peer[];
+  /** Undefined: there are no traces. */
+  tracing: TracingSpec | undefined;
 };
 
 export function platformOf(cell: Cell): { name: string; namespace: string } {
@@ -41,5 +46,7 @@ export function cellContext(cell: Cell, platform: Platform, settings: Settings):
     blobStoreUrl: blobStoreUrl(platform.spec.blobStore),
     operatorNamespace: settings.namespace,
     operatorLabels: settings.labels,
+    scrapers: scrapersOf(platform),
+    tracing: platform.spec.tracing,
   };
 }

@@ -1,9 +1,10 @@
 // All that the builders of a platform's objects need to know besides its spec.
 import { blobStoreUrl } from '../blob-store-url.ts';
+import { peer, type Peer } from '../resources/manifests.ts';
 import { ownerOf, serviceHost, type Owner } from '../resources/owner.ts';
 import { imageAt } from '../resources/service-pod.ts';
 import type { Settings } from '../settings.ts';
-import type { Images, Platform, PullPolicy } from '../types.ts';
+import type { Images, Platform, PullPolicy, TracingSpec } from '../types.ts';
 
 export const DISCOVERY_PORT = 8090;
 export const COUNTS_PORT = 8084;
@@ -15,6 +16,10 @@ export type PlatformContext = {
   discoveryUrl: string;
   operatorNamespace: string;
   operatorLabels: Record<string, string>;
+  /** Who may read metrics. */
+  scrapers: Peer[];
+  /** Undefined: there are no traces. */
+  tracing: TracingSpec | undefined;
 };
 
 /**
@@ -28,6 +33,10 @@ export function imagesOf({ spec, status }: Platform, settings: Settings): Images
     hbase: spec.images.hbase ?? hbase,
     memcached: spec.images.memcached ?? memcached,
   };
+}
+
+export function scrapersOf({ spec }: Platform): Peer[] {
+  return (spec.monitoring?.scrapers ?? []).map(({ namespace, labels }) => peer(namespace, labels));
 }
 
 export function platformContext(platform: Platform, settings: Settings): PlatformContext {
@@ -45,6 +54,8 @@ export function platformContext(platform: Platform, settings: Settings): Platfor
     discoveryUrl: `http://${serviceHost(owner, 'discovery')}:${DISCOVERY_PORT}`,
     operatorNamespace: settings.namespace,
     operatorLabels: settings.labels,
+    scrapers: scrapersOf(platform),
+    tracing: platform.spec.tracing,
   };
 }
 

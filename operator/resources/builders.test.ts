@@ -52,6 +52,8 @@ const context: CellContext = {
   blobStoreUrl: 's3://blobs?endpoint=http%3A%2F%2Fs3%3A7070&region=us-east-1',
   operatorNamespace: 'system',
   operatorLabels: { 'app.kubernetes.io/component': 'operator' },
+  scrapers: [],
+  tracing: undefined,
 };
 
 const build = (): KubeObject[] => [

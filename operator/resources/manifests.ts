@@ -89,6 +89,10 @@ export const networkPolicy = (
   },
 });
 
+/** What lets those read metrics who may. */
+export const scraping = (scrapers: Peer[], port: number): { from: Peer[]; ports: number[] }[] =>
+  scrapers.length === 0 ? [] : [{ from: scrapers, ports: [port] }];
+
 /** Pods of a role in one namespace. */
 export function peer(namespace: string, matchLabels: Record<string, string>): Peer {
   return {

@@ -155,3 +155,29 @@ test('pods are called by whom the design lets call them, with HBase on HDFS', ()
     'cell/app-server': APP_SERVERS,
   });
 });
+
+test('pods that are named as scrapers reach the ports of metrics, and no other pod does', async () => {
+  const monitoring = { scrapers: [{ namespace: 'monitoring', labels: { app: 'prometheus' } }] };
+  const policies = [
+    ...(await platformChildren({ monitoring })),
+    ...(await cellChildren('samples/cell-a.yaml', { monitoring })),
+  ];
+  const pods = [...podsOf('platform', platform), ...podsOf('cell', local)];
+  const scraper: Pod = { name: 'prometheus', namespace: 'monitoring', labels: { app: 'prometheus' } };
+  const reached = (from: Pod): Record<string, number[]> =>
+    Object.fromEntries(
+      pods.flatMap((to) => {
+        const ports = portsOf(policies.filter(isPolicy), from, to) ?? [];
+        return ports.length > 0 ? [[to.name, ports]] : [];
+      }),
+    );
+  assert.deepEqual(reached(scraper), {
+    'platform/discovery': [8090],
+    'platform/mta-proxy': [2525, 8082],
+    'platform/user-index': [8083],
+    'platform/memcache-dirty': [8084],
+    'platform/web': [8080, 8180],
+    'cell/app-server': [8081],
+  });
+  assert.deepEqual(reached(WORLD), { 'platform/mta-proxy': [2525], 'platform/web': [8080] });
+});

@@ -1,7 +1,7 @@
 // Pods of Cellpost's own programs.
 import type { V1Container, V1ContainerPort, V1EnvVar } from '@kubernetes/client-node';
 import { bytesOf } from '../runtime/quantity.ts';
-import type { PullPolicy, Resources } from '../types.ts';
+import type { PullPolicy, Resources, TracingSpec } from '../types.ts';
 import { CONTAINER_SECURITY, probeHttp, resourcesOf } from './pod.ts';
 
 /** Of the memory limit for JavaScript objects; the rest is for buffers, code, native memory. */
@@ -29,6 +29,7 @@ export type ServiceContainerOptions = {
   blobs: boolean;
   httpPort: number;
   ports?: V1ContainerPort[];
+  tracing: TracingSpec | undefined;
   env: V1EnvVar[];
 };
 
@@ -55,6 +56,7 @@ export function serviceContainer(options: ServiceContainerOptions): V1Container 
             fromSecret('AWS_SECRET_ACCESS_KEY', CREDENTIALS.secretAccessKey),
           ]
         : []),
+      ...tracingEnvironment(options.tracing),
       ...options.env,
     ],
     ports: [{ name: 'http', containerPort: options.httpPort, protocol: 'TCP' }, ...(options.ports ?? [])],
@@ -76,6 +78,16 @@ export function serviceContainer(options: ServiceContainerOptions): V1Container 
     resources: resourcesOf(options.resources),
     volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }],
   };
+}
+
+/** The standard variables of OpenTelemetry. Who has begun a trace decides whether all of it is kept. */
+function tracingEnvironment(tracing: TracingSpec | undefined): V1EnvVar[] {
+  if (!tracing) return [];
+  return [
+    { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: tracing.endpoint },
+    { name: 'OTEL_TRACES_SAMPLER', value: 'parentbased_traceidratio' },
+    { name: 'OTEL_TRACES_SAMPLER_ARG', value: String(tracing.percent / 100) },
+  ];
 }
 
 /** What each such pod mounts. */

@@ -16,7 +16,7 @@ import {
 import { readCustomResource, type Schema } from '../reference/pages.ts';
 import type { KubeObject } from '../runtime/resources.ts';
 import { readSettings } from '../settings.ts';
-import type { Cell, Platform } from '../types.ts';
+import type { Cell, Platform, PlatformSpec } from '../types.ts';
 import { selectorOf } from './owner.ts';
 import { zookeeperResources } from './zookeeper.ts';
 
@@ -48,12 +48,17 @@ async function readSample(path: string, crd: string): Promise<KubeObject> {
   return withDefaults(spec.versions[0]?.schema.openAPIV3Schema ?? {}, object) as KubeObject;
 }
 
-const readPlatform = async (): Promise<Platform> =>
-  (await readSample('samples/platform.yaml', 'platforms')) as Platform;
+/** What a test sets beside what the sample says. */
+type More = Pick<PlatformSpec, 'monitoring' | 'tracing'>;
+
+async function readPlatform(more: More = {}): Promise<Platform> {
+  const platform = (await readSample('samples/platform.yaml', 'platforms')) as Platform;
+  return { ...platform, spec: { ...platform.spec, ...more } };
+}
 
 /** All objects of the sample platform. */
-export async function platformChildren(): Promise<KubeObject[]> {
-  const platform = await readPlatform();
+export async function platformChildren(more?: More): Promise<KubeObject[]> {
+  const platform = await readPlatform(more);
   const { spec } = platform;
   const context = platformContext(platform, settings);
   return [
@@ -79,8 +84,8 @@ export async function platformChildren(): Promise<KubeObject[]> {
 }
 
 /** All objects of a sample cell: `samples/cell-a.yaml`, `samples-hdfs/cell-c.yaml`. */
-export async function cellChildren(path: string): Promise<KubeObject[]> {
-  return childrenOf((await readSample(path, 'cells')) as Cell, await readPlatform());
+export async function cellChildren(path: string, more?: More): Promise<KubeObject[]> {
+  return childrenOf((await readSample(path, 'cells')) as Cell, await readPlatform(more));
 }
 
 /** All objects of a cell, as the API server has it. */

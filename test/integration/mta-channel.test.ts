@@ -228,7 +228,10 @@ test('a peer that sends and never listens stops being read, and takes nothing fr
   const writer = new FrameWriter(deaf);
   const { bytes, ...header } = delivery('flood');
   for (let number = 1; number <= 5_000; number++)
-    writer.write(encodeDelivery({ ...header, number, deliveryKey: `flood ${number % 10}` }), bytes);
+    writer.write(
+      encodeDelivery({ ...header, number, deliveryKey: `flood ${number % 10}`, traceparent: '' }),
+      bytes,
+    );
   assert.deepEqual(answer(await open().send(delivery('beside'), never)), STORED);
   deaf.destroy();
 });

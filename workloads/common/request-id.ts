@@ -2,6 +2,7 @@
 // app server in the delivery's frame, in every line of the logs (log.ts), and with a message in its log entry.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
+import { traceHeaders } from './tracing.ts';
 
 const HEADER = 'x-request-id';
 /** Of what others made up, only this is taken over. */
@@ -24,8 +25,8 @@ export function requestIdOf(given: string | string[] | undefined): string {
   return typeof given === 'string' && SHAPE.test(given) ? given : randomUUID();
 }
 
-/** What a request to another process of the platform carries. */
-export function requestIdHeaders(): Record<string, string> {
+/** What a request to another process of the platform carries, so that it can be followed there: its id, and its trace. */
+export function followingHeaders(): Record<string, string> {
   const id = currentRequestId();
-  return id === undefined ? {} : { [HEADER]: id };
+  return { ...(id !== undefined && { [HEADER]: id }), ...traceHeaders() };
 }

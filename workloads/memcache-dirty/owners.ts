@@ -6,7 +6,7 @@ import { countsAnswer, type CountsAnswer, type UserCounts } from '../common/coun
 import { bearer } from '../common/http/platform-token.ts';
 import { userKey } from '../common/keys.ts';
 import { inParallel } from '../common/parallel.ts';
-import { requestIdHeaders } from '../common/request-id.ts';
+import { followingHeaders } from '../common/request-id.ts';
 import type { FeedMark, Feeds } from './feeds.ts';
 
 const BATCH_DEADLINE_MS = 3_000;
@@ -50,7 +50,7 @@ export async function askOwners(owners: Owners, users: readonly Placed[]): Promi
 async function askServer(url: string, users: readonly string[], token: string): Promise<CountsAnswer> {
   const response = await request(new URL('/counts', url), {
     method: 'POST',
-    headers: { authorization: bearer(token), ...requestIdHeaders(), 'content-type': 'application/json' },
+    headers: { authorization: bearer(token), ...followingHeaders(), 'content-type': 'application/json' },
     body: JSON.stringify({ users }),
     signal: AbortSignal.timeout(BATCH_DEADLINE_MS),
   });

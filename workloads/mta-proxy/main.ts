@@ -135,6 +135,7 @@ export async function start(
       logger,
       metrics: shared,
       ready: () => cells.isReady() || 'discovery has not been heard of yet',
+      healthy: () => (parsers.health() === true ? authenticator.health() : parsers.health()),
       routes: () => undefined,
     }),
     (listener) => listener.close(),

@@ -18,6 +18,8 @@ const DEFAULT_PORT = 8080;
 const variables = z.object({
   ...commonVariables,
   CELLPOST_HTTP_PORT: port.default(DEFAULT_PORT),
+  /** Of health and metrics; none given: they are at the port of the page, for platforms on one machine. */
+  CELLPOST_ADMIN_PORT: port.optional(),
   CELLPOST_DISCOVERY_URL: z.url(),
   /** The memcache dirty service of this data center; without, app servers are asked for counts. */
   CELLPOST_COUNTS_URL: z.url().optional(),
@@ -31,7 +33,9 @@ const variables = z.object({
 });
 
 /** @throws ConfigError; the listener's error when the port is taken */
-export async function start(env: Environment): Promise<{ url: string; close(): Promise<void> }> {
+export async function start(
+  env: Environment,
+): Promise<{ url: string; ports: Record<string, number>; close(): Promise<void> }> {
   const config = readEnvironment(variables, env);
   const logger = createLogger('web', config.CELLPOST_LOG_LEVEL, { version: config.CELLPOST_VERSION });
   const metrics = WorkloadMetrics.ofProcess('web');
@@ -48,7 +52,10 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
       port: config.CELLPOST_HTTP_PORT,
       logger,
       metrics,
-      ready: () => (closing.signal.aborted ? 'closing' : true),
+      ready: () =>
+        closing.signal.aborted ? 'closing' : cells.isReady() || 'discovery has not been heard of yet',
+      isPublic: true,
+      adminPort: config.CELLPOST_ADMIN_PORT,
       streams: ['GET /jmap/eventsource'],
       routes: (app) => {
         if (config.CELLPOST_TRUSTED_PROXIES) app.set('trust proxy', config.CELLPOST_TRUSTED_PROXIES);
@@ -66,6 +73,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     logger.info({ url: listener.url }, 'the web door is open');
     return {
       url: listener.url,
+      ports: listener.adminPort === undefined ? {} : { admin: listener.adminPort },
       close: async () => {
         closing.abort();
         await listener.close();

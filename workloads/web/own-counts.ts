@@ -6,7 +6,7 @@ import { request } from 'undici';
 import { z } from 'zod';
 import { parseStateString, seqOf } from '../app-server/image/ids.ts';
 import { bearer } from '../common/http/platform-token.ts';
-import { requestIdHeaders } from '../common/request-id.ts';
+import { followingHeaders } from '../common/request-id.ts';
 
 /** It answers from memory, mostly: the app server is the better one to wait for. */
 const DEADLINE_MS = 300;
@@ -49,7 +49,7 @@ export class CountsService {
     if (this.#url === undefined || performance.now() < this.#notBefore) return undefined;
     try {
       const response = await request(new URL(`/counts?users=${userId}`, this.#url), {
-        headers: { authorization: bearer(this.#token), ...requestIdHeaders() },
+        headers: { authorization: bearer(this.#token), ...followingHeaders() },
         signal: AbortSignal.timeout(DEADLINE_MS),
       });
       if (response.statusCode !== 200) {

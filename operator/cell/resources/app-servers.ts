@@ -3,6 +3,7 @@ import {
   disruptionBudget,
   networkPolicy,
   peer,
+  scraping,
   secret,
   service,
   statefulSet,
@@ -71,6 +72,7 @@ export function appServerResources(
       },
       // Its rolls look at the metrics.
       { from: [peer(context.operatorNamespace, context.operatorLabels)], ports: [PORT] },
+      ...scraping(context.scrapers, PORT),
     ]),
     statefulSet(meta, {
       serviceName: name,
@@ -92,6 +94,7 @@ export function appServerResources(
             credentialsSecret: credentialsName(owner),
             blobs: true,
             httpPort: PORT,
+            tracing: context.tracing,
             env: [
               { name: 'CELLPOST_CELL', value: owner.name },
               {

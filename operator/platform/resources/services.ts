@@ -6,6 +6,7 @@ import {
   disruptionBudget,
   networkPolicy,
   peer,
+  scraping,
   service,
   type Peer,
 } from '../../resources/manifests.ts';
@@ -22,6 +23,7 @@ const SMTP_PORT = 2525;
 const MTA_HTTP_PORT = 8082;
 const USER_INDEX_PORT = 8083;
 const WEB_PORT = 8080;
+const WEB_ADMIN_PORT = 8180;
 /** Requests and SMTP sessions in flight may end in this time. */
 const GRACE_SECONDS = 30;
 /** Discovery's place in its ZooKeeper. */
@@ -34,6 +36,8 @@ type ServiceOptions = {
   resources: Resources;
   type: ServiceType;
   httpPort: number;
+  /** Of metrics, when the other one is open to the world. */
+  adminPort?: number;
   blobs: boolean;
   servicePorts: V1ServicePort[];
   ports?: V1ContainerPort[];
@@ -170,8 +174,11 @@ export function webResources(
     httpPort: WEB_PORT,
     blobs: false,
     servicePorts: [servicePort('http', 80, WEB_PORT)],
+    ports: [{ name: 'admin', containerPort: WEB_ADMIN_PORT, protocol: 'TCP' }],
+    adminPort: WEB_ADMIN_PORT,
     allow: [{ ports: [WEB_PORT] }],
     env: [
+      { name: 'CELLPOST_ADMIN_PORT', value: String(WEB_ADMIN_PORT) },
       { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },
       // Only then: a platform without counts is not restarted for what it does not have.
       ...(spec.counts ? [{ name: 'CELLPOST_COUNTS_URL', value: countsUrl(context.owner) }] : []),
@@ -198,7 +205,10 @@ export function serviceResources(
       ports: options.servicePorts,
     }),
     disruptionBudget(meta, selector),
-    networkPolicy(meta, selector, options.allow),
+    networkPolicy(meta, selector, [
+      ...options.allow,
+      ...scraping(context.scrapers, options.adminPort ?? options.httpPort),
+    ]),
     deployment(meta, {
       replicas: options.replicas,
       selector: { matchLabels: selector },
@@ -218,6 +228,7 @@ export function serviceResources(
             blobs: options.blobs,
             httpPort: options.httpPort,
             ...(options.ports && { ports: options.ports }),
+            tracing: context.tracing,
             env: options.env,
           }),
         ],

@@ -10,6 +10,7 @@ import { MessageReader } from '../image/message-reader.ts';
 import { entryCodec } from '../log/entry.ts';
 import { logMetrics } from '../log/log-metrics.ts';
 import type { LogStore } from '../log/log-store.ts';
+import { StoreHealth } from '../log/store-health.ts';
 import type { OwnershipGate } from '../log/user-log-types.ts';
 import { UserLogs } from '../log/user-log.ts';
 import { PasswordVerifier } from '../logic/credentials.ts';
@@ -62,6 +63,7 @@ export type ApiServer = {
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { store, blobs, gate, cell, logger, platformToken, cacheBytes } = options;
   const metrics = new ApiMetrics(options.metrics);
+  const health = new StoreHealth(store);
   const messageBytes = Math.floor(cacheBytes * MESSAGES_SHARE);
   const logs: Logs = new UserLogs({
     store,
@@ -73,6 +75,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     cacheBytes: cacheBytes - messageBytes,
     logger,
     metrics: logMetrics(options.metrics),
+    onStored: (error) => health.appended(error),
   });
   const services: Services = {
     logs,
@@ -106,10 +109,15 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     port: options.port,
     logger,
     metrics: options.metrics,
-    ready: options.ready,
+    ready: () => {
+      const ready = options.ready();
+      return ready === true ? health.ready() : ready;
+    },
+    healthy: () => store.health?.() ?? true,
     streams: ['GET /users/:userId/jmap/eventsource', 'GET /changes'],
     routes: (app) => addRoutes(app, services, streams, feed),
   }).catch(async (error: unknown) => {
+    health.close();
     streams.close();
     feed.close();
     await logs.close();
@@ -123,6 +131,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     logs,
     gaveUp: () => feed.gaveUp(),
     async close() {
+      health.close();
       streams.close();
       // Whoever follows reads from the logs what the requests that still end here change.
       feed.close();

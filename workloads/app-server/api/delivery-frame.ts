@@ -3,6 +3,7 @@ import { NOT_THEIRS, type Answer, type DeliveryHeader } from '../../common/deliv
 import { isUserId, userKey } from '../../common/keys.ts';
 import { decodeMessageBytes } from '../../common/mime/message-wire.ts';
 import { inRequest } from '../../common/request-id.ts';
+import { continuing, inSpan } from '../../common/tracing.ts';
 import { EntryTooLarge, MAX_BODY_BYTES } from '../log/log-store.ts';
 import { deliver, type Delivery } from '../logic/delivery.ts';
 import { senderDegree } from '../logic/sender-degree.ts';
@@ -25,7 +26,11 @@ export function deliverFrame(
   header: DeliveryHeader,
   bytes: Uint8Array,
 ): Promise<DeliveryOutcome> {
-  return inRequest(header.requestId, () => deliverOne(services, header, bytes));
+  return inRequest(header.requestId, () =>
+    continuing(header.traceparent, () =>
+      inSpan('delivery', () => deliverOne(services, header, bytes), { kind: 'server' }),
+    ),
+  );
 }
 
 async function deliverOne(

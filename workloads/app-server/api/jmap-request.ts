@@ -1,4 +1,5 @@
 // A JMAP request (RFC 8620 section 3): checks its shape, makes its calls one after the other, puts the response together.
+import { inSpan } from '../../common/tracing.ts';
 import type { Call } from './call.ts';
 import { MethodError, RequestError } from './errors.ts';
 import { CORE, COUNTS, DELIVERY, FRIENDS, MAIL, MAX_CALLS_IN_REQUEST, PRIVACY } from './limits.ts';
@@ -84,7 +85,7 @@ async function runCall(
   try {
     if (!method || !request.using.includes(method.capability))
       throw new MethodError('unknownMethod', unknownBecause(name, method));
-    const result = await method.run(resolveReferences(args, responses), call);
+    const result = await inSpan(method.name, () => method.run(resolveReferences(args, responses), call));
     timed('ok');
     return [name, result, callId];
   } catch (error) {

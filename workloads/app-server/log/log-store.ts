@@ -79,6 +79,9 @@ export interface LogStore {
   /** Deletes everything of a key: a log that lives elsewhere now. Nobody may be writing it. */
   deleteKey(key: string): Promise<void>;
 
+  /** Why nothing will ever come of this store in this process; a store without it always recovers by itself. */
+  health?(): true | string;
+
   /** Finishes what is in flight, then refuses everything with StoreUnavailable. May be called twice. */
   close(): Promise<void>;
 }

@@ -4,6 +4,7 @@ import { ConfigError } from '../../common/config/env.ts';
 import type { Logger } from '../../common/log.ts';
 import type { Stopwatch } from '../../common/metrics/durations.ts';
 import type { WorkloadMetrics } from '../../common/metrics/workload-metrics.ts';
+import { inSpan } from '../../common/tracing.ts';
 import { OutcomeUnknown, SequenceGap, StoreUnavailable } from './log-store.ts';
 import type {
   Answer,
@@ -25,6 +26,8 @@ const CALL_DEADLINE_MS = 15_000;
 const OPEN_DEADLINE_MS = 60_000;
 /** More calls than this at once mean that the disk doesn't keep up: refused at once, instead of late. */
 export const MAX_WAITING_CALLS = 20_000;
+/** Threads that fail to open the file one after another: another process may have more luck. */
+const MAX_FAILED_STARTS = 3;
 
 type Waiting = {
   resolve: (value: unknown) => void;
@@ -43,6 +46,7 @@ export class SqliteThread {
   readonly #stopwatches = new Map<OperationName, Stopwatch>();
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
+  #failedStarts = 0;
   /** Calls that go to the thread at the end of this turn of the event loop. */
   #unsent: { call: Call; transfer: ArrayBuffer[] }[] = [];
   #worker: Promise<Worker> | undefined;
@@ -62,10 +66,18 @@ export class SqliteThread {
   }
 
   /** @throws what log-store.ts promises for the operation */
-  async call<Name extends OperationName>(
+  call<Name extends OperationName>(
     name: Name,
     call: Operations[Name]['call'],
     transfer: ArrayBuffer[] = [],
+  ): Promise<Operations[Name]['answer']> {
+    return inSpan(`sqlite ${name}`, () => this.#call(name, call, transfer));
+  }
+
+  async #call<Name extends OperationName>(
+    name: Name,
+    call: Operations[Name]['call'],
+    transfer: ArrayBuffer[],
   ): Promise<Operations[Name]['answer']> {
     if (this.#closing) throw new StoreUnavailable('the store is closed');
     if (this.#waiting.size >= MAX_WAITING_CALLS)
@@ -92,6 +104,11 @@ export class SqliteThread {
     this.#unsent.push({ call: { id, name, ...call } as Call, transfer });
     // The worker answers each operation with its own type.
     return (await answer) as Operations[Name]['answer'];
+  }
+
+  /** False when the last threads have all failed to start. */
+  get starts(): boolean {
+    return this.#failedStarts < MAX_FAILED_STARTS;
   }
 
   /** Calls without an answer. */
@@ -140,10 +157,17 @@ export class SqliteThread {
 
   /** The running thread; a dead one is replaced at the next call. */
   #open(): Promise<Worker> {
-    return (this.#worker ??= this.#start().catch((error: unknown) => {
-      this.#worker = undefined;
-      throw error;
-    }));
+    return (this.#worker ??= this.#start().then(
+      (worker) => {
+        this.#failedStarts = 0;
+        return worker;
+      },
+      (error: unknown) => {
+        this.#worker = undefined;
+        this.#failedStarts++;
+        throw error;
+      },
+    ));
   }
 
   async #start(): Promise<Worker> {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 import { ConfigError } from '../../common/config/env.ts';
+import { SqliteThread } from './sqlite-store-thread.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 
 const ALL = { limit: 1000, maxBytes: Number.MAX_SAFE_INTEGER };
@@ -114,5 +115,21 @@ describe('SQLite log store', () => {
     assert.ok(written > 5 && written < 40, `${written} entries fitted`);
     assert.equal(rows, written);
     assert.deepEqual(errors, ['StoreUnavailable']);
+  });
+
+  it('tells of threads that can not open the file any more, until one can', async () => {
+    const place = join(folder, 'place');
+    await writeFile(place, 'a file where the folder should be');
+    const settings = { file: join(place, 'a.db'), busyDeadlineMs: 1_000, role: 'writer' as const };
+    const thread = new SqliteThread(settings, undefined);
+    for (let attempt = 0; attempt < 3; attempt++) {
+      assert.equal(thread.starts, true);
+      await assert.rejects(thread.open());
+    }
+    assert.equal(thread.starts, false);
+    await rm(place);
+    await thread.open();
+    assert.equal(thread.starts, true);
+    await thread.close();
   });
 });

@@ -104,6 +104,10 @@ class SqliteStore implements LogStore {
     await this.#writer.call('deleteKey', { key });
   }
 
+  health(): true | string {
+    return (this.#writer.starts && this.#reader.starts) || 'no thread can open the database any more';
+  }
+
   async close(): Promise<void> {
     // The last one to close folds the write-ahead log into the file.
     await this.#reader.close();

@@ -1,4 +1,5 @@
 // One key's log in this process: its image, the requests that wait, the append under way.
+import { inSpan, type Place } from '../../common/tracing.ts';
 import { OutcomeUnknown, StoreUnavailable } from './log-store.ts';
 import { PageLost } from './page-missing.ts';
 import { lookAt } from './pages.ts';
@@ -30,6 +31,8 @@ export type Settle = {
   /** When it was asked for, if that is measured. */
   askedAt?: number;
   requestId?: string | undefined;
+  /** Where it was asked for, in its trace. */
+  place?: Place | undefined;
 };
 export type ReadFunction<S, T> = (state: S, seq: number, look: Look) => T | Promise<T>;
 export type ReadRequest<S> = Settle & { kind: 'read'; fn: ReadFunction<S, unknown> };
@@ -291,8 +294,14 @@ export class KeyLog<S, A> {
       if (!draft.isEmpty) {
         const append = { key: this.key, seq, entry: draft.encode(), bodies: draft.bodies };
         const startedAt = performance.now();
-        const result = await appendSettled(store, clock, append, () => gate.assertOwner(this.key));
+        const [parent, ...links] = done.flatMap(({ request }) => request.place ?? []);
+        const result = await inSpan(
+          'append',
+          () => appendSettled(store, clock, append, () => gate.assertOwner(this.key)),
+          { parent, links },
+        );
         this.#parts.metrics?.append.since(startedAt);
+        this.#parts.onStored?.(undefined);
         if (result === 'conflict') throw gate.redirect(this.key);
         image.state = draft.state;
         image.seq = seq;
@@ -309,6 +318,7 @@ export class KeyLog<S, A> {
           void this.save(1);
       }
     } catch (error) {
+      if (error instanceof StoreUnavailable || error instanceof OutcomeUnknown) this.#parts.onStored?.(error);
       this.#image = undefined;
       for (const { request } of done) request.reject(error);
       return;

@@ -22,6 +22,8 @@ export type LogParts<S, A> = {
   gate: OwnershipGate;
   clock: Clock;
   metrics?: LogMetrics | undefined;
+  /** Hears how each append ended: with an error when it is not known to be durable. */
+  onStored?: ((error: unknown) => void) | undefined;
   /** Hears of each durable entry, and of the requests that are in it. */
   onAppend?: ((key: string, seq: number, requestIds: readonly string[]) => void) | undefined;
   /** Keys whose snapshots in the store were found to be bad: no use to open them again until there are others. */

@@ -4,6 +4,7 @@ import type { Clock } from '../../common/clock.ts';
 import { inParallel } from '../../common/parallel.ts';
 import type { Logger } from '../../common/log.ts';
 import { currentRequestId } from '../../common/request-id.ts';
+import { tracePlace } from '../../common/tracing.ts';
 import type { EntryCodec } from './entry-codec.ts';
 import type { LogMetrics } from './log-metrics.ts';
 import { StoreUnavailable, type LogStore } from './log-store.ts';
@@ -45,6 +46,8 @@ export type UserLogsOptions<S, A> = {
   cacheBytes: number;
   logger?: Logger;
   metrics?: LogMetrics;
+  /** Hears how each append ended: with an error when it is not known to be durable. */
+  onStored?: (error: unknown) => void;
 };
 
 export class UserLogs<S, A> {
@@ -208,7 +211,14 @@ export class UserLogs<S, A> {
       this.#idle.delete(key);
       this.#waiting++;
       this.#parts.metrics?.image(log.isOpen);
-      log.submit(request({ resolve: (value) => resolve(value as T), reject, requestId: currentRequestId() }));
+      log.submit(
+        request({
+          resolve: (value) => resolve(value as T),
+          reject,
+          requestId: currentRequestId(),
+          place: tracePlace(),
+        }),
+      );
     });
   }
 

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client, request, type Dispatcher } from 'undici';
 import { z } from 'zod';
 import { bearer } from '../http/platform-token.ts';
-import { requestIdHeaders } from '../request-id.ts';
+import { followingHeaders } from '../request-id.ts';
 import { BucketMap } from './buckets.ts';
 import type { CellRecord } from './directory-messages.ts';
 import { Unavailable, UnexpectedAnswer } from './errors.ts';
@@ -175,7 +175,7 @@ export class DiscoveryClient {
         method,
         headers: {
           authorization: bearer(this.#token),
-          ...requestIdHeaders(),
+          ...followingHeaders(),
           ...(body !== undefined && { 'content-type': 'application/json' }),
         },
         body: body === undefined ? null : JSON.stringify(body),

@@ -3,7 +3,8 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { bearer } from '../http/platform-token.ts';
 import type { CellCallResult, WorkloadMetrics } from '../metrics/workload-metrics.ts';
-import { requestIdHeaders } from '../request-id.ts';
+import { followingHeaders } from '../request-id.ts';
+import { inSpan } from '../tracing.ts';
 import type { Nowhere, Where } from './directory.ts';
 import { CellDisabled, OutcomeUnknown, Unassigned, Unavailable } from './errors.ts';
 import type { DirectoryFollower } from './follower.ts';
@@ -300,7 +301,8 @@ export class Sender {
       : undefined;
     try {
       const signal = policy.signal ? AbortSignal.any([policy.signal, ending.signal]) : ending.signal;
-      const result = await attempt(target, signal);
+      const span = { kind: 'client', attributes: { 'cellpost.node': target.node } } as const;
+      const result = await inSpan('call app server', () => attempt(target, signal), span);
       this.#called?.('response' in result ? 'answered' : RESULTS[result.verdict.kind]);
       return result;
     } catch (error) {
@@ -321,7 +323,7 @@ export class Sender {
       const response = await this.#nodes.of(target.url).pool.request({
         method: options.method,
         path: options.path,
-        headers: { authorization: bearer(this.#token), ...requestIdHeaders(), ...options.headers },
+        headers: { authorization: bearer(this.#token), ...followingHeaders(), ...options.headers },
         body: body ?? null,
         signal,
         // The signal is the deadline.

@@ -28,6 +28,8 @@ export type DeliveryHeader = {
   authentication: Authentication | undefined;
   /** Why it belongs into Junk; '' when it does not. */
   junk: string;
+  /** Of the trace that it is part of; '' when nobody traces. */
+  traceparent: string;
 };
 
 /** The problem of an answer: an address of the delivery is not the user's. Whoever finds the right one may deliver there. */

@@ -1,6 +1,7 @@
 // One TCP connection to one service of one server, with many calls under way at once.
 import { connect, type Socket } from 'node:net';
 import type { Stopwatch } from '../metrics/durations.ts';
+import { inSpan } from '../tracing.ts';
 import { ConnectionLost, ServerException } from './errors.ts';
 import {
   connectionPreamble,
@@ -19,6 +20,7 @@ const SILENCE_MS = 5_000;
 export const MAX_CALLS_SENT = 256;
 /** The same for the bytes of calls without an answer. One larger call goes alone. */
 const MAX_BYTES_SENT = 16 * 1024 * 1024;
+const CLIENT = { kind: 'client' } as const;
 const MAX_CALL_ID = 0x7fffffff;
 
 export type Service = 'AdminService' | 'ClientService' | 'ClientMetaService' | 'MasterService';
@@ -108,7 +110,11 @@ export class Connection {
   }
 
   /** @throws ServerException, ConnectionLost */
-  call({ method, parameter, timeoutMs }: RpcCall): Promise<ResponseFrame> {
+  call(call: RpcCall): Promise<ResponseFrame> {
+    return inSpan(`hbase ${call.method}`, () => this.#call(call), CLIENT);
+  }
+
+  #call({ method, parameter, timeoutMs }: RpcCall): Promise<ResponseFrame> {
     if (this.#broken) return Promise.reject(new ConnectionLost(this.#broken.message, false));
     const id = this.#nextId;
     this.#nextId = id === MAX_CALL_ID ? 1 : id + 1;

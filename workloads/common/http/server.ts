@@ -1,10 +1,18 @@
 // The HTTP listener that every workload has: an express app with limits, health, metrics and a graceful end.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { Socket } from 'node:net';
-import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
 import type { Logger } from '../log.ts';
 import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
 import { inRequest, requestIdOf } from '../request-id.ts';
+import { beginSpan, continuing } from '../tracing.ts';
+import { addHealth, addPublicHealth, type HealthOptions, type Verdict } from './health.ts';
 
 /** Headers must be there within this time, and a whole request within the other: a slow peer holds no socket for long. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -19,6 +27,8 @@ export type HttpListener = {
   /** `http://host:port`, with the port that was really taken. */
   url: string;
   port: number;
+  /** The port of health and metrics, if that is another one. */
+  adminPort: number | undefined;
   server: Server;
   /** Stops accepting, ends idle connections, waits for requests in flight, then cuts. May be called twice. */
   close(): Promise<void>;
@@ -31,36 +41,30 @@ export type HttpOptions = {
   logger: Logger;
   metrics: WorkloadMetrics;
   /** True while this process is worth sending requests to; a string says why it is not. */
-  ready: () => true | string;
+  ready: () => Verdict;
+  /** A string says why this process is of no use any more: a new one is needed. Without it, it is well while it answers. */
+  healthy?: () => Verdict;
+  /** Requests come from all the world: what they say of traces is not taken over. */
+  isPublic?: boolean;
+  /** For a workload whose port is public: health and metrics then have this one. 0: any free one. */
+  adminPort?: number | undefined;
   /** A measured hot path: gets each request first, and answers it (then it says as which route) or leaves it to the routes. */
   before?: (request: IncomingMessage, response: ServerResponse) => string | undefined;
   /** Routes that last as long as whoever follows them, `GET /path`: their durations say nothing. */
   streams?: readonly string[];
-  /** Adds the workload's routes. They come after /healthz, /readyz and /metrics. */
+  /** Adds the workload's routes. They come after those of health. */
   routes: (app: Express) => void;
 };
 
 /** @throws the listener's error, with code EADDRINUSE when the port is taken */
 export async function listenHttp(options: HttpOptions): Promise<HttpListener> {
-  const app = express();
-  app.disable('x-powered-by');
-  app.disable('etag');
-  app.get('/healthz', (_request, response) => {
-    response.type('text/plain').send('ok\n');
-  });
-  app.get('/readyz', (_request, response) => {
-    const ready = options.ready();
-    response
-      .status(ready === true ? 200 : 503)
-      .type('text/plain')
-      .send(ready === true ? 'ok\n' : `${ready}\n`);
-  });
-  app.get('/metrics', async (_request, response) => {
-    const { registry } = options.metrics;
-    response.type(registry.contentType).send(await registry.metrics());
-  });
-  const took = options.metrics.requests();
-  app.use(follow(options.logger));
+  const { host, port, adminPort, metrics, ready, healthy = () => true } = options;
+  const health = { metrics, healthy, ready };
+  const app = newApp();
+  if (adminPort === undefined) addHealth(app, health);
+  else addPublicHealth(app, health);
+  const took = metrics.requests();
+  app.use(follow(options.logger, options.isPublic === true));
   app.use(measure(took, new Set(options.streams)));
   options.routes(app);
   app.use((_request, response) => {
@@ -69,12 +73,47 @@ export async function listenHttp(options: HttpOptions): Promise<HttpListener> {
   app.use(errorHandler(options.logger));
 
   const { before } = options;
-  const server = createServer((request, response) => {
+  const door = await listen(host, port, (request, response) => {
     const startedAt = performance.now();
     const route = before?.(request, response);
     if (route === undefined) app(request, response);
     else took(route, response.statusCode, startedAt);
   });
+  metrics.queue('http_connections', () => door.sockets.size, MAX_CONNECTIONS);
+  const admin = adminPort === undefined ? undefined : await listenAdmin(host, adminPort, health, door);
+  let closing: Promise<void> | undefined;
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${door.port}`,
+    port: door.port,
+    adminPort: admin?.port,
+    server: door.server,
+    close: () =>
+      (closing ??= Promise.all([closeDoor(door), admin && closeDoor(admin)]).then(() => undefined)),
+  };
+}
+
+function newApp(): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  return app;
+}
+
+async function listenAdmin(host: string, port: number, health: HealthOptions, main: Door): Promise<Door> {
+  const app = newApp();
+  addHealth(app, health);
+  try {
+    return await listen(host, port, app);
+  } catch (error) {
+    await closeDoor(main);
+    throw error;
+  }
+}
+
+type Door = { server: Server; port: number; sockets: Set<Socket> };
+
+async function listen(host: string, port: number, answer: RequestListener): Promise<Door> {
+  const server = createServer(answer);
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
@@ -84,27 +123,19 @@ export async function listenHttp(options: HttpOptions): Promise<HttpListener> {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  options.metrics.queue('http_connections', () => sockets.size, MAX_CONNECTIONS);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port, options.host, () => {
+    server.listen(port, host, () => {
       server.off('error', reject);
       resolve();
     });
   });
   const address = server.address();
-  const port = typeof address === 'object' && address ? address.port : options.port;
-  let closing: Promise<void> | undefined;
-  return {
-    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
-    port,
-    server,
-    close: () => (closing ??= closeServer(server, sockets)),
-  };
+  return { server, sockets, port: typeof address === 'object' && address ? address.port : port };
 }
 
 /** Gives the request its id, and tells of its end. */
-function follow(logger: Logger): RequestHandler {
+function follow(logger: Logger, isPublic: boolean): RequestHandler {
   return (request, response, next) => {
     const requestId = requestIdOf(request.headers['x-request-id']);
     response.setHeader('X-Request-Id', requestId);
@@ -113,7 +144,17 @@ function follow(logger: Logger): RequestHandler {
         const { method, path } = request;
         logger.debug({ requestId, method, path, status: response.statusCode }, 'request answered');
       });
-    inRequest(requestId, next);
+    const { traceparent } = request.headers;
+    inRequest(requestId, () =>
+      continuing(isPublic || typeof traceparent !== 'string' ? undefined : traceparent, () => {
+        const span = beginSpan(request.method, { kind: 'server' });
+        response.once('close', () => {
+          span.rename(routeOf(request));
+          span.end(response.statusCode >= 500 ? `status ${response.statusCode}` : undefined);
+        });
+        span.run(next);
+      }),
+    );
   };
 }
 
@@ -125,16 +166,20 @@ function measure(
   return (request, response, next) => {
     const startedAt = performance.now();
     response.once('close', () => {
-      const path: unknown = request.route?.path;
-      // What belongs to no route is a file of a page, or not there: paths that clients make up are no labels.
-      const route = typeof path === 'string' ? `${request.method} ${path}` : 'none';
+      const route = routeOf(request);
       if (!streams.has(route)) took(route, response.statusCode, startedAt);
     });
     next();
   };
 }
 
-async function closeServer(server: Server, sockets: Set<Socket>): Promise<void> {
+/** What belongs to no route is a file of a page, or not there: paths that clients make up are no labels. */
+function routeOf(request: Request): string {
+  const path: unknown = request.route?.path;
+  return typeof path === 'string' ? `${request.method} ${path}` : 'none';
+}
+
+async function closeDoor({ server, sockets }: Door): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
   // Node counts a connection that was opened ahead of any request as busy until its headers time out.

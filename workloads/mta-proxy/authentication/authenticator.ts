@@ -1,6 +1,7 @@
 // The near side of the authentication thread. A message is never lost or refused because it could not be checked.
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../../common/log.ts';
+import { inSpan } from '../../common/tracing.ts';
 import type { Checked, Job, Lookups, Question, ThreadAnswer, ThreadOptions } from './protocol.ts';
 import { MESSAGE_DEADLINE_MS, notFoundOut } from './verify.ts';
 
@@ -11,6 +12,8 @@ const HANG_MS = MESSAGE_DEADLINE_MS + 5_000;
 /** In line and at work together: longer than that a client does not wait. */
 const WAIT_DEADLINE_MS = 45_000;
 const MAX_HEAP_MB = 256;
+/** Threads that end one after another without an answer: more won't help. */
+const MAX_USELESS = 3;
 
 type Waiting = { job: Job; resolve: (checked: Checked | undefined) => void };
 
@@ -27,6 +30,8 @@ export class Authenticator {
   readonly #atWork = new Map<number, Waiting & { hangs: NodeJS.Timeout }>();
   #worker: Worker | undefined;
   #nextId = 1;
+  /** Threads since the last answer that were given up. */
+  #useless = 0;
   #closed = false;
 
   constructor(options: AuthenticatorOptions) {
@@ -34,7 +39,11 @@ export class Authenticator {
   }
 
   /** Never rejects: what can't be found out is a `temperror`. A file must stay until this resolves. */
-  async check(question: Question): Promise<Checked> {
+  check(question: Question): Promise<Checked> {
+    return inSpan('authenticate', () => this.#check(question));
+  }
+
+  async #check(question: Question): Promise<Checked> {
     const startedAt = performance.now();
     let timer: NodeJS.Timeout | undefined;
     const checked = await new Promise<Checked | undefined>((resolve) => {
@@ -47,6 +56,11 @@ export class Authenticator {
     const result = checked ?? notFoundOut(this.#options.hostname);
     this.#options.onChecked(result, startedAt);
     return result;
+  }
+
+  /** Not well when one thread after another ends without an answer. */
+  health(): true | string {
+    return this.#useless < MAX_USELESS || 'no authentication thread answers any more';
   }
 
   /** Messages at work and in line. */
@@ -87,6 +101,7 @@ export class Authenticator {
     worker.on('message', (answer: ThreadAnswer) => {
       if (worker !== this.#worker) return;
       const { id, lookups, ...checked } = answer;
+      this.#useless = 0;
       this.#options.onLookups(lookups);
       this.#take(id)?.resolve(checked);
       this.#next();
@@ -107,6 +122,7 @@ export class Authenticator {
   #giveUp(worker: Worker, why: string | undefined): void {
     if (worker !== this.#worker) return;
     this.#worker = undefined;
+    this.#useless++;
     if (why !== undefined && this.#atWork.size > 0)
       this.#options.logger.warn(
         { why, messages: this.#atWork.size },

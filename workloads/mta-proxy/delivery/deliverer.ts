@@ -5,6 +5,7 @@ import { CellDisabled, Unassigned } from '../../common/cell-client/errors.ts';
 import { NOT_THEIRS } from '../../common/delivery/delivery-wire.ts';
 import { normalizeAddress } from '../../common/keys.ts';
 import type { Logger } from '../../common/log.ts';
+import { inSpan } from '../../common/tracing.ts';
 import type { Recipient, Refusal, Transaction } from '../smtp/sink.ts';
 import type { OutgoingDelivery } from './delivery-channel.ts';
 import type { DeliveryChannels } from './delivery-channels.ts';
@@ -104,7 +105,9 @@ export class Deliverer {
     const { logger, channels } = this.#options;
     const { userId } = delivery;
     try {
-      const { status, duplicate, problem } = await channels.deliver(delivery, deadlineMs);
+      const { status, duplicate, problem } = await inSpan('deliver', () =>
+        channels.deliver(delivery, deadlineMs),
+      );
       if (status === 200) return { verdict: true, outcome: duplicate ? 'duplicate' : 'delivered' };
       logger.warn({ userId, status, problem }, 'delivery refused');
       if (problem === NOT_THEIRS) return { verdict: NOT_THEIRS, outcome: 'deferred' };

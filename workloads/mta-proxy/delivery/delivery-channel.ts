@@ -13,6 +13,7 @@ import {
 } from '../../common/delivery/delivery-wire.ts';
 import { FrameReader, FrameWriter } from '../../common/delivery/frames.ts';
 import { bearer } from '../../common/http/platform-token.ts';
+import { traceHeaders } from '../../common/tracing.ts';
 
 /** Until the channel is open: an app server that is there answers in milliseconds. */
 const OPEN_TIMEOUT_MS = 2_000;
@@ -22,7 +23,7 @@ const MAX_UNSENT_BYTES = 64 * 1024 * 1024;
 /** A channel that nobody needs is ended before the server's own limit. */
 const IDLE_TIMEOUT_MS = 60_000;
 
-export type OutgoingDelivery = Omit<DeliveryHeader, 'number'> & {
+export type OutgoingDelivery = Omit<DeliveryHeader, 'number' | 'traceparent'> & {
   /** The message's bytes; empty when they are a blob. */
   bytes: Uint8Array;
 };
@@ -97,7 +98,8 @@ export class DeliveryChannel {
           reject(error);
         },
       });
-      writer.write(encodeDelivery({ number, ...header }), bytes);
+      const { traceparent = '' } = traceHeaders();
+      writer.write(encodeDelivery({ number, ...header, traceparent }), bytes);
     });
   }
 

@@ -2,6 +2,7 @@
 // and to a parser thread piece by piece.
 import type { BlobStore, BlobWriter } from '../../common/blobs/blob-store.ts';
 import type { Stopwatch } from '../../common/metrics/durations.ts';
+import { inSpan } from '../../common/tracing.ts';
 import type { Parsed } from '../parsing/parse-protocol.ts';
 import type { Parsers } from '../parsing/parsers.ts';
 import type { ParseStream } from '../parsing/parser-thread.ts';
@@ -70,7 +71,7 @@ export class IncomingMessage {
 
   async #end(last: { trace?: Uint8Array; bytes?: Uint8Array }): Promise<Parsed> {
     const startedAt = performance.now();
-    const parsed = await this.#parse.end(last);
+    const parsed = await inSpan('parse', () => this.#parse.end(last));
     this.#options.parsed.since(startedAt);
     return parsed;
   }

@@ -4,6 +4,7 @@ import type { Cells } from '../../common/cell-client/cells.ts';
 import { CellDisabled, Unassigned } from '../../common/cell-client/errors.ts';
 import { normalizeAddress } from '../../common/keys.ts';
 import { inRequest } from '../../common/request-id.ts';
+import { beginSpan } from '../../common/tracing.ts';
 import type { Client, MailSink, MessageWriter, Recipient, Refusal, Transaction } from '../smtp/sink.ts';
 import type { Screened, Screening } from '../screening.ts';
 import { Deliverer, type DelivererOptions } from './deliverer.ts';
@@ -60,6 +61,7 @@ export class CellMailSink implements MailSink<string> {
     const { logger, onMessage } = this.#options;
     const receivedAt = new Date();
     const startedAt = performance.now();
+    const span = inRequest(transaction.id, () => beginSpan('SMTP message', { kind: 'server' }));
     const message = this.#taken(transaction, recipients, receivedAt);
     // The blob store is away, or the message takes too long to parse: the rest of it is let go by, and the client asked to
     // send it again.
@@ -85,10 +87,13 @@ export class CellMailSink implements MailSink<string> {
     };
     return {
       write: async (chunk) => {
-        if (!failed) await message.write(chunk).catch(fail);
+        if (!failed) await span.run(() => message.write(chunk)).catch(fail);
       },
-      abort: () => message.abort(),
-      deliver: () => inRequest(transaction.id, deliver),
+      abort: async () => {
+        span.end('given up');
+        await message.abort();
+      },
+      deliver: () => inRequest(transaction.id, () => span.run(deliver)).finally(() => span.end()),
     };
   }
 

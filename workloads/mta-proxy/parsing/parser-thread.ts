@@ -8,6 +8,9 @@ const MAX_HEAP_MB = 256;
 /** Until a new thread has loaded its code, on a machine that is busy. */
 const START_DEADLINE_MS = 30_000;
 
+/** Threads that end one after another before they are ready: more won't help. */
+const MAX_FAILED_STARTS = 3;
+
 /** This message could not be parsed here and now. */
 class ParseFailed extends Error {
   override name = 'ParseFailed';
@@ -47,6 +50,7 @@ export class ParserThread {
   #beganAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #nextId = 1;
+  #failedStarts = 0;
   #closed = false;
 
   /** @param deadlineMs how long a message may take of the thread's time */
@@ -59,6 +63,11 @@ export class ParserThread {
   /** Jobs that wait or are being done. */
   get waiting(): number {
     return this.#waiting.length;
+  }
+
+  /** False when the last threads have all failed to start. */
+  get starts(): boolean {
+    return this.#failedStarts < MAX_FAILED_STARTS;
   }
 
   open(): ParseStream {
@@ -116,6 +125,7 @@ export class ParserThread {
       if (!('ready' in answer)) return this.#onAnswer(answer);
       clearTimeout(slow);
       this.#isReady = true;
+      this.#failedStarts = 0;
       this.#begin();
     });
     worker.on('error', (error) => this.#logger.error({ err: error }, 'a parser thread failed'));
@@ -162,6 +172,7 @@ export class ParserThread {
   /** The message at which a thread stuck or died is given up; a new thread takes over those that were not begun. */
   #onEnd(worker: Worker, why: string): void {
     if (worker !== this.#worker || this.#closed) return;
+    if (!this.#isReady) this.#failedStarts++;
     const [stuck, ...others] = this.#waiting.splice(0);
     this.#worker = undefined;
     void worker.terminate();

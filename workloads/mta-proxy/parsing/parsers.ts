@@ -27,6 +27,11 @@ export class Parsers {
     return this.#threads.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
+  /** Not well when no thread starts any more. */
+  health(): true | string {
+    return this.#threads.some((thread) => thread.starts) || 'no parser thread starts any more';
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#threads.map((thread) => thread.close()));
   }

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Authentication } from '../../common/mail-auth/authentication.ts';
 import type { Logger } from '../../common/log.ts';
 import type { Stopwatch } from '../../common/metrics/durations.ts';
+import { inSpan } from '../../common/tracing.ts';
 import { POLICY_ACTIONS, type PolicyAction } from './actions.ts';
 
 /** Answers that are kept; a question has up to 1,000 recipients, but most have one. */
@@ -63,7 +64,7 @@ export class PolicyHook {
   /** Never rejects. */
   async ask(question: PolicyQuestion): Promise<PolicyAnswer> {
     const startedAt = performance.now();
-    const answer = await this.#ask(question);
+    const answer = await inSpan('policy', () => this.#ask(question));
     this.#options.took.since(startedAt);
     return answer;
   }
