@@ -1,27 +1,30 @@
-// Counts of unread messages with real processes: two data centers with a memcached and a service each, around one platform.
-// Random writes and reads while memcached, the services and app servers are killed; then no count may differ from the log's.
+// Counts with real processes: two data centers with a memcached and a service each, around one platform. Random writes and
+// reads while memcached, its network, the services and app servers die, stop and slow down; then no count may differ from the log's.
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { after, before, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { createTransport, type Transporter } from 'nodemailer';
-import { z } from 'zod';
-import { Child } from '../../embedded/child.ts';
-import { readNote } from '../../embedded/home.ts';
 import { bearer } from '../../workloads/common/http/platform-token.ts';
-import { freePort } from '../support/free-port.ts';
-import { openJmap, type JmapClient } from '../support/jmap.ts';
-import { memcachedProgram, startMemcached, type Memcached } from '../support/memcached.ts';
 import { openTestCells } from '../support/cells.ts';
+import { openJmap, type JmapClient } from '../support/jmap.ts';
+import { memcachedProgram } from '../support/memcached.ts';
 import { startPlatform, type PlatformUnderTest } from '../support/platform.ts';
 import { until } from '../support/wait.ts';
+import { DataCenter, signal, stopFor, type Answer } from './data-centers.ts';
 
 const USERS = 6;
 const PASSWORD = 'secret word';
 const ROUNDS = 3;
-const STEPS = 40;
+const STEPS = 30;
+const HARM_EVERY = 10;
 const WAIT = { timeoutMs: 60_000 };
+/** A count may be wrong for so long after all is quiet. */
+const STALE_MS = 1_000;
+/** So long answers are looked at after all is quiet, and at least until all of them come from memcached. */
+const WATCH_MS = 1_500;
 /** Set it to have a run's random choices again. */
 const SEED = Number(process.env.CELLPOST_TEST_SEED ?? Date.now() % 1_000_000);
 
@@ -29,18 +32,11 @@ const found = await memcachedProgram();
 const skip = 'missing' in found ? found.missing : false;
 const program = 'program' in found ? found.program : '';
 
-const answer = z.object({
-  counts: z.record(z.string(), z.object({ unread: z.number().int().min(0), seq: z.number().int() })),
-  unknown: z.array(z.string()),
-  unavailable: z.array(z.string()),
-});
-type Answer = z.infer<typeof answer>;
-type DataCenter = { memcached: Memcached; service: Child; url: string };
+type Numbers = Record<string, { unread: number; unseen: number }>;
 type User = { id: string; address: string; jmap: JmapClient; inbox: string; emails: string[] };
 
 let platform: PlatformUnderTest;
 let transport: Transporter;
-let folder: string;
 let token: string;
 const centers: DataCenter[] = [];
 const users: User[] = [];
@@ -49,7 +45,6 @@ const random = generator(SEED);
 before(async () => {
   if (skip) return;
   console.log(`CELLPOST_TEST_SEED=${SEED}`);
-  folder = await mkdtemp(join(tmpdir(), 'cellpost-counts-'));
   platform = await startPlatform();
   transport = createTransport({ host: '127.0.0.1', port: platform.smtpPort, ignoreTLS: true });
   token = (await readFile(join(platform.home, 'token'), 'utf8')).trim();
@@ -62,33 +57,14 @@ before(async () => {
     const list = (mailboxes?.[1].list ?? []) as { id: string; role: string | null }[];
     users.push({ id, address, jmap, inbox: list.find(({ role }) => role === 'inbox')?.id ?? '', emails: [] });
   }
-  for (const name of ['east', 'west']) centers.push(await startDataCenter(name));
+  for (const name of ['east', 'west'])
+    centers.push(await DataCenter.start({ name, program, platform, token }));
 });
 
 after(async () => {
-  for (const { service, memcached } of centers) {
-    service.kill();
-    await memcached.kill();
-  }
+  await Promise.all(centers.map((center) => center.close()));
   await platform?.[Symbol.asyncDispose]();
-  if (folder) await rm(folder, { recursive: true, force: true });
 });
-
-async function startDataCenter(name: string): Promise<DataCenter> {
-  const memcached = await startMemcached(program, await freePort());
-  const logFile = join(folder, `${name}.log`);
-  const service = new Child({ name, workload: 'memcache-dirty', logFile, onDeath: () => undefined });
-  const { url } = await service.start(
-    {
-      CELLPOST_HTTP_PORT: '0',
-      CELLPOST_PLATFORM_TOKEN: token,
-      CELLPOST_DISCOVERY_URL: readNote(platform.home)?.discoveryUrl,
-      CELLPOST_MEMCACHED: `127.0.0.1:${memcached.port}`,
-    },
-    { http: 'CELLPOST_HTTP_PORT' },
-  );
-  return { memcached, service, url };
-}
 
 /** mulberry32: the same numbers for the same seed. */
 function generator(seed: number): (below: number) => number {
@@ -101,85 +77,71 @@ function generator(seed: number): (below: number) => number {
   };
 }
 
-async function counts(url: string, ids = users.map(({ id }) => id)): Promise<Answer | undefined> {
-  try {
-    const response = await fetch(`${url}/counts?users=${ids.join(',')}`, {
-      headers: { authorization: bearer(token) },
-    });
-    return response.status === 200 ? answer.parse(await response.json()) : undefined;
-  } catch (error) {
-    if (error instanceof z.ZodError) throw error;
-    return undefined;
-  }
+function one<T>(list: readonly T[]): T {
+  return list[random(list.length)] as T;
 }
+
+const ids = (): string[] => users.map(({ id }) => id);
 
 /** One change of a user's inbox; it may fail while servers die, and is then no change that counts. */
 async function write(user: User, choice: number): Promise<void> {
   const { jmap, inbox, emails } = user;
+  const { accountId } = jmap;
   const email = emails[random(Math.max(1, emails.length))];
-  const set = async (args: Record<string, unknown>): Promise<Record<string, unknown>> => {
-    const [response] = await jmap.call(['Email/set', { accountId: jmap.accountId, ...args }, '0']);
-    return response?.[1] ?? {};
-  };
-  if (email === undefined || choice < 5) {
+  if (email === undefined || choice < 4) {
     await transport.sendMail({ from: 'x@elsewhere.test', to: user.address, subject: 'x', text: 'x' });
-    const filter = { inMailbox: inbox };
-    const [response] = await jmap.call(['Email/query', { accountId: jmap.accountId, filter }, '0']);
+    const [response] = await jmap.call(['Email/query', { accountId, filter: { inMailbox: inbox } }, '0']);
     user.emails = (response?.[1].ids ?? []) as string[];
-  } else if (choice < 8) await set({ update: { [email]: { 'keywords/$seen': choice < 7 ? true : null } } });
-  else await set({ destroy: [email] });
+  } else if (choice < 7) {
+    const update = { [email]: { 'keywords/$seen': choice < 6 ? true : null } };
+    await jmap.call(['Email/set', { accountId, update }, '0']);
+  } else if (choice < 8) await jmap.call(['Email/set', { accountId, destroy: [email] }, '0']);
+  else await jmap.call(['Counts/set', { accountId, update: { singleton: { unseen: 0 } } }, '0']);
 }
 
-async function truth(): Promise<Record<string, number>> {
-  const entries = users.map(async ({ id, jmap, inbox }) => {
-    const [response] = await jmap.call([
-      'Mailbox/get',
-      { accountId: jmap.accountId, ids: [inbox], properties: ['unreadEmails'] },
-      '0',
-    ]);
-    const [mailbox] = (response?.[1].list ?? []) as { unreadEmails: number }[];
-    return [id, mailbox?.unreadEmails ?? -1] as const;
+/** What the users' app servers say. */
+async function truth(): Promise<Numbers> {
+  const entries = users.map(async ({ id, jmap }) => {
+    const [response] = await jmap.call(['Counts/get', { accountId: jmap.accountId, ids: null }, '0']);
+    const [{ unread, unseen }] = response?.[1].list as [{ unread: number; unseen: number }];
+    return [id, { unread, unseen }] as const;
   });
   return Object.fromEntries(await Promise.all(entries));
 }
 
-function unreadOf(said: Answer): Record<string, number> {
-  return Object.fromEntries(users.map(({ id }) => [id, said.counts[id]?.unread ?? -1]));
-}
-
-/** Kills one of the processes; all but memcached are started again by who watches them. */
-async function harm(choice: number): Promise<void> {
-  const center = centers[random(centers.length)];
-  if (!center) return;
-  if (choice === 0) {
-    const { port } = center.memcached;
-    await center.memcached.kill();
-    center.memcached = await startMemcached(program, port);
-  } else if (choice === 1) {
-    kill(center.service.pid);
-  } else {
-    const nodes = await platform.cellctl<{ pid: number; state: string }[]>('nodes');
-    const node = nodes[random(nodes.length)];
-    kill(node?.pid);
-  }
-}
-
-/** One that has been killed already is not there. */
-function kill(pid: number | undefined): void {
-  try {
-    if (pid !== undefined) process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-  }
-}
-
-async function hits(url: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(
-    /^cellpost_memcache_dirty_cache_requests_total\{cache="counts",result="hit"\} (\d+)/m.exec(text)?.[1] ??
-      0,
+function numbersOf(said: Answer): Numbers {
+  return Object.fromEntries(
+    Object.entries(said.counts).map(([id, { unread, unseen }]) => [id, { unread, unseen }]),
   );
 }
+
+const isSame = (wanted: Numbers, said: Numbers, id: string): boolean =>
+  wanted[id]?.unread === said[id]?.unread && wanted[id]?.unseen === said[id]?.unseen;
+
+async function appServerPid(): Promise<number | undefined> {
+  return one(await platform.cellctl<{ pid: number }[]>('nodes'))?.pid;
+}
+
+/** Away for a while, then back with what it had. */
+async function forAWhile(begin: () => () => void): Promise<void> {
+  const end = begin();
+  await pause(200 + random(900));
+  end();
+}
+
+/** All that may happen to a data center and what it hears of; each resolves when it is over. */
+const HARMS: ((center: DataCenter) => Promise<void>)[] = [
+  (center) => center.restartMemcached(),
+  (center) => forAWhile(() => center.cutMemcached()),
+  (center) => forAWhile(() => center.silenceMemcached()),
+  (center) => forAWhile(() => center.stopMemcached()),
+  (center) => forAWhile(() => center.farMemcached()),
+  async (center) => center.killService(),
+  (center) => center.stopService(200 + random(900)),
+  async () => signal(await appServerPid(), 'SIGKILL'),
+  // Longer than its lease, sometimes: others take its users over meanwhile.
+  async () => stopFor(await appServerPid(), 300 + random(2_500)),
+];
 
 test('It tells services only, and refuses what is no list of users', { skip }, async () => {
   const url = centers[0]?.url ?? '';
@@ -194,60 +156,125 @@ test('It tells services only, and refuses what is no list of users', { skip }, a
     assert.equal((await fetch(`${url}/counts${query}`, { headers })).status, 400, query);
 });
 
+/** Each count of the next answers comes from memcached. */
+async function untilAllHit(center: DataCenter): Promise<void> {
+  const at = await center.hits();
+  await until(async () => (await center.counts(ids())) && (await center.hits()) >= at + USERS, {
+    ...WAIT,
+    what: 'hits',
+  });
+}
+
 test('Counts are found in memcached, and a change is seen in every data center', { skip }, async () => {
-  for (const { url } of centers) {
-    const at = await hits(url);
-    await until(async () => (await counts(url)) && (await hits(url)) >= at + USERS, {
-      ...WAIT,
-      what: 'hits',
-    });
-  }
   const [user] = users;
   assert.ok(user);
+  for (const center of centers) await untilAllHit(center);
   await write(user, 0);
-  const wanted = await truth();
-  assert.equal(wanted[user.id], 1);
-  for (const { url } of centers)
-    await until(async () => (await counts(url))?.counts[user.id]?.unread === 1, { ...WAIT, what: url });
+  assert.deepEqual((await truth())[user.id], { unread: 1, unseen: 1 });
+  for (const center of centers)
+    await until(async () => (await center.counts(ids()))?.counts[user.id]?.unread === 1, {
+      ...WAIT,
+      what: center.url,
+    });
 });
 
-for (let round = 1; round <= ROUNDS; round++) {
-  test(`Whatever dies meanwhile, no count stays wrong: round ${round}`, { skip }, async () => {
-    for (let step = 0; step < STEPS; step++) {
-      const user = users[random(users.length)];
-      const center = centers[random(centers.length)];
-      assert.ok(user && center);
-      const work = [counts(center.url), write(user, random(10)).catch(() => undefined)];
-      if (step % 10 === 5) work.push(harm(random(3)));
-      await Promise.all(work);
+const AWAY: [string, (center: DataCenter) => () => void | Promise<void>][] = [
+  ['was cut off', (center) => center.cutMemcached()],
+  ['had stopped', (center) => center.stopMemcached()],
+  [
+    'was cut off while its service was started anew',
+    (center) => {
+      const end = center.cutMemcached();
+      center.killService();
+      return end;
+    },
+  ],
+];
+for (const [how, takeAway] of AWAY) {
+  test(`A memcached that ${how} comes back with old counts, and none of them is told`, { skip }, async () => {
+    const [user] = users;
+    const [center] = centers;
+    assert.ok(user && center);
+    await untilAllHit(center);
+    const comeBack = takeAway(center);
+    await write(user, 0);
+    const wanted = await truth();
+    const asked = async (): Promise<boolean> => {
+      const said = await center.counts(ids());
+      return said !== undefined && isSame(wanted, numbersOf(said), user.id);
+    };
+    await until(asked, { ...WAIT, what: 'the app servers to be asked' });
+    await comeBack();
+    const at = await center.hits();
+    const backAt = performance.now();
+    while (performance.now() - backAt < STALE_MS || (await center.hits()) < at + USERS) {
+      assert.ok(await asked(), `an old count ${Math.round(performance.now() - backAt)} ms after it was back`);
+      assert.ok(performance.now() - backAt < WAIT.timeoutMs, 'memcached is used again');
     }
+  });
+}
+
+const plan = HARMS.map((harm) => ({ harm, order: random(1_000_000) }))
+  .toSorted((a, b) => a.order - b.order)
+  .map(({ harm }) => harm);
+
+for (let round = 1; round <= ROUNDS; round++) {
+  test(`Whatever happens meanwhile, no count stays wrong: round ${round}`, { skip }, async () => {
+    const harms: Promise<void>[] = [];
+    for (let step = 0; step < STEPS; step++) {
+      const harm = step % HARM_EVERY === 5 ? plan.pop() : undefined;
+      if (harm) harms.push(harm(one(centers)));
+      await Promise.all([
+        one(centers).counts(ids()),
+        write(one(users), random(10)).catch(() => undefined),
+        write(one(users), random(10)).catch(() => undefined),
+      ]);
+    }
+    await Promise.all(harms);
     await assertTrue(`round ${round}`);
     assert.ok(users.some(({ emails }) => emails.length > 0));
   });
 }
 
-/** All is quiet: each data center says what the logs say, from memcached too, and goes on saying it. */
+/**
+ * All is quiet from now on: each data center says what the logs say within a second, from memcached too, and goes on saying it. An
+ * answer is as old as its question: so it is the service that is judged, not how soon this process reads. What the
+ * machine takes from the service it takes from this process, too: the longest pause of its event loop is allowed
+ * for, twice, as a change goes through two processes.
+ */
 async function assertTrue(what: string): Promise<void> {
-  const wanted = await until(() => truth().catch(() => undefined), { ...WAIT, what: 'the truth' });
   const quietAt = performance.now();
-  for (const { url } of centers) {
-    let last: Answer | undefined;
-    let wrongUntil = quietAt;
-    const at = await until(() => hits(url).catch(() => undefined), { ...WAIT, what: 'the service' });
-    await until(
-      async () => {
-        last = await counts(url);
-        if (!last || last.unavailable.length > 0) return false;
-        const isRight = users.every(({ id }) => last?.counts[id]?.unread === wanted[id]);
-        if (!isRight) wrongUntil = performance.now();
-        return isRight && (await hits(url).catch(() => 0)) >= at + USERS;
-      },
-      { ...WAIT, what: 'true counts' },
-    ).catch((error: unknown) => {
-      assert.deepEqual(last && unreadOf(last), wanted, `${what}: ${String(error)}`);
-      throw error;
-    });
-    console.log(`${what}: wrong for ${Math.round(wrongUntil - quietAt)} ms after quiet`);
-    assert.deepEqual(unreadOf((await counts(url)) ?? { counts: {}, unknown: [], unavailable: [] }), wanted);
-  }
+  const pauses = monitorEventLoopDelay({ resolution: 5 });
+  pauses.enable();
+  let wanted: Numbers | undefined;
+  const asking = until(() => truth().catch(() => undefined), { ...WAIT, what: 'the truth' }).then(
+    (numbers) => (wanted = numbers),
+  );
+  const wrongForMs = await Promise.all(
+    centers.map(async (center) => {
+      const seen: { afterMs: number; said: Numbers; isWhole: boolean }[] = [];
+      let at: number | undefined;
+      await until(
+        async () => {
+          const afterMs = performance.now() - quietAt;
+          const said = await center.counts(ids());
+          if (said)
+            seen.push({ afterMs, said: numbersOf(said), isWhole: Object.keys(said.counts).length === USERS });
+          const hits = await center.hits();
+          if (!wanted || afterMs < WATCH_MS || !seen.at(-1)?.isWhole) return false;
+          at = at === undefined || hits < at ? hits : at;
+          return hits >= at + USERS;
+        },
+        { ...WAIT, what: 'counts from memcached', intervalMs: 10 },
+      );
+      const { numbers } = { numbers: await asking };
+      assert.deepEqual(seen.at(-1)?.said, numbers, `${what}: ${center.url}`);
+      const wrong = seen.filter(({ said }) => Object.keys(said).some((id) => !isSame(numbers, said, id)));
+      return wrong.at(-1)?.afterMs ?? 0;
+    }),
+  );
+  pauses.disable();
+  const allowedMs = STALE_MS + 2 * (pauses.max / 1e6);
+  console.log(`${what}: wrong for ${wrongForMs.map(Math.round).join(', ')} ms of ${Math.round(allowedMs)}`);
+  assert.ok(Math.max(...wrongForMs) <= allowedMs, `${what}: stale for too long`);
 }

@@ -1,5 +1,12 @@
 // A small JMAP client for tests (RFC 8620): HTTP Basic, one request at a time.
 
+const USING = [
+  'urn:ietf:params:jmap:core',
+  'urn:ietf:params:jmap:mail',
+  'urn:cellpost:friends',
+  'urn:cellpost:counts',
+];
+
 export type Invocation = [name: string, args: Record<string, unknown>, id: string];
 
 export type JmapClient = {
@@ -26,7 +33,7 @@ export async function openJmap(webUrl: string, user: string, password: string): 
       method: 'POST',
       headers,
       body: JSON.stringify({
-        using: ['urn:ietf:params:jmap:core', 'urn:ietf:params:jmap:mail', 'urn:cellpost:friends'],
+        using: USING,
         methodCalls,
       }),
     });
