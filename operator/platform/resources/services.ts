@@ -54,7 +54,8 @@ export function discoveryResources(
     ...spec.discovery,
     type: 'ClusterIP',
     httpPort: DISCOVERY_PORT,
-    blobs: false,
+    // For the last map.
+    blobs: true,
     servicePorts: [servicePort('http', DISCOVERY_PORT, DISCOVERY_PORT)],
     allow: [
       {
@@ -73,6 +74,7 @@ export function discoveryResources(
       { name: 'CELLPOST_COORDINATION', value: coordination },
       // The Service: only replicas that have a map are behind it.
       { name: 'CELLPOST_DISCOVERY_PEERS', value: context.discoveryUrl },
+      { name: 'CELLPOST_BLOB_STORE', value: context.blobStoreUrl },
     ],
   });
 }
