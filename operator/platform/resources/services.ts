@@ -122,6 +122,7 @@ function mailEnvironment({ authentication, policy, limits }: PlatformSpec['mtaPr
     CELLPOST_LIMIT_PER_SENDER_DOMAIN: limits?.senderDomain,
     CELLPOST_LIMIT_PER_SENDER: limits?.sender,
     CELLPOST_LIMIT_PER_RECIPIENT: limits?.recipient,
+    CELLPOST_LIMIT_PER_SENDER_TO_RECIPIENT: limits?.senderToRecipient,
   };
   return Object.entries(values).flatMap(([name, value]) =>
     value === undefined ? [] : [{ name, value: String(value) }],
