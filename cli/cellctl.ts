@@ -6,6 +6,7 @@ import { backupCommand } from './commands/backup.ts';
 import { blobsSweepCommand } from './commands/blobs-sweep.ts';
 import { cellCommand } from './commands/cell.ts';
 import { explainCommand } from './commands/explain.ts';
+import { mapCommand } from './commands/map.ts';
 import { nodesCommand } from './commands/nodes.ts';
 import { planCommand } from './commands/plan.ts';
 import { rebalanceCommand } from './commands/rebalance.ts';
@@ -29,6 +30,7 @@ const program = new Command('cellctl')
 program.addCommand(nodesCommand());
 program.addCommand(whereCommand());
 program.addCommand(topCommand());
+program.addCommand(mapCommand());
 program.addCommand(cellCommand());
 program.addCommand(planCommand());
 program.addCommand(explainCommand());

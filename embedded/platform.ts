@@ -84,6 +84,7 @@ export async function startPlatform(
         ...common,
         CELLPOST_HTTP_PORT: String(settings.discoveryPort),
         CELLPOST_COORDINATION: coordinator.url('/discovery'),
+        CELLPOST_STATE_DIR: join(home.path, 'discovery'),
       },
       { http: 'CELLPOST_HTTP_PORT' },
     );

@@ -138,7 +138,13 @@ export type PlatformSpec = {
     maxMessageBytes: number;
     authentication?: MailAuthenticationSpec;
     policy?: { url: string; timeoutMs?: number; onFailure?: string };
-    limits?: { client?: number; senderDomain?: number; sender?: number; recipient?: number };
+    limits?: {
+      client?: number;
+      senderDomain?: number;
+      sender?: number;
+      recipient?: number;
+      senderToRecipient?: number;
+    };
     service: { type: ServiceType };
   };
   userIndex: { replicas: number; resources: Resources };

@@ -11,7 +11,7 @@ import { openTestCells } from '../support/cells.ts';
 import { cellctlOutput } from '../support/cellctl.ts';
 import { basic, type JmapClient } from '../support/jmap.ts';
 import { startPlatform, type PlatformUnderTest } from '../support/platform.ts';
-import { addUser, cellctlJson, send, signIn } from './tools-mailbox.ts';
+import { cellctlJson, send, signIn } from './tools-mailbox.ts';
 
 const [ALICE, BOB] = ['alice@cellpost.test', 'bob@cellpost.test'];
 const PASSWORD = 'demo';
@@ -57,10 +57,12 @@ test('mail for an alias arrives, its user signs in by it, and the session says t
   const now = await session('al@cellpost.test');
   assert.deepEqual([now.status, now.username], [200, ALICE]);
   assert.notEqual(now.state, before.state);
-  await assert.rejects(alias('add', BOB, 'al@cellpost.test'), /is taken/);
-  await assert.rejects(alias('remove', BOB, BOB), /the only address/);
-  await assert.rejects(alias('move', BOB, ALICE), /the only address/);
-  await assert.rejects(alias('move', 'free@cellpost.test', ALICE), /Nobody has/);
+  const { aliases } = cells;
+  await assert.rejects(aliases.add('al@cellpost.test', bob.accountId), /is taken/);
+  await assert.rejects(aliases.add('free@cellpost.test', 'nobody'), /no user nobody/);
+  await assert.rejects(aliases.remove(BOB, bob.accountId), /the only address/);
+  await assert.rejects(aliases.move(BOB, alice.accountId), /the only address/);
+  await assert.rejects(aliases.move('free@cellpost.test', alice.accountId), /Nobody has/);
   await assert.rejects(alias('add', ALICE, '030 1234567'), /neither a mailbox address/);
   const log = await cellctlOutput(['user', 'log', ALICE], { CELLPOST_HOME: platform.home });
   assert.match(log, /addresses are now alice@cellpost\.test, al@cellpost\.test/);
@@ -97,7 +99,7 @@ test('what is moved goes to its new user from that moment on, what is removed to
   for (const subject of ['remembered', 'forgotten'])
     await assert.rejects(mail('al@cellpost.test', subject), { responseCode: 550 });
   assert.equal((await session('al@cellpost.test')).status, 401);
-  await alias('add', BOB, 'al@cellpost.test');
+  await cells.aliases.add('al@cellpost.test', bob.accountId);
   await mail('al@cellpost.test', 'given again');
   assert.ok((await bob.subjects()).includes('given again'));
 });
@@ -156,8 +158,8 @@ test('another platform gets the addresses back from a backup and from an export,
     [dora, ['d2@cellpost.test', 'd3@cellpost.test']],
     [emil, ['e2@cellpost.test']],
   ] as const) {
-    await addUser(platform, user, PASSWORD);
-    for (const address of aliases) await alias('add', user, address);
+    const userId = await cells.createUser({ addresses: [user], displayName: '', password: PASSWORD });
+    for (const address of aliases) await cells.aliases.add(address, userId);
   }
   await cellctlJson(platform, ['backup', '--to', backups]);
   await cellctlJson(platform, ['user', 'export', emil, join(folder, 'emil')]);

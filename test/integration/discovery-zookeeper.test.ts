@@ -2,8 +2,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Child } from '../../embedded/child.ts';
 import { type Cells, openCells } from '../../workloads/common/cell-client/cells.ts';
 import { openCoordination } from '../../workloads/common/coordination/open.ts';
 import { createLogger } from '../../workloads/common/log.ts';
@@ -149,6 +153,62 @@ describe('discovery over ZooKeeper', skip === undefined ? {} : { skip }, () => {
       await until(async () => JSON.stringify(await where(replica.url)).includes('a-5'), WAIT);
     } finally {
       await replica.close();
+    }
+  });
+
+  test('replicas that are all killed and started while ZooKeeper is away answer from the map in the blob store', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'cellpost-map-'));
+    const children: Child[] = [];
+    const startReplica = async (): Promise<string> => {
+      const name = `discovery-${children.length}`;
+      const logFile = join(folder, `${name}.log`);
+      const child = new Child({ name, workload: 'discovery', logFile, onDeath: () => undefined });
+      children.push(child);
+      const { url } = await child.start({
+        CELLPOST_COORDINATION: zookeeper.url('/discovery'),
+        CELLPOST_SESSION_TIMEOUT_MS: '2000',
+        CELLPOST_PLATFORM_TOKEN: TOKEN,
+        CELLPOST_HTTP_PORT: '0',
+        CELLPOST_BLOB_STORE: `file:${folder}`,
+      });
+      return url;
+    };
+    const where = async (url: string): Promise<unknown[]> => {
+      const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
+      const body = JSON.stringify({ keys: USERS });
+      const response = await fetch(`${url}/v1/where`, { method: 'POST', headers, body });
+      if (!response.ok) return [];
+      const { answers } = (await response.json()) as { answers: { cell: string; node: string }[] };
+      return answers.map(({ cell, node }) => [cell, node]);
+    };
+    try {
+      await startStub('a-6');
+      await servedBy(...(await nodes()), 'a-6');
+      await Promise.all([startReplica(), startReplica()]);
+      const before = await where(discovery.url);
+      await until(
+        async () =>
+          (await readFile(join(folder, 'documents', 'discovery-map.json'), 'utf8').catch(() => '')).includes(
+            'a-6',
+          ),
+        { ...WAIT, what: 'the map to be stored' },
+      );
+      for (const child of children.splice(0)) child.kill();
+      await zookeeper.kill();
+      const urls = await Promise.all([startReplica(), startReplica()]);
+      for (const url of urls)
+        await until(async () => (await fetch(`${url}/readyz`)).ok, { ...WAIT, what: `${url} to have a map` });
+      for (const url of urls) assert.deepEqual(await where(url), before);
+      await zookeeper.restart();
+      await startStub('a-7');
+      for (const url of urls)
+        await until(async () => JSON.stringify(await where(url)).includes('a-7'), {
+          ...WAIT,
+          what: 'the ring to be followed again',
+        });
+    } finally {
+      for (const child of children) child.kill();
+      await rm(folder, { recursive: true, force: true });
     }
   });
 

@@ -103,6 +103,33 @@ suite('the event stream', () => {
     await stream.return(undefined);
   });
 
+  test('what comes from a muted sender, or into a muted thread, changes all but EmailDelivery', async () => {
+    const mute = async (patch: Json): Promise<void> => {
+      const using = ['urn:ietf:params:jmap:core', 'urn:cellpost:privacy'];
+      const args = { accountId: 'alice', update: { singleton: patch } };
+      const [answer] = await server.call('alice', [['PrivacySettings/set', args, '0']], undefined, using);
+      assert.deepEqual(answer?.[1].updated, { singleton: null });
+    };
+    const told = async (text: string): Promise<{ types: string[]; threadId: string }> => {
+      const stream = await open('types=Email,EmailDelivery,Thread&closeafter=state&ping=0');
+      const { emailId } = await server.deliver('alice', text);
+      const { data } = await next(stream);
+      const { list } = await server.one('alice', 'Email/get', { ids: [emailId], properties: ['threadId'] });
+      return { types: Object.keys(data.changed.alice).sort(), threadId: list[0].threadId };
+    };
+    const announced = ['Email', 'EmailDelivery', 'Thread'];
+    const first = await told(mail('Begins a thread'));
+    assert.deepEqual(first.types, announced);
+    await mute({ mutedSenders: ['Carol@example.org'] });
+    assert.deepEqual((await told(mail('From whom I do not want to hear'))).types, ['Email', 'Thread']);
+    await mute({ mutedSenders: [], mutedThreads: [first.threadId] });
+    const reply = mail('Re: Begins a thread', 'More', 'References: <Beginsathread@example.org>\n');
+    const second = await told(reply);
+    assert.equal(second.threadId, first.threadId);
+    assert.deepEqual(second.types, ['Email', 'Thread']);
+    assert.deepEqual((await told(mail('Another thread'))).types, announced);
+  });
+
   test('closeafter=state ends the stream after the first change', async () => {
     const stream = await open('types=Email&closeafter=state&ping=0');
     await server.deliver('alice', mail('Last'));

@@ -352,6 +352,39 @@ test('too much mail from a sender or to a user is asked for later', async (t) =>
   assert.match(await full.command(asked[1] ?? ''), /^250/);
 });
 
+test('a hook that is silent has its answer given for it when its time is over', async (t) => {
+  const asked: string[] = [];
+  const server = createServer((request) => void asked.push(request.url ?? '')).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const proxy = await startProxy(t, {
+    CELLPOST_POLICY_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/silent`,
+    CELLPOST_POLICY_TIMEOUT_MS: '100',
+    CELLPOST_POLICY_ON_FAILURE: 'tempfail',
+  });
+  assert.match((await send(message('unknown.test'), { proxy })).answer, /^451 4\.7\.1 /);
+  assert.deepEqual(asked, ['/silent']);
+});
+
+test('one sender may send one user so much, and others, and to others, more', async (t) => {
+  const proxy = await startProxy(t, { CELLPOST_LIMIT_PER_SENDER_TO_RECIPIENT: '1' });
+  const smtp = new TestClient(proxy.ports.smtp ?? 0);
+  await smtp.reply();
+  await smtp.command('EHLO client.test');
+  const ask = async (from: string, to: string): Promise<string> => {
+    await smtp.command('RSET');
+    await smtp.command(`MAIL FROM:<${from}>`);
+    return await smtp.command(`RCPT TO:<${to}@cellpost.test>`);
+  };
+  assert.match(await ask('much@b.test', 'alice'), /^250/);
+  assert.match(await ask('MUCH@b.test', 'alice'), /^450 4\.7\.1 Too many messages from this sender/);
+  assert.match(await ask('much@b.test', 'bob'), /^250/);
+  assert.match(await ask('other@b.test', 'alice'), /^250/);
+});
+
 test('a sender whom the user has blocked is refused, and told nothing of why', async () => {
   const headers = { authorization: basic('alice@cellpost.test', 'demo'), 'content-type': 'application/json' };
   const set = async (blockedAddresses: string[]): Promise<void> => {

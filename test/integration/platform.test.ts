@@ -9,6 +9,7 @@ import nodemailer from 'nodemailer';
 import { readNote } from '../../embedded/home.ts';
 import { appServerPlace } from '../../operator/outside/app-server-place.ts';
 import { discoveryAdmin } from '../../operator/outside/discovery.ts';
+import { cellctlOutput } from '../support/cellctl.ts';
 import { openJmap, type JmapClient } from '../support/jmap.ts';
 import { startPlatform, type PlatformUnderTest } from '../support/platform.ts';
 import { until } from '../support/wait.ts';
@@ -50,6 +51,22 @@ test('a mail sent to alice is in her inbox as soon as it is acknowledged, and no
 
 test('a recipient that nobody is gets 550', async () => {
   await assert.rejects(send('nobody@cellpost.test', 'lost'), /550/);
+});
+
+test('cellctl shows the map: two cells and their app servers, each with its share', async () => {
+  type Summary = { cells: { name: string; share: number; members: { share: number }[] }[] };
+  const { cells } = await platform.cellctl<Summary>('map');
+  assert.deepEqual(
+    cells.map(({ name, members }) => [name, members.length]),
+    [
+      ['a', 2],
+      ['b', 2],
+    ],
+  );
+  for (const { members } of cells)
+    assert.ok(Math.abs(members.reduce((sum, { share }) => sum + share, 0) - 1) < 1e-9);
+  const text = await cellctlOutput(['map'], { CELLPOST_HOME: platform.home });
+  assert.match(text, /^a +Enabled +here +\d+\.\d %\n {2}a-0 +serving +http:\S+ +\d+\.\d %/m);
 });
 
 test('cellctl lists four serving app servers, each a process of its own, and says where alice is', async () => {

@@ -3,6 +3,7 @@ import express, { type Express, type Response } from 'express';
 import { z } from 'zod';
 import { cellRecord } from '../common/cell-client/directory-messages.ts';
 import type { CellView, Nowhere, Where } from '../common/cell-client/directory.ts';
+import type { MapSummary } from '../common/cell-client/map-summary.ts';
 import { parseCoordinationUrl } from '../common/coordination/open.ts';
 import { ConfigError } from '../common/config/env.ts';
 import { hashKey } from '../common/hash.ts';
@@ -14,7 +15,6 @@ import { addPlacementRoutes } from './placement-routes.ts';
 import type { RingClients } from './ring-clients.ts';
 import type { Shedding } from './shedding.ts';
 import type { DiscoveryState } from './state.ts';
-import type { MapSummary } from './summary.ts';
 import type { WatchStreams } from './watch-stream.ts';
 
 const MAX_KEYS = 1_000;

@@ -1,5 +1,6 @@
 // The discovery service: answers which cell and which app server serve a key, from memory, and streams what changes.
 import { z } from 'zod';
+import { openBlobStore } from '../common/blobs/open-blob-store.ts';
 import {
   commonVariables,
   type Environment,
@@ -15,6 +16,7 @@ import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { moveKey } from '../common/moves/move-key.ts';
 import { addRoutes } from './api.ts';
 import { Freshness } from './freshness.ts';
+import { MapDocument } from './map-document.ts';
 import { MapStore } from './map-store.ts';
 import { addGauges } from './metrics.ts';
 import { askPeers } from './peers.ts';
@@ -35,6 +37,8 @@ const variables = z.object({
   CELLPOST_SESSION_TIMEOUT_MS: positiveInteger.default(4_000),
   /** A folder for the last map, so that a start finds one while the coordination is away. */
   CELLPOST_STATE_DIR: z.string().optional(),
+  /** Where the last map is kept instead, for all replicas, when there is no such folder. */
+  CELLPOST_BLOB_STORE: z.string().optional(),
   /** URLs of other replicas, with commas: one that starts while the coordination is away asks them for the map. */
   CELLPOST_DISCOVERY_PEERS: z
     .string()
@@ -58,6 +62,11 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
   const before = saved?.load();
   if (before) state.restore(before);
   saved?.follow(state);
+
+  const blobs =
+    saved || !config.CELLPOST_BLOB_STORE
+      ? undefined
+      : await openBlobStore(config.CELLPOST_BLOB_STORE, env, { metrics });
 
   const timeoutMs = config.CELLPOST_SESSION_TIMEOUT_MS;
   const streams = new WatchStreams(state);
@@ -100,6 +109,15 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
       rings.sync(state.directory.cells());
     },
   });
+  const document =
+    blobs &&
+    new MapDocument({
+      documents: blobs.documents,
+      state,
+      logger,
+      isCurrent: () => map.current,
+      onRestored: () => rings.sync(state.directory.cells()),
+    });
   const freshness = new Freshness(() => [
     ['map', map.current],
     ...state.directory.cells().map(({ name }) => [`cell ${name}`, rings.status(name).current] as const),
@@ -117,6 +135,8 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     stopAsking();
     unfinished.close();
     await (await cells)?.close();
+    await document?.close();
+    await blobs?.close();
     streams.close();
     freshness.close();
     shedding.close();

@@ -1,39 +1,10 @@
 // The whole map in a few kilobytes, for people: the console draws it, cellctl prints it.
 import { BUCKETS } from '../common/cell-client/buckets.ts';
 import type { CellView } from '../common/cell-client/directory.ts';
-import { type MemberState, type RingMember, tokensOf } from '../common/ring/ring.ts';
+import type { CellSummary, MapSummary } from '../common/cell-client/map-summary.ts';
+import { type RingMember, tokensOf } from '../common/ring/ring.ts';
 import type { RingStatus } from './ring-clients.ts';
 import type { DiscoveryState } from './state.ts';
-
-type MemberSummary = Pick<RingMember, 'name' | 'url' | 'tokens' | 'version'> & {
-  state: MemberState;
-  /** Of the cell's keys, from 0 to 1. */
-  share: number;
-};
-
-type CellSummary = {
-  name: string;
-  state: string;
-  dataCenter: string;
-  buckets: number;
-  /** Of all buckets, from 0 to 1. */
-  share: number;
-  ringVersion: number | null;
-  current: boolean;
-  problem?: string | undefined;
-  /** Seconds since what is said of the ring was known to be the newest; 0: it is. */
-  ageSeconds: number;
-  members: MemberSummary[];
-};
-
-export type MapSummary = {
-  mapVersion: number;
-  /** As of a cell's ring, for the map itself. */
-  ageSeconds: number;
-  unassignedBuckets: number;
-  exceptions: number;
-  cells: CellSummary[];
-};
 
 /** @param staleSeconds by source: `map`, `cell NAME` */
 export function summarize(

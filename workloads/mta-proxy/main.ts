@@ -76,6 +76,7 @@ export async function start(
       senderDomain: settings.CELLPOST_LIMIT_PER_SENDER_DOMAIN,
       sender: settings.CELLPOST_LIMIT_PER_SENDER,
       recipient: settings.CELLPOST_LIMIT_PER_RECIPIENT,
+      senderToRecipient: settings.CELLPOST_LIMIT_PER_SENDER_TO_RECIPIENT,
     }),
     onLimited: metrics.limited,
     enforce: settings.CELLPOST_DMARC_ENFORCE,

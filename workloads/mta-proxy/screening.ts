@@ -48,7 +48,13 @@ export class Screening {
   /** May this user get one more copy? */
   recipientRefusal(transaction: Transaction, userId: string): Refusal | undefined {
     if (!this.concerns(transaction)) return undefined;
-    return this.#limited(this.#options.limits.take({ recipient: userId }));
+    const sender = transaction.mailFrom.toLowerCase();
+    return this.#limited(
+      this.#options.limits.take({
+        recipient: userId,
+        senderToRecipient: sender && `${sender} ${userId}`,
+      }),
+    );
   }
 
   #limited(kind: RateKind | undefined): Refusal | undefined {

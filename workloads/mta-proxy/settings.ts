@@ -17,11 +17,12 @@ const mailVariables = {
   CELLPOST_POLICY_TIMEOUT_MS: positiveInteger.max(60_000).default(2_000),
   /** The answer when the hook gives none in time. */
   CELLPOST_POLICY_ON_FAILURE: z.enum(POLICY_ACTIONS).default('accept'),
-  /** Copies of messages a minute, counted by each process: of a client's address, a domain, a sender; to a user. */
+  /** Copies of messages a minute, counted by each process: of a client's address, a domain, a sender; to a user; from a sender to a user. */
   CELLPOST_LIMIT_PER_CLIENT: positiveInteger.optional(),
   CELLPOST_LIMIT_PER_SENDER_DOMAIN: positiveInteger.optional(),
   CELLPOST_LIMIT_PER_SENDER: positiveInteger.optional(),
   CELLPOST_LIMIT_PER_RECIPIENT: positiveInteger.optional(),
+  CELLPOST_LIMIT_PER_SENDER_TO_RECIPIENT: positiveInteger.optional(),
   /** Networks whose mail is taken without being checked, separated by commas. */
   CELLPOST_TRUSTED_NETWORKS: z.string().default('127.0.0.0/8,::1'),
 };

@@ -58,7 +58,8 @@ export function discoveryResources(
     ...spec.discovery,
     type: 'ClusterIP',
     httpPort: DISCOVERY_PORT,
-    blobs: false,
+    // For the last map.
+    blobs: true,
     servicePorts: [servicePort('http', DISCOVERY_PORT, DISCOVERY_PORT)],
     allow: [
       {
@@ -77,6 +78,7 @@ export function discoveryResources(
       { name: 'CELLPOST_COORDINATION', value: coordination },
       // The Service: only replicas that have a map are behind it.
       { name: 'CELLPOST_DISCOVERY_PEERS', value: context.discoveryUrl },
+      { name: 'CELLPOST_BLOB_STORE', value: context.blobStoreUrl },
     ],
   });
 }
@@ -124,6 +126,7 @@ function mailEnvironment({ authentication, policy, limits }: PlatformSpec['mtaPr
     CELLPOST_LIMIT_PER_SENDER_DOMAIN: limits?.senderDomain,
     CELLPOST_LIMIT_PER_SENDER: limits?.sender,
     CELLPOST_LIMIT_PER_RECIPIENT: limits?.recipient,
+    CELLPOST_LIMIT_PER_SENDER_TO_RECIPIENT: limits?.senderToRecipient,
   };
   return Object.entries(values).flatMap(([name, value]) =>
     value === undefined ? [] : [{ name, value: String(value) }],

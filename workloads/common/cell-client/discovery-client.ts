@@ -8,6 +8,7 @@ import { BucketMap } from './buckets.ts';
 import type { CellRecord } from './directory-messages.ts';
 import { Unavailable, UnexpectedAnswer } from './errors.ts';
 import { AnswerTimes, hedged } from './hedge.ts';
+import { mapSummary, type MapSummary } from './map-summary.ts';
 import { RetryBudget } from './retry-budget.ts';
 import { wasNotSent } from './verdict.ts';
 
@@ -69,6 +70,12 @@ export class DiscoveryClient {
   async map(): Promise<BucketMap> {
     const { text } = await this.#ask('GET', '/v1/map', [200]);
     return BucketMap.decode(JSON.parse(text));
+  }
+
+  /** The map for people. @throws Unavailable */
+  async summary(): Promise<MapSummary> {
+    const { text } = await this.#ask('GET', '/v1/summary', [200]);
+    return mapSummary.parse(JSON.parse(text));
   }
 
   /** The exceptions as they are stored now. @throws Unavailable */

@@ -8,8 +8,8 @@ import { directoryMessage, PING_MS } from './directory-messages.ts';
 import { Unavailable } from './errors.ts';
 
 const SILENCE_MS = 3 * PING_MS;
-/** A replica that hangs is left for another: the map comes within this time, or at the next try within twice the time. */
-const FIRST_MAP_MS = 2_000;
+/** A replica that hangs is left for another: the answer begins within this time, or at the next try within twice the time. */
+const FIRST_ANSWER_MS = 2_000;
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 2_000;
 
@@ -79,12 +79,12 @@ export class DirectoryFollower {
 
   async #run(): Promise<void> {
     let retryMs = FIRST_RETRY_MS;
-    let mapMs = FIRST_MAP_MS;
+    let answerMs = FIRST_ANSWER_MS;
     while (!this.#ending.signal.aborted) {
       try {
-        await this.#followOnce(mapMs, () => {
+        await this.#followOnce(answerMs, () => {
           retryMs = FIRST_RETRY_MS;
-          mapMs = FIRST_MAP_MS;
+          answerMs = FIRST_ANSWER_MS;
         });
         this.#problem = 'the stream ended';
       } catch (error) {
@@ -95,31 +95,20 @@ export class DirectoryFollower {
       // Not all at once when discovery comes back.
       await pause(retryMs * (0.5 + Math.random()), this.#ending.signal);
       retryMs = Math.min(LONGEST_RETRY_MS, retryMs * 2);
-      mapMs = Math.min(SILENCE_MS, mapMs * 2);
+      answerMs = Math.min(SILENCE_MS, answerMs * 2);
     }
   }
 
-  /** @param mapMs how long the first line may take */
-  async #followOnce(mapMs: number, onMessage: () => void): Promise<void> {
+  /** @param answerMs how long it may take until the answer begins */
+  async #followOnce(answerMs: number, onMessage: () => void): Promise<void> {
     const late = new AbortController();
-    const timer = setTimeout(() => late.abort(new Error(`no map within ${mapMs} ms`)), mapMs);
-    try {
-      await this.#readStream(AbortSignal.any([this.#ending.signal, late.signal]), () => {
-        clearTimeout(timer);
-        onMessage();
-      });
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  async #readStream(signal: AbortSignal, onMessage: () => void): Promise<void> {
+    const timer = setTimeout(() => late.abort(new Error(`no answer within ${answerMs} ms`)), answerMs);
     const response = await request(this.#url, {
       headers: { authorization: bearer(this.#token) },
-      signal,
+      signal: AbortSignal.any([this.#ending.signal, late.signal]),
       headersTimeout: SILENCE_MS,
       bodyTimeout: SILENCE_MS,
-    });
+    }).finally(() => clearTimeout(timer));
     if (response.statusCode !== 200) {
       const text = await response.body.text();
       throw new Error(`it answers ${response.statusCode}: ${text.slice(0, 200)}`);

@@ -5,7 +5,7 @@ import { RateLimits, senderKeys } from './rate-limits.ts';
 test('a bucket gives what a minute gives, and fills again with time', () => {
   let now = 0;
   const limits = new RateLimits(
-    { client: 60, sender: 2, senderDomain: undefined, recipient: undefined },
+    { client: 60, sender: 2, senderDomain: undefined, recipient: undefined, senderToRecipient: undefined },
     () => now,
   );
   const take = (sender: string) => limits.take({ client: '192.0.2.1', sender, senderDomain: 'x.test' });
@@ -20,7 +20,13 @@ test('a bucket gives what a minute gives, and fills again with time', () => {
 });
 
 test('nobody is nobody’s sender, and a network of IPv6 is one client', () => {
-  const limits = new RateLimits({ client: undefined, sender: 1, senderDomain: 1, recipient: undefined });
+  const limits = new RateLimits({
+    client: undefined,
+    sender: 1,
+    senderDomain: 1,
+    recipient: undefined,
+    senderToRecipient: 1,
+  });
   for (let i = 0; i < 5; i++) assert.equal(limits.take(senderKeys('192.0.2.1', '')), undefined);
   const client = (address: string): string => senderKeys(address, '').client;
   assert.equal(client('2001:db8::1'), client('2001:0db8:0:0:ffff::2'));

@@ -11,6 +11,8 @@ export type Rates = {
   senderDomain: number | undefined;
   sender: number | undefined;
   recipient: number | undefined;
+  /** From one sender to one user. */
+  senderToRecipient: number | undefined;
 };
 
 export type RateKind = keyof Rates;
