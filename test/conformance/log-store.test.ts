@@ -24,6 +24,9 @@ const RACERS = 32;
 const RACES = 20;
 /** An image may be this large in memory (data.md: 4 MiB idle), so a snapshot may be as well. */
 const LARGE_SNAPSHOT_BYTES = 4 * 1024 * 1024;
+/** A clock that is set back by an hour; one that is behind another as servers are that work together. */
+const CLOCK_JUMP_MS = 3_600_000;
+const CLOCKS_APART_MS = 30_000;
 const KEYS_TO_LIST = 57;
 /** What an image writes at once after a long replay, and more than one call of any store's client takes. */
 const MANY_PAGES = 300;
@@ -393,6 +396,56 @@ for (const maker of STORES) {
         const listed = await other.listKeys({ bucket, limit: 1000, writtenSinceMs: later });
         assert.ok(listed.every((one) => hashKey(one).bucket === bucket));
       }
+    });
+
+    it('has what is written after the clocks were set back: where something was deleted, replaced, or dropped', async () => {
+      const page = newPage(100);
+      const storeAhead = async (key: string): Promise<void> => {
+        const snapshot = { seq: 1, format: 1, bytes: bytes('image of the future') };
+        const [entry, body] = [bytes('future'), bytes('body of the future')];
+        if (under.storeAhead)
+          return await under.storeAhead(key, CLOCK_JUMP_MS, { entry, body, snapshot, page });
+        await store.append(key, 1, entry, [body]);
+        await store.putPages(key, [page]);
+        await store.putSnapshot(key, snapshot);
+      };
+      const [deleted, replaced, dropped] = [newKey(), newKey(), newKey()];
+      for (const key of [deleted, replaced, dropped]) await storeAhead(key);
+
+      await store.deleteKey(deleted);
+      assert.equal(await other.readLast(deleted), undefined);
+      assert.equal(await other.readBody(deleted, 1, 0), undefined);
+      assert.equal(await other.append(deleted, 1, bytes('anew'), [bytes('another body')]), 'appended');
+      assert.equal(await other.append(deleted, 2, bytes('more')), 'appended');
+      assert.deepEqual(
+        (await store.read(deleted, 1, ALL)).map(({ entry }) => text(entry)),
+        ['anew', 'more'],
+      );
+      assert.equal(text(await store.readBody(deleted, 1, 0)), 'another body');
+
+      for (const seq of [2, 3]) {
+        await store.putSnapshot(replaced, { seq, format: 1, bytes: bytes(`image ${seq}`) });
+        assert.equal(text((await other.getSnapshot(replaced))?.bytes), `image ${seq}`);
+      }
+
+      await store.dropSnapshot(dropped);
+      assert.equal(await other.getSnapshot(dropped), undefined);
+      assert.deepEqual(await other.getPages(dropped, [page.id]), [undefined]);
+      await store.putPages(dropped, [page]);
+      await store.putSnapshot(dropped, { seq: 1, format: 1, bytes: bytes('image of now') });
+      assert.equal(text((await other.getSnapshot(dropped))?.bytes), 'image of now');
+      assert.ok(sameBytes((await other.getPages(dropped, [page.id]))[0], page.bytes));
+      await store.deletePages(dropped, [page.id]);
+      assert.deepEqual(await other.getPages(dropped, [page.id]), [undefined]);
+    });
+
+    it('lists a key since a time by another clock, which is ahead of that of the store', async () => {
+      const key = newKey();
+      await store.append(key, 1, bytes('x'));
+      const writtenSinceMs = Date.now() + CLOCKS_APART_MS;
+      assert.ok(
+        (await other.listKeys({ bucket: hashKey(key).bucket, limit: 1000, writtenSinceMs })).includes(key),
+      );
     });
 
     it('lists the keys of a bucket, and no others', async () => {

@@ -2,8 +2,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LogStore } from '../../workloads/app-server/log/log-store.ts';
+import type { LogStore, StoredPage, StoredSnapshot } from '../../workloads/app-server/log/log-store.ts';
 import { MemoryLogs, MemoryStore } from '../../workloads/app-server/log/memory-store.ts';
+import { entryPut, pagePut, snapshotPut } from '../../workloads/app-server/log/hbase-store-rows.ts';
+import { HbaseClient } from '../../workloads/common/hbase/client.ts';
+import { putRow } from '../../workloads/common/hbase/rows.ts';
 import { ensureSchema } from '../../workloads/common/hbase/schema.ts';
 import { openLogStore } from '../../workloads/app-server/log/open-log-store.ts';
 import { startHbase } from '../real/hbase.ts';
@@ -14,9 +17,16 @@ export type StoreUnderTest = {
   open(): Promise<LogStore>;
   /** What openLogStore takes to reach the same logs from another process; undefined: it can't be reached. */
   url: string | undefined;
+  /**
+   * Stores what a server stores whose clock is ahead by so much: entry 1 of a key, a body, a snapshot and a page. Not there:
+   * what this store keeps knows no clock.
+   */
+  storeAhead?(key: string, aheadMs: number, stored: Stored): Promise<void>;
   /** Removes the logs. */
   close(): Promise<void>;
 };
+
+type Stored = { entry: Uint8Array; body: Uint8Array; snapshot: StoredSnapshot; page: StoredPage };
 
 export type StoreMaker = {
   name: string;
@@ -54,7 +64,18 @@ const hbase: StoreMaker = {
       const table = 'log';
       await ensureSchema({ restUrl: server.restUrl, master: server.master, table, regions: 3 });
       const url = `hbase://${server.master},${server.regionServer}/${table}`;
-      return { open: async () => await openLogStore(url), url, close: () => server.close() };
+      return {
+        open: async () => await openLogStore(url),
+        url,
+        async storeAhead(key, aheadMs, { entry, body, snapshot, page }) {
+          const client = new HbaseClient({ bootstrap: [server.master] });
+          const timestampMs = Date.now() + aheadMs;
+          for (const put of [entryPut(key, 1, entry, [body]), snapshotPut(key, snapshot), pagePut(key, page)])
+            await putRow(client, table, { ...put, timestampMs });
+          await client.close();
+        },
+        close: () => server.close(),
+      };
     } catch (error) {
       await server.close();
       throw error;

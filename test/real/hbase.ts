@@ -14,7 +14,7 @@ import { until } from '../support/wait.ts';
 import { endWithUs } from './outlive.ts';
 import { startZooKeeper } from './zookeeper.ts';
 
-const START_DEADLINE_MS = 120_000;
+const START_DEADLINE_MS = 200_000;
 const MASTER = 'org.apache.hadoop.hbase.master.HMaster';
 const REGION_SERVER = 'org.apache.hadoop.hbase.regionserver.HRegionServer';
 const REST = 'org.apache.hadoop.hbase.rest.RESTServer';

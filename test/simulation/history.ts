@@ -1,10 +1,9 @@
 // What the disk got and what was answered, checked against the invariants as it happens.
-import type { LogEntry } from '../../workloads/app-server/log/entry-codec.ts';
-import { addToDigest, mailboxCodec, type Delivery, type DeliverResult, type ReadResult } from './mailbox.ts';
+import { addToDigest, type DeliverResult, type Model, type ReadResult, type Written } from './model.ts';
 import type { World } from './world.ts';
 
 type KeyHistory = {
-  entries: { bytes: string; entry: LogEntry<Delivery> }[];
+  entries: { bytes: string; entry: Written }[];
   /** Delivery key to id of what is on disk. */
   ids: Map<string, string>;
   /** What a reader of entry `seq` must see, by seq. */
@@ -25,6 +24,7 @@ export type Begun = { key: string; floor: number };
 
 export class History {
   readonly #world: World;
+  readonly #model: Model;
   readonly #keys = new Map<string, KeyHistory>();
   reads = 0;
   acknowledged = 0;
@@ -32,36 +32,36 @@ export class History {
   fences = 0;
   shared = 0;
 
-  constructor(world: World) {
+  constructor(world: World, model: Model) {
     this.#world = world;
+    this.#model = model;
   }
 
   /** The disk took an entry: invariant 2 (a number is given once), and the clock of a log. */
   written(key: string, seq: number, bytes: Uint8Array): void {
     const history = this.#of(key);
-    const text = Buffer.from(bytes).toString();
+    const text = Buffer.from(bytes).toString('latin1');
     const there = history.entries[seq - 1];
     // A write that arrives twice. One that replaces another is seen by what it does to readers and writers.
     if (there) return;
-    const entry = mailboxCodec.decode(bytes);
+    const entry = this.#model.decode(seq, bytes);
     history.entries.push({ bytes: text, entry });
     if (history.entries.length !== seq)
       this.#fail(`${key} got entry ${seq} after ${history.entries.length - 1}`);
     const before = history.entries[seq - 2]?.entry;
     if (before && entry.timeMs < before.timeMs)
       this.#fail(`time goes back in entry ${seq} of ${key} (invariant 3)`);
-    if (entry.actions.length === 0) this.fences++;
-    if (entry.actions.length > 1) this.shared++;
+    if (entry.deliveries.length === 0) this.fences++;
+    if (entry.deliveries.length > 1) this.shared++;
     let { count, digest } = history.views[seq - 1] ?? NOTHING;
-    for (const [index, { to, deliveryKey, attempt }] of entry.actions.entries()) {
+    for (const { deliveryKey, attempt, id, hash } of entry.deliveries) {
       history.attempts.add(attempt);
       if (history.refused.has(attempt))
         this.#fail(`${attempt} was refused for certain and is written (invariant 1)`);
       if (history.ids.has(deliveryKey))
         this.#fail(`${deliveryKey} was delivered to ${key} twice (invariant 5)`);
-      const id = `${seq}.${index}`;
       history.ids.set(deliveryKey, id);
-      digest = addToDigest(digest, { to, deliveryKey, id, timeMs: entry.timeMs });
+      digest = addToDigest(digest, hash);
       count++;
     }
     history.views[seq] = { count, digest };
@@ -109,7 +109,7 @@ export class History {
   /** At the end: the logs as they are on disk are what was seen to be written, and hold all that was acknowledged. */
   checkDisk(logs: ReadonlyMap<string, readonly { entry: Uint8Array }[]>): void {
     for (const [key, history] of this.#keys) {
-      const onDisk = (logs.get(key) ?? []).map(({ entry }) => Buffer.from(entry).toString());
+      const onDisk = (logs.get(key) ?? []).map(({ entry }) => Buffer.from(entry).toString('latin1'));
       const seen = history.entries.map(({ bytes }) => bytes);
       if (JSON.stringify(onDisk) !== JSON.stringify(seen))
         this.#fail(`the log of ${key} was changed (invariant 2)`);

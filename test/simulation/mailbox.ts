@@ -4,27 +4,28 @@ import { hashPage } from '../../workloads/app-server/image/pages/page.ts';
 import type { EntryCodec, LogEntry } from '../../workloads/app-server/log/entry-codec.ts';
 import { UnreadableEntry } from '../../workloads/app-server/log/entry-codec.ts';
 import { BadSnapshot, type Fold, type Transaction } from '../../workloads/app-server/log/user-log-types.ts';
+import { hashText } from './hash-text.ts';
+import {
+  addToDigest,
+  modelOf,
+  type Delivery,
+  type DeliverResult,
+  type Model,
+  type ReadResult,
+} from './model.ts';
 import { encodePage, MessagePage, messagesOf, newPage, type Message } from './mailbox-pages.ts';
 
 /** What a message is said to take: so much that a few of them make a snapshot due and older pages be put away. */
-export const MESSAGE_BYTES = 200_000;
+const MESSAGE_BYTES = 200_000;
 
 /** Messages that are in no page: the newest. */
 const MAX_RECENT = 6;
 const PAGE_MESSAGES = 4;
 
-export type Mailbox = {
+type Mailbox = {
   readonly recent: readonly Message[];
   /** Oldest first. */
   readonly pages: readonly MessagePage[];
-};
-
-/** One attempt to deliver. */
-export type Delivery = {
-  to: string;
-  deliveryKey: string;
-  /** Names the attempt, so that it can be told whether what was refused was written all the same. */
-  attempt: string;
 };
 
 type WireMailbox = {
@@ -34,7 +35,7 @@ type WireMailbox = {
 };
 
 /** @param checked false: a mutation: damaged pages are taken as they are */
-export function mailboxFold(checked = true): Fold<Mailbox, Delivery> {
+function mailboxFold(checked: boolean): Fold<Mailbox, Delivery> {
   return {
     empty: () => ({ recent: [], pages: [] }),
     apply({ recent, pages }, { to, deliveryKey }, at) {
@@ -82,7 +83,7 @@ export function mailboxFold(checked = true): Fold<Mailbox, Delivery> {
           throw new BadSnapshot('no mailbox', { cause: error });
         }
       },
-      digest: (mailbox) => hashPage(new TextEncoder().encode(JSON.stringify(look(mailbox, 0, '', checked)))),
+      digest: (mailbox) => hashPage(new TextEncoder().encode(JSON.stringify(look(mailbox, '', checked)))),
       async check({ pages }, lookAt) {
         await lookAt(() => messagesOf(pages, checked));
         return pages.length;
@@ -102,7 +103,7 @@ function sum(pages: readonly MessagePage[]): number {
   return pages.reduce((total, { count }) => total + count, 0);
 }
 
-export const mailboxCodec: EntryCodec<Delivery> = {
+const mailboxCodec: EntryCodec<Delivery> = {
   encode: (entry) => new TextEncoder().encode(JSON.stringify(entry)),
   decode(bytes) {
     const entry = JSON.parse(new TextDecoder().decode(bytes)) as LogEntry<Delivery>;
@@ -111,17 +112,8 @@ export const mailboxCodec: EntryCodec<Delivery> = {
   },
 };
 
-export type DeliverResult = {
-  id: string;
-  duplicate: boolean;
-  /** The newest durable entry that the transaction saw. */
-  asOf: number;
-  /** Messages among the newest that were written to another's log: there must be none. */
-  strangers: number;
-};
-
 /** Delivers once: the same delivery key again changes nothing. */
-export function deliver(
+function deliver(
   tx: Transaction<Mailbox, Delivery>,
   delivery: Delivery,
   checked: boolean,
@@ -137,22 +129,12 @@ export function deliver(
   return { id: `${at.seq}.${at.index}`, duplicate: false, ...seen };
 }
 
-export type ReadResult = {
-  seq: number;
-  count: number;
-  /** Of all messages in their order. */
-  digest: number;
-  /** Messages that were written to another's log: there must be none. */
-  strangers: number;
-};
-
 /** Reads everything. @throws PageMissing */
-export function look({ recent, pages }: Mailbox, seq: number, owner: string, checked: boolean): ReadResult {
+function look({ recent, pages }: Mailbox, owner: string, checked: boolean): Omit<ReadResult, 'seq'> {
   const messages = [...messagesOf(pages, checked), ...recent];
   return {
-    seq,
     count: messages.length,
-    digest: messages.reduce(addToDigest, 0),
+    digest: messages.map(hashOf).reduce(addToDigest, 0),
     strangers: messages.filter(({ to }) => to !== owner).length,
   };
 }
@@ -160,14 +142,25 @@ export function look({ recent, pages }: Mailbox, seq: number, owner: string, che
 /** Messages are looked at again and again. */
 const hashes = new WeakMap<Message, number>();
 
-export function addToDigest(digest: number, message: Message): number {
+function hashOf(message: Message): number {
   let hash = hashes.get(message);
   if (hash === undefined) {
     const { to, deliveryKey, id, timeMs } = message;
-    hash = 0;
-    for (const char of `${to} ${deliveryKey} ${id} ${timeMs}`)
-      hash = (Math.imul(hash, 31) + char.charCodeAt(0)) | 0;
+    hash = hashText(`${to} ${deliveryKey} ${id} ${timeMs}`);
     hashes.set(message, hash);
   }
-  return (Math.imul(digest, 1_000_003) + hash) | 0;
+  return hash;
 }
+
+export const toyMailboxes: Model = modelOf<Mailbox, Delivery>({
+  codec: mailboxCodec,
+  fold: mailboxFold,
+  cacheBytes: [40 * MESSAGE_BYTES, 10_000 * MESSAGE_BYTES],
+  deliver,
+  look,
+  deliveriesOf: (seq, timeMs, actions) =>
+    actions.map(({ to, deliveryKey, attempt }, index) => {
+      const id = `${seq}.${index}`;
+      return { deliveryKey, attempt, id, hash: hashOf({ to, deliveryKey, id, timeMs }) };
+    }),
+});

@@ -32,11 +32,24 @@ const HARM: Record<Mutation, Harm> = {
   'no order of time': { kinds: ['clock forward', 'clock back'], seenAs: /invariant 3/ },
 };
 
-for (const mutation of MUTATIONS) {
+/** Those that are about what is in an image, or how it lies in the store: found with the real one, too. */
+const OF_IMAGES: readonly Mutation[] = [
+  'no dedupe',
+  'no snapshot check',
+  'no page check',
+  'no user in a key',
+  'no release',
+];
+const CASES = [
+  ...MUTATIONS.map((mutation) => ({ mutation, real: false })),
+  ...OF_IMAGES.map((mutation) => ({ mutation, real: true })),
+];
+
+for (const { mutation, real } of CASES) {
   const { kinds, seenAs } = HARM[mutation];
-  test(`a cell with ${mutation} is found out`, async (t) => {
+  test(`a cell ${real ? 'of real images ' : ''}with ${mutation} is found out`, async (t) => {
     for (let seed = 1; seed <= MAX_SEEDS; seed++) {
-      const { violation } = await simulate({ seed, mutation, kinds, exclusive: false });
+      const { violation } = await simulate({ seed, real, mutation, kinds, exclusive: false });
       // What is broken may be seen by something else first: a log that is no more, say, by a key that is not served.
       if (!violation || !seenAs.test(violation.message)) continue;
       return t.diagnostic(`seed ${seed}: ${violation.message}`);

@@ -2,7 +2,6 @@
 import { delay } from '../../workloads/common/clock.ts';
 import { CoordinationError } from '../../workloads/common/coordination/coordination.ts';
 import { OutcomeUnknown } from '../../workloads/app-server/log/log-store.ts';
-import { UserLogs } from '../../workloads/app-server/log/user-log.ts';
 import type { Verified } from '../../workloads/app-server/log/user-log-verify.ts';
 import { Misdirected } from '../../workloads/app-server/log/user-log-errors.ts';
 import { Membership } from '../../workloads/app-server/ring/membership.ts';
@@ -10,23 +9,8 @@ import { SimSession } from './coordination-session.ts';
 import type { SimCoordination } from './coordination-server.ts';
 import type { History } from './history.ts';
 import { Link } from './link.ts';
-import {
-  deliver,
-  look,
-  mailboxCodec,
-  mailboxFold,
-  MESSAGE_BYTES,
-  type Delivery,
-  type Mailbox,
-} from './mailbox.ts';
-import {
-  withoutAcks,
-  withoutFence,
-  withoutGate,
-  withoutLease,
-  withoutOrder,
-  type Mutation,
-} from './mutations.ts';
+import type { Model, SimLogs } from './model.ts';
+import { withoutAcks, withoutGate, withoutLease, type Mutation } from './mutations.ts';
 import type { Links } from './network.ts';
 import { SimProcess } from './process.ts';
 import type { Random } from './random.ts';
@@ -34,9 +18,6 @@ import { SimStore, type Disk } from './store.ts';
 import type { World } from './world.ts';
 
 const SESSION_TIMEOUT_MS = 2_000;
-
-/** Small, so that images are evicted and opened again; or so large that old ones stay, if nobody drops them. */
-const CACHE_BYTES = [40 * MESSAGE_BYTES, 10_000 * MESSAGE_BYTES];
 
 /** How long a planned leave may take for its snapshots. */
 const SAVE_MS = 3_000;
@@ -47,6 +28,7 @@ export type Parts = {
   coordination: SimCoordination;
   disk: Disk;
   history: History;
+  model: Model;
   mutation: Mutation | undefined;
 };
 
@@ -59,7 +41,7 @@ export type Answer =
 type Running = {
   process: SimProcess;
   membership: Membership;
-  logs: UserLogs<Mailbox, Delivery>;
+  logs: SimLogs;
   sessions: Set<SimSession>;
 };
 
@@ -83,10 +65,6 @@ export class SimNode {
     });
     this.coordinationLinks = pair('coordination');
     this.storeLinks = pair('store');
-  }
-
-  get #checksPages(): boolean {
-    return this.#parts.mutation !== 'no page check';
   }
 
   get process(): SimProcess | undefined {
@@ -119,7 +97,7 @@ export class SimNode {
 
   start(): void {
     if (this.#running) return;
-    const { world, coordination, disk, mutation } = this.#parts;
+    const { world, coordination, disk, model, mutation } = this.#parts;
     const instance = String(++this.#starts);
     const random = this.#random.fork(instance);
     const process = new SimProcess(world, `${this.name}#${instance}`, random);
@@ -147,20 +125,13 @@ export class SimNode {
       instance,
       release: (predicate) => (mutation === 'no release' ? Promise.resolve() : logs.release(predicate)),
     });
-    const codec =
-      mutation === 'no fence'
-        ? withoutFence(mailboxCodec, membership)
-        : mutation === 'no order of time'
-          ? withoutOrder(mailboxCodec, clock)
-          : mailboxCodec;
     const links = this.storeLinks;
-    const logs = new UserLogs<Mailbox, Delivery>({
+    const logs = model.openLogs({
       store: new SimStore({ world, process, links, disk, random: random.fork('store'), mutation }),
-      codec,
-      fold: mailboxFold(this.#checksPages),
       gate: mutation === 'no gate check' ? withoutGate(membership) : membership,
       clock,
-      cacheBytes: random.pick(CACHE_BYTES),
+      pick: (choices) => random.pick(choices),
+      mutation,
     });
     this.#running = { process, membership, logs, sessions };
     void membership.join();
@@ -188,7 +159,7 @@ export class SimNode {
 
   /** Compares what is served and what is stored with the log. @throws as UserLogs.verify */
   async verify(key: string): Promise<Verified | undefined> {
-    return await this.#running?.logs.verify(key, () => {});
+    return await this.#running?.logs.verify(key);
   }
 
   resetConnections(): void {
@@ -210,14 +181,12 @@ export class SimNode {
   }
 
   async #deliver({ logs }: Running, request: ClientRequest & { kind: 'deliver' }): Promise<void> {
-    const { history, mutation } = this.#parts;
+    const { history } = this.#parts;
     const { key, deliveryKey } = request;
     const begun = history.begin(key);
     const delivery = { to: key, deliveryKey, attempt: `attempt ${++this.#attempts} of ${this.name}` };
     try {
-      const result = await logs.write(key, (tx) =>
-        deliver(tx, delivery, this.#checksPages, mutation !== 'no dedupe'),
-      );
+      const result = await logs.deliver(delivery);
       history.acknowledge(begun, deliveryKey, result);
     } catch (error) {
       if (!(error instanceof OutcomeUnknown)) history.refuse(key, delivery.attempt);
@@ -228,14 +197,9 @@ export class SimNode {
   async #read({ logs, process }: Running, { key, slowMs }: ClientRequest & { kind: 'read' }): Promise<void> {
     const { history, world } = this.#parts;
     const begun = history.begin(key);
-    const result = await logs.read(key, async (mailbox, seq, loading) => {
-      const lookNow = () => loading(() => look(mailbox, seq, key, this.#checksPages));
-      const first = await lookNow();
-      if (slowMs === 0) return first;
-      await delay(process.clock, slowMs);
-      if ((await lookNow()).digest !== first.digest) world.fail(`${key} was changed under a reader`);
-      return first;
-    });
+    const again = slowMs === 0 ? undefined : () => delay(process.clock, slowMs);
+    const result = await logs.read(key, again);
+    if (result.changed) world.fail(`${key} was changed under a reader`);
     history.answer(begun, result);
   }
 }

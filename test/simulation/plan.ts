@@ -15,6 +15,10 @@ export type Plan = {
   servers: number;
   clients: number;
   keys: number;
+  /** Further servers, which join when the cell has been at work for long. */
+  latecomers: number;
+  /** Users have the real images, and the real delivery; else a toy, which is quicker and shows more of what it did. */
+  real: boolean;
   /** How many calls of the store meet a fate of their own. */
   storeFaults: number;
   /** How many requests of clients come twice. */
@@ -30,18 +34,32 @@ export type Plan = {
 
 export type PlanOptions = {
   seed: number;
+  /** One seed in some has, if it is not said. */
+  real?: boolean | undefined;
   mutation?: Mutation | undefined;
   /** Faults of these kinds only. */
   kinds?: readonly FaultKind[] | undefined;
   exclusive?: boolean | undefined;
 };
 
-export function makePlan({ seed, mutation, kinds, exclusive = true }: PlanOptions): Plan {
+/** One in so many seeds has real images. */
+const REAL_SHARE = 4;
+
+export function makePlan({
+  seed,
+  real = seed % REAL_SHARE === 0,
+  mutation,
+  kinds,
+  exclusive = true,
+}: PlanOptions): Plan {
   const random = new Random(`${seed}/plan`);
-  const counts = { servers: random.integer(3, 5), clients: 6, keys: 10 };
+  const servers = random.integer(3, 5);
+  const latecomers = servers < 5 ? random.integer(0, 1) : 0;
+  const counts = { servers, latecomers, clients: 6, keys: 10 };
   return {
     seed,
     ...counts,
+    real,
     storeFaults: random.pick([0, 0.01, 0.05, 0.15]),
     doubles: random.pick([0, 0.01, 0.1]),
     steps: STEPS,
@@ -52,11 +70,18 @@ export function makePlan({ seed, mutation, kinds, exclusive = true }: PlanOption
   };
 }
 
-export function namesOf({ servers, clients, keys }: Pick<Plan, 'servers' | 'clients' | 'keys'>) {
+const LATE = 'late';
+
+/** Is the server one that joins late? */
+export const isLate = (server: string): boolean => server.startsWith(LATE);
+
+type Counts = Pick<Plan, 'servers' | 'latecomers' | 'clients' | 'keys'>;
+
+export function namesOf({ servers, latecomers, clients, keys }: Counts) {
   const numbered = (start: string, count: number) =>
     Array.from({ length: count }, (_, index) => `${start}${index}`);
   return {
-    servers: numbered('n', servers),
+    servers: [...numbered('n', servers), ...numbered(LATE, latecomers)],
     clients: numbered('c', clients),
     keys: numbered('user:u', keys),
   };
@@ -67,6 +92,7 @@ const NUMBERS = [
   'servers',
   'clients',
   'keys',
+  'latecomers',
   'storeFaults',
   'doubles',
   'steps',
@@ -78,6 +104,7 @@ export function formatPlan(plan: Plan): string {
   return [
     ...NUMBERS.map((name) => `${name} ${plan[name]}`),
     `exclusive ${plan.exclusive}`,
+    `real ${plan.real}`,
     ...(plan.mutation ? [`mutation ${plan.mutation}`] : []),
     ...plan.faults.map(formatFault),
   ].join('\n');
@@ -96,6 +123,7 @@ export function parsePlan(text: string): Plan {
     if (fault) faults.push(fault);
     else if (number && Number.isFinite(Number(value))) plan[number] = Number(value);
     else if (name === 'exclusive') plan.exclusive = value === 'true';
+    else if (name === 'real') plan.real = value === 'true';
     else if (name === 'mutation' && isMutation(value)) plan.mutation = value;
     else throw new Error(`neither a setting nor a fault: ${line}`);
   }

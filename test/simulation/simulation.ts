@@ -5,11 +5,13 @@ import { SimClient } from './client.ts';
 import { SimCoordination } from './coordination-server.ts';
 import { formatFault } from './faults.ts';
 import { History } from './history.ts';
+import { toyMailboxes } from './mailbox.ts';
 import { Network } from './network.ts';
 import { SimNode, type Parts } from './node.ts';
-import { makePlan, namesOf, type Plan, type PlanOptions } from './plan.ts';
+import { isLate, makePlan, namesOf, type Plan, type PlanOptions } from './plan.ts';
 import { Random } from './random.ts';
 import type { Disk } from './store.ts';
+import { realImages } from './real-images.ts';
 import { World } from './world.ts';
 
 /**
@@ -17,6 +19,10 @@ import { World } from './world.ts';
  * nobody answers (10 s) and of its settlement (up to 20 s with its calls), and the same once more for its successor.
  */
 const RECOVERY_MS = 60_000;
+
+/** When servers start that are there from the beginning, and those whose names nobody has heard before. */
+const SOON_MS = [0, 8_000] as const;
+const LATE_MS = [10_000, 45_000] as const;
 
 export type RunResult = {
   /** With the faults that happened. */
@@ -44,7 +50,8 @@ export async function runPlan(plan: Plan): Promise<RunResult> {
   const world = new World();
   const random = new Random(String(seed));
   const names = namesOf(plan);
-  const history = new History(world);
+  const model = plan.real ? realImages : toyMailboxes;
+  const history = new History(world, model);
   const coordination = new SimCoordination(world);
   const disk: Disk = {
     logs: new MemoryLogs(),
@@ -52,7 +59,7 @@ export async function runPlan(plan: Plan): Promise<RunResult> {
     written: (key, seq, entry) => history.written(key, seq, entry),
     faultRate: plan.storeFaults,
   };
-  const parts: Parts = { world, random, coordination, disk, history, mutation };
+  const parts: Parts = { world, random, coordination, disk, history, model, mutation };
   const network = new Network(world, random, names.clients, names.servers, plan.doubles);
   const nodes = names.servers.map((name) => new SimNode(name, parts));
   const clients = names.clients.map(
@@ -60,7 +67,8 @@ export async function runPlan(plan: Plan): Promise<RunResult> {
   );
   for (const node of nodes) {
     const ownRandom = random.fork(`start of ${node.name}`);
-    const atMs = ownRandom.chance(0.5) ? 0 : ownRandom.between(0, 8_000);
+    const [earliest, latest] = isLate(node.name) ? LATE_MS : SOON_MS;
+    const atMs = !isLate(node.name) && ownRandom.chance(0.5) ? 0 : ownRandom.between(earliest, latest);
     world.after(atMs, `${node.name} starts`, () => node.start());
   }
   const sealsDamage = mutation === 'no snapshot check';

@@ -47,6 +47,11 @@ const APPEND_DEADLINE_MS = 25_000;
 /** Then the row is read, to settle what became of it. */
 const SETTLE_DEADLINE_MS = 5_000;
 const READ_DEADLINE_MS = 20_000;
+/**
+ * How far the clock of a region server may be behind those of app servers, by which entries are timed, and behind its own of
+ * before. HBase itself turns servers away whose clocks are 30 s apart when they start; jumps come later.
+ */
+const MAX_CLOCKS_APART_MS = 300_000;
 const URL_SHAPE = /^hbase:\/\/(?<hosts>[^/]+)\/(?<table>[A-Za-z0-9_.-]+)$/;
 
 /** @param url `hbase://host:port,host:port/table`; nothing is connected yet @throws ConfigError */
@@ -189,7 +194,7 @@ class HbaseStore implements LogStore {
             to,
             where: ENTRY,
             limit: 1,
-            sinceMs: writtenSinceMs,
+            sinceMs: writtenSinceMs && Math.max(0, writtenSinceMs - MAX_CLOCKS_APART_MS),
             deadlineMs: READ_DEADLINE_MS,
           });
           const [first] = rows;
@@ -209,10 +214,15 @@ class HbaseStore implements LogStore {
       checkSeq(snapshot.seq);
       if (snapshot.bytes.length > MAX_SNAPSHOT_BYTES)
         throw new EntryTooLarge(`a snapshot of ${snapshot.bytes.length} bytes is over ${MAX_SNAPSHOT_BYTES}`);
+      const time = { deadlineMs: READ_DEADLINE_MS };
       const put = snapshotPut(key, snapshot);
-      await putRow(this.#client, this.#table, put, undefined, {
-        deadlineMs: READ_DEADLINE_MS,
+      // The newest is what is read: newer than the one before, which a server may have stored whose clock was ahead.
+      const [before] = await getRow(this.#client, this.#table, put.row, SNAPSHOT, {
+        ...time,
+        keysOnly: true,
       });
+      const timestampMs = before && Math.max(Date.now(), before.timestampMs + 1);
+      await putRow(this.#client, this.#table, { ...put, timestampMs }, undefined, time);
     });
   }
 

@@ -30,7 +30,10 @@ export type KeyPage = {
   after?: string | undefined;
   bucket?: number | undefined;
   limit: number;
-  /** Keys whose entries were all stored before this time may be left out, by a store that can tell them cheaply. */
+  /**
+   * Keys whose entries were all stored before this time may be left out, by a store that can tell them cheaply; its own
+   * clocks may be behind.
+   */
   writtenSinceMs?: number | undefined;
 };
 

@@ -1,6 +1,13 @@
 // Cells as a server sends them beside a response.
 
-export type Cell = { row: Uint8Array; family: string; qualifier: Uint8Array; value: Uint8Array };
+export type Cell = {
+  row: Uint8Array;
+  family: string;
+  qualifier: Uint8Array;
+  value: Uint8Array;
+  /** By the clock of the server that stored it, or as the writer said. */
+  timestampMs: number;
+};
 
 /**
  * Reads a cell block: per cell int32 length and a KeyValue = int32 key length, int32 value length, key, value; key =
@@ -26,6 +33,7 @@ export function readCells(block: Uint8Array): Cell[] {
       family: bytes.toString('latin1', family, qualifier),
       qualifier: bytes.subarray(qualifier, value - TIMESTAMP_AND_TYPE),
       value: bytes.subarray(value, end),
+      timestampMs: readTimestamp(bytes, value - TIMESTAMP_AND_TYPE),
     });
     at = end;
   }
@@ -33,3 +41,8 @@ export function readCells(block: Uint8Array): Cell[] {
 }
 
 const TIMESTAMP_AND_TYPE = 9;
+const HIGH_HALF = 2 ** 32;
+
+/** Of 64 bits; in two halves, for that is the fastest way to a number. */
+const readTimestamp = (bytes: Buffer, at: number): number =>
+  bytes.readUInt32BE(at) * HIGH_HALF + bytes.readUInt32BE(at + 4);

@@ -5,7 +5,7 @@ import { readCells, type Cell } from './cells.ts';
 import { DEFAULT_DEADLINE_MS, type HbaseClient } from './client.ts';
 import { HbaseError, ServerException } from './errors.ts';
 import { holds, specifier } from './regions.ts';
-import { cellsOf, columnOf, deletionOf, type Result, type Where } from './row-messages.ts';
+import { cellsOf, columnOf, deletionOf, KEYS_ONLY, type Result, type Where } from './row-messages.ts';
 import { decode } from './wire.ts';
 
 /** Of one call. */
@@ -29,9 +29,9 @@ export async function getRows(
 
 /**
  * Deletes rows, or what `columns` name of them (a family without a qualifier: all of it). Not atomic: after an error some
- * are deleted. A call that was tried again deletes what was written in between, too, and a delete hides what a server
- * whose clock is behind writes later: for rows that nobody writes for the next minute (servers whose clocks are more than
- * 30 s apart don't work together), or where a loss does no harm.
+ * are deleted. What is deleted are the cells that were found, by their timestamps, until none is found: a delete "of all
+ * until now" would also hide what is written later by a server whose clock is behind (ADR 73), and what is written while the
+ * call is tried again. Rows that are written all the time are never done.
  */
 export async function deleteRows(
   client: HbaseClient,
@@ -40,12 +40,25 @@ export async function deleteRows(
   columns: readonly Where[] = [],
   time: Time = {},
 ): Promise<void> {
-  if (rows.length === 0) return;
-  await each(client, table, rows, (row) => ({ mutation: deletionOf(row, columns) }), time);
-  await sleep(TICK_MS);
+  const { deadlineMs = DEFAULT_DEADLINE_MS } = time;
+  const deadline = performance.now() + deadlineMs;
+  const left = (): Time => ({ deadlineMs: Math.max(0, deadline - performance.now()) });
+  const get = { ...(columns.length > 0 && { column: columns.map(columnOf) }), filter: KEYS_ONLY };
+  let some = false;
+  for (let there = [...rows]; ;) {
+    const found = await each(client, table, there, (row) => ({ get: { row, ...get } }), left());
+    // Where there was an older version below the one that was deleted, it comes to light.
+    const cellsOfRow = new Map(there.flatMap((row, at) => (found[at]?.length ? [[row, found[at]]] : [])));
+    there = [...cellsOfRow.keys()];
+    if (there.length === 0) break;
+    some = true;
+    const mutation = (row: Uint8Array): object => deletionOf(row, cellsOfRow.get(row) ?? []);
+    await each(client, table, there, (row) => ({ mutation: mutation(row) }), left());
+  }
+  if (some) await sleep(TICK_MS);
 }
 
-/** Beyond the millisecond of the delete, in which it would hide later writes. */
+/** Beyond the millisecond of a cell that was just written and deleted: another of that very millisecond would be hidden. */
 const TICK_MS = 5;
 
 type MultiResponse = {

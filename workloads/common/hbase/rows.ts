@@ -7,6 +7,7 @@ import {
   cellsOf,
   columnOf,
   conditionOf,
+  KEYS_ONLY,
   mutationOf,
   type Condition,
   type Put,
@@ -22,19 +23,20 @@ const MAX_RESULT_BYTES = 2 * 1024 * 1024;
 export type { Condition, Put, Row, Where } from './row-messages.ts';
 type Time = { deadlineMs?: number };
 
-/** Get: the cells of a row; none when there is no such row. */
+/** Get: the cells of a row; none when there is no such row. `keysOnly`: without their values. */
 export async function getRow(
   client: HbaseClient,
   table: string,
   row: Uint8Array,
   where: Where,
-  { deadlineMs }: Time = {},
+  { deadlineMs, keysOnly }: Time & { keysOnly?: boolean } = {},
 ): Promise<Cell[]> {
   return await client.at(
     table,
     row,
     async (connection, region, timeoutMs) => {
-      const message = { region: specifier(region), get: { row, column: [columnOf(where)] } };
+      const get = { row, column: [columnOf(where)], ...(keysOnly && { filter: KEYS_ONLY }) };
+      const message = { region: specifier(region), get };
       const answer = await connection.call({
         method: 'Get',
         timeoutMs,
