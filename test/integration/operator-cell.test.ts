@@ -581,7 +581,7 @@ const UNSEEN = new Set([
   'update cells/finalizers.cellpost.dev',
   'update platforms/finalizers.cellpost.dev',
   // When a DataNode rests, which needs a real HDFS: the cluster suite has it.
-  'patch pods',
+  'patch pods.',
 ]);
 
 // The last one: it looks at what all tests before it made the operator do, and at what is done here besides.
