@@ -150,6 +150,8 @@ export type PlatformSpec = {
   userIndex: { replicas: number; resources: Resources };
   /** Absent: there is no memcache dirty service. */
   counts?: { replicas: number; resources: Resources; memcached: MemcachedSpec };
+  /** Absent: there is no console. */
+  console?: { resources: Resources; namespaces: string[] };
   web: { replicas: number; resources: Resources; service: { type: ServiceType } };
   /** Absent: nobody reads metrics who may not call the services anyway. */
   tracing?: TracingSpec;
@@ -171,6 +173,7 @@ export type PlatformStatus = CommonStatus & {
   userIndex?: RoleStatus;
   memcached?: RoleStatus;
   counts?: RoleStatus;
+  console?: RoleStatus;
   web?: RoleStatus;
 };
 

@@ -8,6 +8,7 @@ import type { Images, Platform, PullPolicy, TracingSpec } from '../types.ts';
 
 export const DISCOVERY_PORT = 8090;
 export const COUNTS_PORT = 8084;
+export const CONSOLE_PORT = 8085;
 
 export type PlatformContext = {
   owner: Owner;
@@ -58,6 +59,8 @@ export function platformContext(platform: Platform, settings: Settings): Platfor
     tracing: platform.spec.tracing,
   };
 }
+
+export const consoleUrl = (owner: Owner): string => `http://${serviceHost(owner, 'console')}:${CONSOLE_PORT}`;
 
 export const countsUrl = (owner: Owner): string =>
   `http://${serviceHost(owner, 'memcache-dirty')}:${COUNTS_PORT}`;

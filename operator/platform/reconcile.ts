@@ -16,6 +16,7 @@ import type { Platform } from '../types.ts';
 import { ensureAll, messageOf, type World } from '../world.ts';
 import { imagesOf, platformContext, type PlatformContext } from './context.ts';
 import { ensureCredentials } from './credentials.ts';
+import { consoleResources } from './resources/console.ts';
 import { countsResources, hasMemcached, memcachedResources } from './resources/counts.ts';
 import {
   discoveryResources,
@@ -37,6 +38,7 @@ type PlatformStepName =
   | 'user-index'
   | 'memcached'
   | 'memcache-dirty'
+  | 'console'
   | 'web';
 
 export async function reconcilePlatform(world: World, key: string): Promise<ReconcileResult> {
@@ -145,6 +147,17 @@ function platformSteps(
       needs: ['credentials', 'discovery'],
       run: () => service(webResources(context, spec, credentials), observed.web, 'web server'),
     },
+    {
+      name: 'console',
+      title: 'Start the console',
+      needs: ['credentials', 'discovery'],
+      run: async () => {
+        if (spec.console) await ensureAll(world, consoleResources(context, spec, spec.console, credentials));
+        else await stopRole(world, context.owner, 'console');
+        // Nothing waits for it: it only looks.
+        return DONE;
+      },
+    },
   ];
 }
 
@@ -195,6 +208,7 @@ function observe(world: World, { owner }: PlatformContext, { spec }: Platform): 
       ? observeStatefulSet(caches, owner, 'memcached', spec.counts?.memcached.replicas ?? 0)
       : undefined,
     counts: spec.counts && observeDeployment(caches, owner, 'memcache-dirty', spec.counts.replicas),
+    console: spec.console && observeDeployment(caches, owner, 'console', 1),
     web: observeDeployment(caches, owner, 'web', spec.web.replicas),
     podTroubles: podTroubles(ofRole(caches.pods, owner)),
   };
@@ -211,6 +225,7 @@ async function takeDown(world: World, platform: Platform): Promise<ReconcileResu
     return await bringUp(world, platform, `Its cells must go first: ${cells.join(', ')}.`);
   const owner = ownerOf(platform, world.settings.domain);
   const waitsFor = await tearDown(world, owner, [
+    'console',
     'web',
     'memcache-dirty',
     'memcached',

@@ -23,6 +23,7 @@ export type PlatformObservation = {
   /** Undefined: the platform has none. */
   memcached: Observed | undefined;
   counts: Observed | undefined;
+  console: Observed | undefined;
   web: Observed;
   podTroubles: string[];
 };
@@ -80,6 +81,7 @@ export function platformStatus(input: PlatformStatusInput): PlatformStatus {
     userIndex: countsOf(observed.userIndex),
     ...(observed.memcached && { memcached: countsOf(observed.memcached) }),
     ...(observed.counts && { counts: countsOf(observed.counts) }),
+    ...(observed.console && { console: countsOf(observed.console) }),
     web: countsOf(observed.web),
     conditions: mergeConditions(platform.status?.conditions, conditions, generation, now),
   };
@@ -87,8 +89,8 @@ export function platformStatus(input: PlatformStatusInput): PlatformStatus {
 
 /** The version is told when all services run it; until then the one before stands. */
 function runningVersion({ platform, observed, image }: PlatformStatusInput): string | undefined {
-  const { discovery, mtaProxy, userIndex, counts, web } = observed;
-  const all = [discovery, mtaProxy, userIndex, counts, web].every(
+  const { discovery, mtaProxy, userIndex, counts, console, web } = observed;
+  const all = [discovery, mtaProxy, userIndex, counts, console, web].every(
     (seen) => !seen || (seen.upToDate && seen.ready === seen.replicas),
   );
   return all ? versionOf(image) : platform.status?.version;
@@ -101,6 +103,7 @@ function rolesOf({ observed, platform: { spec } }: PlatformStatusInput): RolePro
     { title: 'Complete the MTA proxy', seen: observed.mtaProxy, wanted: spec.mtaProxy.replicas },
     { title: 'Complete the user index', seen: observed.userIndex, wanted: spec.userIndex.replicas },
     ...countsRoles(observed, spec.counts),
+    ...(observed.console ? [{ title: 'Complete the console', seen: observed.console, wanted: 1 }] : []),
     { title: 'Complete web', seen: observed.web, wanted: spec.web.replicas },
   ];
 }

@@ -90,16 +90,18 @@ const PLATFORM = {
     '3888 from platform/zookeeper',
   ],
   'platform/discovery': [
-    '8090 from operator, platform/discovery, platform/memcache-dirty, platform/mta-proxy, platform/user-index, platform/web',
+    '8090 from operator, platform/console, platform/discovery, platform/memcache-dirty, platform/mta-proxy, platform/user-index, platform/web',
   ],
-  'platform/mta-proxy': ['2525 from all'],
-  'platform/user-index': ['8083 from cell/app-server, platform/web'],
+  'platform/mta-proxy': ['2525 from all', '8082 from platform/console'],
+  'platform/user-index': ['8083 from cell/app-server, platform/console, platform/web'],
   'platform/memcached': ['11211 from platform/memcache-dirty'],
-  'platform/memcache-dirty': ['8084 from platform/web'],
-  'platform/web': ['8080 from all'],
+  'platform/memcache-dirty': ['8084 from platform/console, platform/web'],
+  // kubectl port-forward comes from the pod's own node, which no policy speaks of.
+  'platform/console': ['8085 from platform/mta-proxy'],
+  'platform/web': ['8080 from all', '8180 from platform/console'],
 };
 const APP_SERVERS = [
-  '8081 from cell/app-server, operator, platform/discovery, platform/memcache-dirty, platform/mta-proxy, platform/user-index, platform/web',
+  '8081 from cell/app-server, operator, platform/console, platform/discovery, platform/memcache-dirty, platform/mta-proxy, platform/user-index, platform/web',
 ];
 
 test('pods are called by whom the design lets call them, with HBase in one pod', () => {

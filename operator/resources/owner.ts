@@ -20,6 +20,7 @@ export type Role =
   | 'user-index'
   | 'memcached'
   | 'memcache-dirty'
+  | 'console'
   | 'web';
 
 /** A cell or platform, as builders need it. */
@@ -106,6 +107,7 @@ const SHORT: Record<Role, string> = {
   'user-index': 'user-index',
   memcached: 'memcached',
   'memcache-dirty': 'memcache-dirty',
+  console: 'console',
   web: 'web',
 };
 

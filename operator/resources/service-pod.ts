@@ -20,7 +20,7 @@ export function credentialsName(owner: { name: string }): string {
 }
 
 export type ServiceContainerOptions = {
-  workload: 'app-server' | 'discovery' | 'mta-proxy' | 'user-index' | 'memcache-dirty' | 'web';
+  workload: 'app-server' | 'discovery' | 'mta-proxy' | 'user-index' | 'memcache-dirty' | 'console' | 'web';
   image: string;
   pullPolicy: PullPolicy;
   resources: Resources;

@@ -6,6 +6,7 @@ import { appServerResources, credentialsSecret } from '../cell/resources/app-ser
 import { cellEnsembleResources } from '../cell/resources/ensemble.ts';
 import { storageResources, storageRoles } from '../cell/resources/storage.ts';
 import { platformContext } from '../platform/context.ts';
+import { consoleResources } from '../platform/resources/console.ts';
 import { countsResources, memcachedResources } from '../platform/resources/counts.ts';
 import {
   discoveryResources,
@@ -79,6 +80,7 @@ export async function platformChildren(more?: More): Promise<KubeObject[]> {
           ...countsResources(context, spec.counts, CREDENTIALS),
         ]
       : []),
+    ...(spec.console ? consoleResources(context, spec, spec.console, CREDENTIALS) : []),
     ...webResources(context, spec, CREDENTIALS),
   ];
 }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import type { Rollout } from '../../operator/rollout/types.ts';
 import type { Cell } from '../../operator/types.ts';
+import type { LoadView } from '../../workloads/console/load-view.ts';
 import { basic, openJmap } from '../support/jmap.ts';
 import { until } from '../support/wait.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
@@ -184,6 +185,45 @@ test('friends are known to the user index, in whichever cells they are', async (
   await until(async () => (await ask('GET', `/degree?a=${inB.userId}&b=${inA.userId}`)) === '{"degree":1}', {
     timeoutMs: MAIL_DEADLINE_MS,
     what: 'every index to know',
+  });
+});
+
+test('the console sees every process of the cluster, and opens by a forwarded port', async () => {
+  const cellctl = ['exec', 'deploy/cellpost-mta-proxy', '-c', 'mta-proxy', '--', 'node', 'cli/cellctl.ts'];
+  const view = await until(
+    async () => {
+      // It may still be on its way to its first look, which cellctl says by failing.
+      const text = await kubectl(...cellctl, 'top', '--json').catch(() => undefined);
+      const seen = text === undefined ? undefined : (JSON.parse(text) as LoadView);
+      const processes = seen ? [...seen.cells.flatMap(({ nodes }) => nodes), ...seen.services] : [];
+      return processes.length > 7 && processes.every(({ problem }) => problem === null) ? seen : undefined;
+    },
+    { timeoutMs: MAIL_DEADLINE_MS, what: 'the console to hear of every process' },
+  );
+  assert.deepEqual(
+    view.cells.map(({ name, nodes }) => [name, ...nodes.map((node) => `${node.name} ${node.state}`)]),
+    [
+      ['a', 'a-app-0 serving', 'a-app-1 serving'],
+      ['b', 'b-app-0 serving'],
+    ],
+  );
+  assert.deepEqual(
+    [...new Set(view.services.map(({ workload }) => workload))],
+    ['discovery', 'memcache-dirty', 'mta-proxy', 'user-index', 'web'],
+  );
+  for (const stage of ['parse', 'deliver', 'append'])
+    assert.ok(
+      view.stages.some((one) => one.stage === stage),
+      stage,
+    );
+  assert.ok(view.stages.some(({ stage }) => stage.startsWith('hbase/')));
+  const link = new URL((await kubectl(...cellctl, 'top', '--link')).trim());
+  await withPort('svc/cellpost-console', 8085, async (port) => {
+    const url = `http://127.0.0.1:${port}`;
+    assert.match(await (await fetch(url + link.pathname)).text(), /<title>Cellpost console<\/title>/);
+    assert.equal((await fetch(`${url}/v1/load`)).status, 401);
+    const authorization = `Bearer ${link.hash.replace('#key=', '')}`;
+    assert.equal((await fetch(`${url}/v1/load`, { headers: { authorization } })).status, 200);
   });
 });
 

@@ -15,7 +15,7 @@ import { startPlatform, type PlatformUnderTest } from '../support/platform.ts';
 import { until } from '../support/wait.ts';
 import { serveLargePlatform } from '../support/large-platform.ts';
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 30_000;
 const WAIT = { timeoutMs: TIMEOUT_MS };
 /** Often, so that what takes some looks takes little time. */
 const INTERVAL_MS = 300;

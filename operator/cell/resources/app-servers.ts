@@ -53,7 +53,7 @@ export function appServerResources(
   const name = roleName(owner, ROLE);
   const meta = childMeta(owner, name, ROLE);
   const selector = selectorOf(owner, ROLE);
-  const callers: Role[] = ['mta-proxy', 'web', 'user-index', 'memcache-dirty', 'discovery'];
+  const callers: Role[] = ['mta-proxy', 'web', 'user-index', 'memcache-dirty', 'discovery', 'console'];
   return [
     service(meta, {
       clusterIP: 'None',

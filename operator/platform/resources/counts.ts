@@ -39,7 +39,15 @@ export function countsResources(
     httpPort: COUNTS_PORT,
     blobs: false,
     servicePorts: [servicePort('http', COUNTS_PORT, COUNTS_PORT)],
-    allow: [{ from: [{ podSelector: { matchLabels: selectorOf(owner, 'web') } }], ports: [COUNTS_PORT] }],
+    allow: [
+      {
+        from: [
+          { podSelector: { matchLabels: selectorOf(owner, 'web') } },
+          { podSelector: { matchLabels: selectorOf(owner, 'console') } },
+        ],
+        ports: [COUNTS_PORT],
+      },
+    ],
     env: [
       { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },
       { name: 'CELLPOST_MEMCACHED', value: memcachedServers(owner, memcached).join(',') },

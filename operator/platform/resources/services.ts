@@ -1,4 +1,4 @@
-// The stateless services of a platform: discovery, the MTA proxy, the user index, web; that of counts is in counts.ts. Each is
+// The stateless services of a platform: discovery, the MTA proxy, the user index, web; those of counts and the console are in counts.ts and console.ts. Each is
 // a Deployment with a Service before it.
 import type { V1ContainerPort, V1EnvVar, V1ServicePort } from '@kubernetes/client-node';
 import {
@@ -17,19 +17,19 @@ import { zookeeperUrl } from '../../resources/zookeeper.ts';
 import { hashOf } from '../../runtime/apply.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { PlatformSpec, Resources, ServiceType } from '../../types.ts';
-import { countsUrl, DISCOVERY_PORT, type PlatformContext } from '../context.ts';
+import { consoleUrl, countsUrl, DISCOVERY_PORT, type PlatformContext } from '../context.ts';
 
 const SMTP_PORT = 2525;
-const MTA_HTTP_PORT = 8082;
-const USER_INDEX_PORT = 8083;
+export const MTA_HTTP_PORT = 8082;
+export const USER_INDEX_PORT = 8083;
 const WEB_PORT = 8080;
-const WEB_ADMIN_PORT = 8180;
+export const WEB_ADMIN_PORT = 8180;
 /** Requests and SMTP sessions in flight may end in this time. */
 const GRACE_SECONDS = 30;
 /** Discovery's place in its ZooKeeper. */
 const CHROOT = '/cellpost';
 
-type ServiceRole = Role & ('discovery' | 'mta-proxy' | 'user-index' | 'memcache-dirty' | 'web');
+type ServiceRole = Role & ('discovery' | 'mta-proxy' | 'user-index' | 'memcache-dirty' | 'console' | 'web');
 type ServiceOptions = {
   role: ServiceRole;
   replicas: number;
@@ -69,6 +69,7 @@ export function discoveryResources(
           { podSelector: { matchLabels: selectorOf(owner, 'user-index') } },
           { podSelector: { matchLabels: selectorOf(owner, 'memcache-dirty') } },
           { podSelector: { matchLabels: selectorOf(owner, 'web') } },
+          { podSelector: { matchLabels: selectorOf(owner, 'console') } },
           peer(context.operatorNamespace, context.operatorLabels),
         ],
         ports: [DISCOVERY_PORT],
@@ -98,7 +99,13 @@ export function mtaProxyResources(
     blobs: true,
     servicePorts: [servicePort('smtp', 25, SMTP_PORT)],
     ports: [{ name: 'smtp', containerPort: SMTP_PORT, protocol: 'TCP' }],
-    allow: [{ ports: [SMTP_PORT] }],
+    allow: [
+      { ports: [SMTP_PORT] },
+      {
+        from: [{ podSelector: { matchLabels: selectorOf(context.owner, 'console') } }],
+        ports: [MTA_HTTP_PORT],
+      },
+    ],
     env: [
       { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },
       { name: 'CELLPOST_BLOB_STORE', value: context.blobStoreUrl },
@@ -107,6 +114,8 @@ export function mtaProxyResources(
       { name: 'CELLPOST_SMTP_HOSTNAME', value: hostname ?? serviceHost(context.owner, 'mta-proxy') },
       { name: 'CELLPOST_MAX_MESSAGE_BYTES', value: String(maxMessageBytes) },
       ...mailEnvironment(spec.mtaProxy),
+      // For cellctl; only where there is one: a platform without is not restarted for it.
+      ...(spec.console ? [{ name: 'CELLPOST_CONSOLE_URL', value: consoleUrl(context.owner) }] : []),
     ],
   });
 }
@@ -150,6 +159,7 @@ export function userIndexResources(
       {
         from: [
           { podSelector: { matchLabels: selectorOf(owner, 'web') } },
+          { podSelector: { matchLabels: selectorOf(owner, 'console') } },
           // Those of the platform's cells, in whichever namespaces; others have no token.
           { namespaceSelector: {}, podSelector: { matchLabels: { [COMPONENT]: 'app-server' } } },
         ],
@@ -179,7 +189,13 @@ export function webResources(
     servicePorts: [servicePort('http', 80, WEB_PORT)],
     ports: [{ name: 'admin', containerPort: WEB_ADMIN_PORT, protocol: 'TCP' }],
     adminPort: WEB_ADMIN_PORT,
-    allow: [{ ports: [WEB_PORT] }],
+    allow: [
+      { ports: [WEB_PORT] },
+      {
+        from: [{ podSelector: { matchLabels: selectorOf(context.owner, 'console') } }],
+        ports: [WEB_ADMIN_PORT],
+      },
+    ],
     env: [
       { name: 'CELLPOST_ADMIN_PORT', value: String(WEB_ADMIN_PORT) },
       { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },

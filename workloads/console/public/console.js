@@ -8,9 +8,14 @@ import { Stages } from './stages.js';
 import { Totals } from './totals.js';
 import { Users } from './users.js';
 
+/** Cells, up to which the busiest users stand below them. */
+const SMALL = 3;
+
 /** @param {{ secret: string, onRefused: (problem: string) => void, onSignOut: () => void }} props */
 export function Console({ secret, onRefused, onSignOut }) {
   const { view, problem } = useLoad(secret, onRefused);
+  // Where there is room for them on the first screen.
+  const isSmall = view !== undefined && view.cells.length <= SMALL;
   return html`
     <header class="bar">
       <h1><img src="/console/icon.svg" alt="" width="24" height="24" />Cellpost console</h1>
@@ -26,10 +31,13 @@ export function Console({ secret, onRefused, onSignOut }) {
           <${Banner} findings=${view.findings} />
           <${Totals} view=${view} />
           <div class="columns">
-            <${Cells} view=${view} />
+            <div class="side">
+              <${Cells} view=${view} />
+              ${isSmall && html`<${Users} users=${view.users} />`}
+            </div>
             <div class="side">
               <${Stages} stages=${view.stages} findings=${view.findings} />
-              <${Users} users=${view.users} />
+              ${!isSmall && html`<${Users} users=${view.users} />`}
             </div>
           </div>
         </main>

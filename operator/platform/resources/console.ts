@@ -1,0 +1,75 @@
+// The console, and what it finds the platform's processes by: a headless Service for each workload, whose name stands for all of
+// its pods, ready or not.
+import { peer, service, type Service } from '../../resources/manifests.ts';
+import { childMeta, roleName, selectorOf, serviceHost, type Role } from '../../resources/owner.ts';
+import type { KubeObject } from '../../runtime/resources.ts';
+import type { PlatformSpec } from '../../types.ts';
+import { CONSOLE_PORT, COUNTS_PORT, DISCOVERY_PORT, type PlatformContext } from '../context.ts';
+import { MTA_HTTP_PORT, servicePort, serviceResources, USER_INDEX_PORT, WEB_ADMIN_PORT } from './services.ts';
+
+type ConsoleSpec = NonNullable<PlatformSpec['console']>;
+
+/** One holds the history; another would have its own. */
+const REPLICAS = 1;
+
+const TARGETS: [Role, number][] = [
+  ['discovery', DISCOVERY_PORT],
+  ['mta-proxy', MTA_HTTP_PORT],
+  ['user-index', USER_INDEX_PORT],
+  ['memcache-dirty', COUNTS_PORT],
+  ['web', WEB_ADMIN_PORT],
+];
+
+export function consoleResources(
+  context: PlatformContext,
+  spec: PlatformSpec,
+  { resources, namespaces }: ConsoleSpec,
+  credentials: Record<string, string>,
+): KubeObject[] {
+  const { owner } = context;
+  const targets = TARGETS.filter(([role]) => role !== 'memcache-dirty' || spec.counts);
+  return [
+    ...targets.map(([role, port]) => podsService(context, role, port)),
+    ...serviceResources(context, credentials, {
+      role: 'console',
+      replicas: REPLICAS,
+      resources,
+      type: 'ClusterIP',
+      httpPort: CONSOLE_PORT,
+      blobs: false,
+      servicePorts: [servicePort('http', CONSOLE_PORT, CONSOLE_PORT)],
+      allow: [
+        {
+          // cellctl runs in the pods of the MTA proxy.
+          from: [
+            { podSelector: { matchLabels: selectorOf(owner, 'mta-proxy') } },
+            ...namespaces.map((namespace) => peer(namespace, {})),
+          ],
+          ports: [CONSOLE_PORT],
+        },
+      ],
+      env: [
+        { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },
+        {
+          name: 'CELLPOST_CONSOLE_TARGETS',
+          value: targets.map(([role, port]) => `${role}=dns:${podsHost(context, role)}:${port}`).join(','),
+        },
+      ],
+    }),
+  ];
+}
+
+function podsService({ owner }: PlatformContext, role: Role, port: number): Service {
+  return service(childMeta(owner, `${roleName(owner, role)}${PODS}`, role), {
+    clusterIP: 'None',
+    // One that is not ready is the more worth a look.
+    publishNotReadyAddresses: true,
+    selector: selectorOf(owner, role),
+    ports: [servicePort('http', port, port)],
+  });
+}
+
+const PODS = '-pods';
+
+const podsHost = ({ owner }: PlatformContext, role: Role): string =>
+  serviceHost(owner, role).replace('.', `${PODS}.`);
