@@ -53,7 +53,13 @@ export type CellSpec = {
 /** How a cell's pods are made anew. */
 type RolloutSpec = {
   paused: boolean;
-  gates: { maxErrorPercent: number; maxP99Ms: number; readyMinutes: number };
+  gates: {
+    maxErrorPercent: number;
+    maxP99Ms: number;
+    minRequests: number;
+    observeSeconds: number;
+    readyMinutes: number;
+  };
 };
 
 /** A roll that is under way: pods to make anew in all, and so far. */
@@ -100,7 +106,7 @@ export type CellStatus = CommonStatus & {
   /** Servers whose regions or blocks move away for good. */
   leaving?: string[];
   resting?: Resting;
-  /** The last image with which all app servers served. */
+  /** The last image with which all app servers served, and that was watched for long enough. */
   goodImage?: string;
   rolledBack?: RolledBack;
 };
