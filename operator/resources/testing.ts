@@ -78,9 +78,17 @@ export async function platformChildren(): Promise<KubeObject[]> {
   ];
 }
 
-/** All objects of a sample cell: `samples/cell-a.yaml`, `samples-hdfs/cell-c.yaml`. */
-export async function cellChildren(path: string): Promise<KubeObject[]> {
-  return childrenOf((await readSample(path, 'cells')) as Cell, await readPlatform());
+/**
+ * All objects of a sample cell: `samples/cell-a.yaml`, `samples-hdfs/cell-c.yaml`.
+ * @param change what is different in its spec
+ */
+export async function cellChildren(
+  path: string,
+  change: (spec: Cell['spec']) => void = () => undefined,
+): Promise<KubeObject[]> {
+  const cell = (await readSample(path, 'cells')) as Cell;
+  change(cell.spec);
+  return childrenOf(cell, await readPlatform());
 }
 
 /** All objects of a cell, as the API server has it. */

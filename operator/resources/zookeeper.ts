@@ -119,7 +119,10 @@ function container({
     env: [
       { name: 'STATEFUL_SET', value: roleName(owner, ROLE) },
       { name: 'SERVICE', value: serviceHost(owner, ROLE) },
-      { name: 'JVM_OPTIONS', value: zookeeperJavaOptions(heapMib(spec.resources, BESIDES_HEAP_MIB)) },
+      {
+        name: 'JVM_OPTIONS',
+        value: zookeeperJavaOptions(heapMib(spec.resources, BESIDES_HEAP_MIB), spec.jvm),
+      },
     ],
     ports: [
       { name: 'client', containerPort: CLIENT_PORT, protocol: 'TCP' },

@@ -2,9 +2,9 @@
 import { ofRole } from '../../observe.ts';
 import { podHost } from '../../resources/owner.ts';
 import { TYPES } from '../../runtime/resources.ts';
-import type { PodObject } from '../../world.ts';
+import type { PodObject, World } from '../../world.ts';
 import type { CellWork } from '../steps.ts';
-import type { AppServerFacts, RollFacts } from './facts.ts';
+import type { AnswersOfServer, AppServerFacts, RollFacts } from './facts.ts';
 import { readySecondsOf, rollGroups } from './members.ts';
 import { onTrial } from './on-trial.ts';
 import type { RollGroup, Shut } from './plan.ts';
@@ -79,12 +79,20 @@ async function askServer(
   { metadata, status }: PodObject,
   members: RollGroup['members'],
 ): Promise<AppServerFacts> {
-  const address = status?.podIP;
   return {
     pod: metadata.name,
     newest: members.some(({ name, outdated }) => name === metadata.name && !outdated),
     readySeconds: readySecondsOf({ status }, now),
-    answers:
-      address === undefined ? undefined : await world.outside.appServer(urlOf(address, APP_SERVER_PORT)),
+    answers: await answersOfPod(world, { status }),
   };
+}
+
+/** Of an app server; undefined when it does not tell. */
+export async function answersOfPod(
+  { outside }: World,
+  { status }: Pick<PodObject, 'status'>,
+): Promise<AnswersOfServer | undefined> {
+  return status?.podIP === undefined
+    ? undefined
+    : await outside.appServer(urlOf(status.podIP, APP_SERVER_PORT));
 }
