@@ -85,7 +85,7 @@ function allowed(pods: Pod[], policies: NetworkPolicy[]): Record<string, string[
 
 const PLATFORM = {
   'platform/zookeeper': [
-    '2181 from platform/discovery, platform/zookeeper',
+    '2181 from operator, platform/discovery, platform/zookeeper',
     '2888 from platform/zookeeper',
     '3888 from platform/zookeeper',
   ],

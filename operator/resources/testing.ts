@@ -6,6 +6,7 @@ import { appServerResources, credentialsSecret } from '../cell/resources/app-ser
 import { cellEnsembleResources } from '../cell/resources/ensemble.ts';
 import { storageResources, storageRoles } from '../cell/resources/storage.ts';
 import { platformContext } from '../platform/context.ts';
+import { platformEnsembleResources } from '../platform/resources/ensemble.ts';
 import { countsResources, memcachedResources } from '../platform/resources/counts.ts';
 import {
   discoveryResources,
@@ -17,8 +18,6 @@ import { readCustomResource, type Schema } from '../reference/pages.ts';
 import type { KubeObject } from '../runtime/resources.ts';
 import { readSettings } from '../settings.ts';
 import type { Cell, Platform } from '../types.ts';
-import { selectorOf } from './owner.ts';
-import { zookeeperResources } from './zookeeper.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const CREDENTIALS = { platformToken: 'a token', accessKeyId: 'an id', secretAccessKey: 'a key' };
@@ -57,14 +56,7 @@ export async function platformChildren(): Promise<KubeObject[]> {
   const { spec } = platform;
   const context = platformContext(platform, settings);
   return [
-    ...zookeeperResources({
-      update: 'RollingUpdate',
-      owner: context.owner,
-      spec: spec.zookeeper,
-      image: context.images.hbase,
-      pullPolicy: context.images.pullPolicy,
-      clients: [{ podSelector: { matchLabels: selectorOf(context.owner, 'discovery') } }],
-    }),
+    ...platformEnsembleResources(context, spec),
     ...discoveryResources(context, spec, CREDENTIALS),
     ...mtaProxyResources(context, spec, CREDENTIALS),
     ...userIndexResources(context, spec, CREDENTIALS),

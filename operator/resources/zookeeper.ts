@@ -20,8 +20,6 @@ export type ZooKeeperOptions = {
   spec: ZooKeeperSpec;
   image: string;
   pullPolicy: PullPolicy;
-  /** OnDelete: the operator replaces pods by its plan. */
-  update: 'RollingUpdate' | 'OnDelete';
   /** Who may connect as a client. */
   clients: Peer[];
 };
@@ -85,7 +83,8 @@ export function zookeeperResources(options: ZooKeeperOptions): KubeObject[] {
       replicas: spec.servers ?? spec.replicas,
       // In order, with readiness by quorum, the first would wait for the second for ever.
       podManagementPolicy: 'Parallel',
-      updateStrategy: { type: options.update },
+      // The operator replaces pods by its plan.
+      updateStrategy: { type: 'OnDelete' },
       selector: { matchLabels: selector },
       template: podTemplate({
         owner,

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import type { Cell, Condition } from '../../operator/types.ts';
+import { until } from '../support/wait.ts';
 import { OperatorHarness, answering, type RunningPod } from '../support/operator-harness.ts';
 
 // Rolls with a real API server and StatefulSet controller; what pods do and app servers answer is the tests' word.
+const DEADLINE_MS = 90_000;
 let world: OperatorHarness;
 
 before(async () => {
@@ -26,6 +28,15 @@ const GATES = { minRequests: 100, observeSeconds: 600 };
 async function changed(cell: string, before: Map<string, string>): Promise<string[]> {
   const now = await world.uids(cell);
   return [...now.keys()].filter((pod) => now.get(pod) !== before.get(pod)).toSorted();
+}
+
+async function told(name: string, ...begins: string[]): Promise<void> {
+  const events = await world.eventsOf(name);
+  for (const begin of begins)
+    assert.ok(
+      events.some((event) => event.startsWith(begin)),
+      `${begin} in ${events.join()}`,
+    );
 }
 
 const isSettled = ({ status, metadata }: Cell): boolean =>
@@ -56,8 +67,7 @@ for (const { gate, answers, says } of SHUT) {
     const done = await world.waitForCell(name, 'to be rolled', isSettled);
     assert.equal(conditionOf(done, 'Paused'), undefined);
     assert.deepEqual(await changed(name, before), [`${name}-app-0`, `${name}-app-1`]);
-    const events = await world.eventsOf(name);
-    for (const event of [`Warning ${gate}`, 'Normal RollPod']) assert.ok(events.includes(event), event);
+    await told(name, `Warning ${gate}: `, 'Normal RollPod: ');
   });
 }
 
@@ -95,8 +105,7 @@ for (const { what, name, behaves, says } of BAD) {
     assert.equal(conditionOf(back, 'Degraded')?.reason, 'RolledBack');
     assert.equal(back.status?.version, '1.0');
     assert.deepEqual(await changed(name, before), [`${name}-app-2`]);
-    const events = await world.eventsOf(name);
-    for (const event of ['Warning RolledBack', 'Normal RollPod']) assert.ok(events.includes(event), event);
+    await told(name, 'Warning RolledBack: ', 'Normal RollPod: ');
   });
 }
 
@@ -131,7 +140,7 @@ test('a version whose servers answer well becomes the good one, and an operator 
   assert.equal(done.status?.version, '2.0');
   assert.match(done.status?.goodImage ?? '', /:2\.0$/);
   assert.deepEqual(await changed('d-good', before), ['d-good-app-0', 'd-good-app-1']);
-  assert.ok((await world.eventsOf('d-good')).includes('Normal VersionGood'));
+  await told('d-good', 'Normal VersionGood: ');
 });
 
 test('where there is little to answer, a version is good after a time', async () => {
@@ -142,4 +151,22 @@ test('where there is little to answer, a version is good after a time', async ()
     return cell.status?.version === '2.0' && isSettled(cell);
   });
   assert.match(done.status?.goodImage ?? '', /:2\.0$/);
+});
+
+test('the servers of a platform’s own ZooKeeper are made anew one by one, the leader last', async () => {
+  const before = await world.uids('cellpost', 'platform');
+  const zookeeper = ['cellpost-zk-0', 'cellpost-zk-1', 'cellpost-zk-2'];
+  assert.deepEqual([...before.keys()].toSorted(), zookeeper);
+  await world.patch('cellpost', { zookeeper: { resources: { requests: { cpu: '51m' } } } }, 'platform');
+  await until(
+    async () => {
+      const now = await world.uids('cellpost', 'platform');
+      return zookeeper.every((pod) => now.has(pod) && now.get(pod) !== before.get(pod));
+    },
+    { timeoutMs: DEADLINE_MS, what: 'all servers to be made anew' },
+  );
+  const order = (await world.eventsOf('cellpost'))
+    .filter((event) => event.startsWith('Normal RollPod'))
+    .map((event) => /Pod (\S+)/.exec(event)?.[1]);
+  assert.deepEqual(order, ['cellpost-zk-1', 'cellpost-zk-0', 'cellpost-zk-2']);
 });

@@ -1,7 +1,6 @@
 // An operator with the chart's rights at a real API server and Kubernetes' own StatefulSet controller. There is no node: a
 // stand-in for the kubelet says of each pod that it runs, or does not, as a test wants it. So rolls can be tried step by step.
 import { setTimeout as delay } from 'node:timers/promises';
-import { Registry } from 'prom-client';
 import type { AnswersOfServer, Share } from '../../operator/cell/roll/facts.ts';
 import { start, type RunningOperator } from '../../operator/main.ts';
 import { discoveryAdmin } from '../../operator/outside/discovery.ts';
@@ -11,6 +10,7 @@ import { OperatorMetrics } from '../../operator/runtime/metrics.ts';
 import { TYPES } from '../../operator/runtime/resources.ts';
 import type { Cell } from '../../operator/types.ts';
 import type { PodObject } from '../../operator/world.ts';
+import { WorkloadMetrics } from '../../workloads/common/metrics/workload-metrics.ts';
 import { startApiServer, type ApiServer } from '../real/apiserver.ts';
 import { standInForDiscovery } from './discovery-stand-in.ts';
 import { renderChart } from './helm.ts';
@@ -85,7 +85,7 @@ export class OperatorHarness {
     this.#kubeconfig = kubeconfig;
     this.#discovery = discovery;
     this.#connections = new Connections(server.config);
-    this.#api = new KubeApi(this.#connections, new OperatorMetrics(new Registry()));
+    this.#api = new KubeApi(this.#connections, new OperatorMetrics(new WorkloadMetrics('operator')));
     this.#kubelet = this.#runPods();
   }
 
@@ -104,7 +104,11 @@ export class OperatorHarness {
       {
         discovery: (_url, token) => discoveryAdmin(url, token),
         ensureSchema: async () => undefined,
-        zookeeper: async () => undefined,
+        // The one with the highest number leads: in the order of numbers it would go first.
+        zookeeper: async (host) => ({
+          state: /-zk-2\./.test(host) ? 'leader' : 'follower',
+          syncedFollowers: 2,
+        }),
         appServer: async (at) => {
           const pod = this.#pods.get(new URL(at).hostname);
           return pod && this.behaviour.answers(pod);
@@ -140,7 +144,7 @@ export class OperatorHarness {
         apiVersion: 'cellpost.dev/v1alpha1',
         kind: 'Platform',
         metadata: { ...meta, name: 'cellpost' },
-        spec: { blobStore: { s3 }, zookeeper: { replicas: 1 } },
+        spec: { blobStore: { s3 }, zookeeper: { replicas: 3 } },
       },
     );
   }
@@ -172,25 +176,32 @@ export class OperatorHarness {
     return until(ask, { timeoutMs: DEADLINE_MS, what: `cell ${name} ${what}` });
   }
 
-  async patch(name: string, spec: unknown): Promise<void> {
-    await this.server.kubectl(['patch', 'cell', name, '--type=merge', '-p', JSON.stringify({ spec })]);
+  async patch(name: string, spec: unknown, kind = 'cell'): Promise<void> {
+    await this.server.kubectl(['patch', kind, name, '--type=merge', '-p', JSON.stringify({ spec })]);
   }
 
   /** Pod → uid: another uid is another pod. */
-  async uids(cell: string): Promise<Map<string, string>> {
+  async uids(owner: string, kind = 'cell'): Promise<Map<string, string>> {
     const { items } = await this.#api.list<PodObject>(TYPES.pod, {
-      labelSelector: `cellpost.dev/cell=${cell}`,
+      labelSelector: `cellpost.dev/${kind}=${owner}`,
     });
     return new Map(items.map(({ metadata }) => [metadata.name, metadata.uid ?? '']));
   }
 
-  /** Reasons of events of a cell so far. */
-  async eventsOf(cell: string): Promise<string[]> {
+  /** Events of a cell or platform so far, the first one first: `Normal RollPod: its sentence`. */
+  async eventsOf(name: string): Promise<string[]> {
     const text = await this.server.kubectl(['get', 'events.events.k8s.io', '-o', 'json']);
-    type Listed = { items: { reason: string; type: string; regarding: { name: string } }[] };
-    return (JSON.parse(text) as Listed).items
-      .filter(({ regarding }) => regarding.name === cell)
-      .map(({ reason, type }) => `${type} ${reason}`);
+    type Event = {
+      eventTime: string;
+      reason: string;
+      type: string;
+      note: string;
+      regarding: { name: string };
+    };
+    return (JSON.parse(text) as { items: Event[] }).items
+      .filter(({ regarding }) => regarding.name === name)
+      .toSorted((a, b) => a.eventTime.localeCompare(b.eventTime))
+      .map(({ reason, type, note }) => `${type} ${reason}: ${note}`);
   }
 
   async #runPods(): Promise<void> {
