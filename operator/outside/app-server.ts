@@ -24,19 +24,24 @@ export type Counters = { requests: Share; calls: Share; deliveries: Share; times
 /** @returns undefined when it does not answer */
 export async function askAppServer(url: string): Promise<AnswersOfServer | undefined> {
   try {
-    const before = await scrape(url);
-    await delay(WINDOW_MS);
-    const now = await scrape(url);
-    return { lately: answersOf(now, before), everSince: answersOf(now) };
+    return await askBy(() => scrape(url));
   } catch {
     return undefined;
   }
 }
 
-async function scrape(url: string): Promise<Counters> {
+/** @param read gives the metrics as text @throws what it throws, after some tries */
+export async function askBy(read: () => Promise<string>): Promise<AnswersOfServer> {
+  const before = await countersBy(read);
+  await delay(WINDOW_MS);
+  const now = await countersBy(read);
+  return { lately: answersOf(now, before), everSince: answersOf(now) };
+}
+
+async function countersBy(read: () => Promise<string>): Promise<Counters> {
   for (let tried = 1; ; tried++) {
     try {
-      return await scrapeOnce(url);
+      return parseCounters(await read());
     } catch (error) {
       if (tried === TRIES) throw error;
       await delay(TRY_AGAIN_MS);
@@ -44,11 +49,11 @@ async function scrape(url: string): Promise<Counters> {
   }
 }
 
-async function scrapeOnce(url: string): Promise<Counters> {
+async function scrape(url: string): Promise<string> {
   const { statusCode, body } = await request(`${url}/metrics`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
   const text = await body.text();
   if (statusCode !== 200) throw new Error(`HTTP ${statusCode}`);
-  return parseCounters(text);
+  return text;
 }
 
 /** Reads the text format of Prometheus, as far as these metrics need it. */

@@ -1,6 +1,8 @@
 // An operator with the chart's rights at a real API server and Kubernetes' own StatefulSet controller. There is no node: a
 // stand-in for the kubelet says of each pod that it runs, or does not, as a test wants it. So rolls can be tried step by step.
+import { writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { KubeConfig } from '@kubernetes/client-node';
 import type { AnswersOfServer, Share } from '../../operator/cell/roll/facts.ts';
 import { start, type RunningOperator } from '../../operator/main.ts';
 import { discoveryAdmin } from '../../operator/outside/discovery.ts';
@@ -55,6 +57,7 @@ export class OperatorHarness {
 
   static async start(): Promise<OperatorHarness> {
     const server = await startApiServer({ controllers: true, flags: { controllers: [CONTROLLERS] } });
+    let harness: OperatorHarness | undefined;
     try {
       await server.kubectl(['apply', '-f', 'crds/']);
       await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
@@ -62,7 +65,7 @@ export class OperatorHarness {
       const chart = (await renderChart()).filter(({ kind }) => RIGHTS.has(kind));
       await server.kubectl(['apply', '-f', '-'], listOf(chart));
       const kubeconfig = await server.kubeconfigOf('cellpost', 'cellpost-operator');
-      const harness = new OperatorHarness(server, kubeconfig, await standInForDiscovery());
+      harness = new OperatorHarness(server, kubeconfig, await standInForDiscovery());
       await until(async () => server.kubectl(['get', 'serviceaccount', 'default']).catch(() => undefined), {
         timeoutMs: DEADLINE_MS,
         what: 'the service account that pods want',
@@ -71,7 +74,7 @@ export class OperatorHarness {
       await harness.startOperator();
       return harness;
     } catch (error) {
-      await server.close();
+      await (harness ?? server).close();
       throw error;
     }
   }
@@ -100,6 +103,7 @@ export class OperatorHarness {
         CELLPOST_OPERATOR_IDENTITY: 'test',
         CELLPOST_IMAGE: 'localhost/cellpost:1.0',
         CELLPOST_HBASE_IMAGE: 'localhost/hbase:1.0',
+        CELLPOST_MEMCACHED_IMAGE: 'localhost/memcached:1.0',
       },
       {
         discovery: (_url, token) => discoveryAdmin(url, token),
@@ -117,6 +121,16 @@ export class OperatorHarness {
     );
   }
 
+  /** A kubeconfig of the operator that reaches the API server by another way. @param url the way's beginning */
+  async kubeconfigBy(url: string): Promise<string> {
+    const config = new KubeConfig();
+    config.loadFromFile(this.#kubeconfig);
+    config.clusters = config.clusters.map((cluster) => ({ ...cluster, server: url }));
+    const path = `${this.#kubeconfig}.${new URL(url).port}`;
+    await writeFile(path, config.exportConfig(), { mode: 0o600 });
+    return path;
+  }
+
   async close(): Promise<void> {
     await this.operator?.close();
     this.#stop.abort();
@@ -124,6 +138,13 @@ export class OperatorHarness {
     await this.#connections.close();
     this.#discovery.close();
     await this.server.close();
+  }
+
+  /** May do anything. */
+  client(): { api: KubeApi; close(): Promise<void> } {
+    const connections = new Connections(this.server.config);
+    const api = new KubeApi(connections, new OperatorMetrics(new WorkloadMetrics('operator')));
+    return { api, close: () => connections.close() };
   }
 
   apply(...items: unknown[]): Promise<string> {
