@@ -6,6 +6,10 @@ export type Resources = {
   requests?: { cpu?: Quantity; memory?: Quantity };
   limits: { cpu?: Quantity; memory: Quantity };
 };
+/** Options of a role's JVM besides what the operator sets. */
+export type JvmSpec = { options?: string[] };
+/** A server that runs in a JVM. */
+export type JavaServer = { resources: Resources; jvm?: JvmSpec };
 export type Volume = { size: Quantity; className?: string };
 export type ZooKeeperSpec = {
   /** Members of the ensemble. */
@@ -14,10 +18,11 @@ export type ZooKeeperSpec = {
   servers?: number;
   storage: Volume;
   resources: Resources;
+  jvm?: JvmSpec;
 };
 
 /** Servers of one role, each with a volume. */
-export type StoredRole = { replicas: number; volume: Volume; resources: Resources };
+export type StoredRole = JavaServer & { replicas: number; volume: Volume };
 export type HdfsSpec = {
   /** Copies of each block. */
   replication: number;
@@ -42,9 +47,9 @@ export type CellSpec = {
     regionServers: number;
     volume: Volume;
     regions: number;
-    master: { resources: Resources };
-    regionServer: { resources: Resources };
-    rest: { resources: Resources };
+    master: JavaServer;
+    regionServer: JavaServer;
+    rest: JavaServer;
   };
   appServers: { replicas: number; tokens: number; cacheBytes: number; resources: Resources };
   rollout: RolloutSpec;
@@ -53,7 +58,13 @@ export type CellSpec = {
 /** How a cell's pods are made anew. */
 type RolloutSpec = {
   paused: boolean;
-  gates: { maxErrorPercent: number; maxP99Ms: number; readyMinutes: number };
+  gates: {
+    maxErrorPercent: number;
+    maxP99Ms: number;
+    minRequests: number;
+    observeSeconds: number;
+    readyMinutes: number;
+  };
 };
 
 /** A roll that is under way: pods to make anew in all, and so far. */
@@ -100,7 +111,7 @@ export type CellStatus = CommonStatus & {
   /** Servers whose regions or blocks move away for good. */
   leaving?: string[];
   resting?: Resting;
-  /** The last image with which all app servers served. */
+  /** The last image with which all app servers served, and that was watched for long enough. */
   goodImage?: string;
   rolledBack?: RolledBack;
 };

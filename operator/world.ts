@@ -1,7 +1,7 @@
 // What reconciling works with: copies of the cluster's objects, the API to change them, and the services outside of it.
 import type { SchemaOptions } from '../workloads/common/hbase/schema.ts';
 import type { Logger } from '../workloads/common/log.ts';
-import type { Answers, ZooKeeperFacts } from './cell/roll/facts.ts';
+import type { AnswersOfServer, ZooKeeperFacts } from './cell/roll/facts.ts';
 import type { AppServerPlace } from './outside/app-server-place.ts';
 import type { DiscoveryAdmin } from './outside/discovery.ts';
 import type { StorageAdmin } from './outside/storage.ts';
@@ -96,7 +96,7 @@ export type Outside = {
   };
   storage: StorageAdmin;
   /** @returns undefined when it does not answer */
-  appServer(url: string): Promise<{ lately: Answers; everSince: Answers } | undefined>;
+  appServer(url: string): Promise<AnswersOfServer | undefined>;
   appServerPlace: AppServerPlace;
 };
 

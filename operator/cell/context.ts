@@ -31,7 +31,11 @@ function effectiveImage(asked: string, status: CellStatus | undefined): string {
   return status?.rolledBack?.image === asked ? (status.goodImage ?? asked) : asked;
 }
 
-export function cellContext(cell: Cell, platform: Platform, settings: Settings): CellContext {
+export function cellContext(
+  cell: Cell,
+  platform: Platform,
+  settings: Pick<Settings, 'domain' | 'images' | 'namespace' | 'labels'>,
+): CellContext {
   const { cellpost, hbase } = imagesOf(platform, settings);
   const asked = imageAt(cellpost, cell.spec.version);
   return {

@@ -56,7 +56,8 @@ export function cellStatus(input: StatusInput): CellStatus {
     ...(input.deletion ? [{ type: 'Deleting', status: 'False' as const, ...input.deletion }] : []),
   ];
   const version = runningVersion(input);
-  const goodImage = allServe(input) ? input.image : marks.goodImage;
+  // The first image of a cell has none before it to be measured by.
+  const goodImage = marks.goodImage ?? (allServe(input) ? input.image : undefined);
   const selector = Object.entries(selectorOf(owner, 'app-server'))
     .map(([name, value]) => `${name}=${value}`)
     .join(',');

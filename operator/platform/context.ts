@@ -27,7 +27,7 @@ export type PlatformContext = {
  * Without the version of the spec. Where the spec names none an image stays what it was when the platform was made: an
  * upgrade of the operator is none of what it looks after.
  */
-export function imagesOf({ spec, status }: Platform, settings: Settings): Images {
+export function imagesOf({ spec, status }: Platform, settings: Pick<Settings, 'images'>): Images {
   const { cellpost, hbase, memcached } = { ...settings.images, ...status?.images };
   return {
     cellpost: spec.images.cellpost ?? cellpost,

@@ -3,8 +3,7 @@ import { platformOf } from '../cell/context.ts';
 import { ensembleGate, type EnsembleMark } from '../ensemble.ts';
 import { addFinalizer, removeFinalizer } from '../finalizer.ts';
 import { observeDeployment, observeStatefulSet, ofRole, podTroubles, type Observed } from '../observe.ts';
-import { ownerOf, selectorOf } from '../resources/owner.ts';
-import { zookeeperResources } from '../resources/zookeeper.ts';
+import { ownerOf } from '../resources/owner.ts';
 import type { ReconcileResult } from '../runtime/controller.ts';
 import { keyOf, splitKey, type KubeObject } from '../runtime/resources.ts';
 import { DONE, runSteps, throwFailures, waitFor, type Step, type StepResult } from '../runtime/steps.ts';
@@ -18,17 +17,20 @@ import { imagesOf, platformContext, type PlatformContext } from './context.ts';
 import { ensureCredentials } from './credentials.ts';
 import { consoleResources } from './resources/console.ts';
 import { countsResources, hasMemcached, memcachedResources } from './resources/counts.ts';
+import { platformEnsembleResources } from './resources/ensemble.ts';
 import {
   discoveryResources,
   mtaProxyResources,
   userIndexResources,
   webResources,
 } from './resources/services.ts';
+import { rollEnsemble } from './roll.ts';
 import { platformStatus, type PlatformObservation } from './status.ts';
 
 const PLATFORM_FINALIZER = 'cellpost.dev/platform';
 /** While something outside of Kubernetes is waited for, no watch tells when it has come. */
 const LOOK_AGAIN_MS = 10_000;
+const ROLL_AGAIN_MS = 2_000;
 
 type PlatformStepName =
   | 'credentials'
@@ -39,7 +41,8 @@ type PlatformStepName =
   | 'memcached'
   | 'memcache-dirty'
   | 'console'
-  | 'web';
+  | 'web'
+  | 'roll';
 
 export async function reconcilePlatform(world: World, key: string): Promise<ReconcileResult> {
   const { namespace, name } = splitKey(key);
@@ -75,6 +78,9 @@ async function bringUp(world: World, platform: Platform, refusal?: string): Prom
   await writeStatus(world, world.caches.platforms, platform, status);
   await tellOfChanges(world.events, platform, status);
   throwFailures(reports);
+  // Servers in a roll change from one second to the next, and only they tell.
+  if (reports.some(({ name: step, outcome }) => step === 'roll' && outcome === 'waiting'))
+    return { againInMs: ROLL_AGAIN_MS };
   return refusal === undefined ? {} : { againInMs: LOOK_AGAIN_MS };
 }
 
@@ -107,17 +113,7 @@ function platformSteps(
       title: 'Start ZooKeeper',
       needs: [],
       run: async () => {
-        await ensureAll(
-          world,
-          zookeeperResources({
-            update: 'RollingUpdate',
-            owner: context.owner,
-            spec: spec.zookeeper,
-            image: context.images.hbase,
-            pullPolicy: context.images.pullPolicy,
-            clients: [{ podSelector: { matchLabels: selectorOf(context.owner, 'discovery') } }],
-          }),
-        );
+        await ensureAll(world, platformEnsembleResources(context, spec));
         return ensembleGate(marks, observed.zookeeper.ready, spec.zookeeper.replicas, now);
       },
     },
@@ -157,6 +153,13 @@ function platformSteps(
         // Nothing waits for it: it only looks.
         return DONE;
       },
+    },
+    // Deployments roll by themselves.
+    {
+      name: 'roll',
+      title: 'Roll ZooKeeper',
+      needs: ['zookeeper'],
+      run: () => rollEnsemble(world, platform, context, now),
     },
   ];
 }

@@ -31,7 +31,10 @@ const spec: CellSpec = {
     rest: { resources: resources('320Mi') },
   },
   appServers: { replicas: 2, tokens: 64, cacheBytes: 67_108_864, resources: resources('512Mi') },
-  rollout: { paused: false, gates: { maxErrorPercent: 10, maxP99Ms: 2_000, readyMinutes: 10 } },
+  rollout: {
+    paused: false,
+    gates: { maxErrorPercent: 5, maxP99Ms: 2_000, minRequests: 200, observeSeconds: 30, readyMinutes: 10 },
+  },
 };
 const context: CellContext = {
   owner: {

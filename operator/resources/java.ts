@@ -1,6 +1,6 @@
 // How much heap a JVM gets, and the options that all of ours share.
 import { bytesOf } from '../runtime/quantity.ts';
-import type { Resources } from '../types.ts';
+import type { JvmSpec, Resources } from '../types.ts';
 
 const MIB = 2 ** 20;
 /** Of the memory limit; the rest is for code, stacks, buffers. */
@@ -44,21 +44,34 @@ const HBASE_OPTIONS = [
   '-Dorg.apache.hbase.thirdparty.io.netty.tryReflectionSetAccessible=true',
 ];
 
-export function zookeeperJavaOptions(heap: number): string {
-  return [
+const COLLECTOR = '-XX:+UseSerialGC';
+const IS_COLLECTOR = /^-XX:\+Use\w+GC$/;
+
+/** A spec's own options come last and win; two collectors would keep a JVM from starting. The schema refuses what sets the heap. */
+function withOptions(own: string[], jvm: JvmSpec | undefined): string[] {
+  const more = jvm?.options ?? [];
+  const kept = more.some((option) => IS_COLLECTOR.test(option))
+    ? own.filter((option) => option !== COLLECTOR)
+    : own;
+  return [...kept, ...more];
+}
+
+export function zookeeperJavaOptions(heap: number, jvm?: JvmSpec): string {
+  const own = [
     `-Xmx${heap}m`,
-    '-XX:+UseSerialGC',
+    COLLECTOR,
     '-XX:TieredStopAtLevel=1',
     '-Dzookeeper.leaderConnectDelayDuringRetryMs=500',
     ...COMMON_OPTIONS,
-  ].join(' ');
+  ];
+  return withOptions(own, jvm).join(' ');
 }
 
 /** Servers of HDFS wait for disks and networks: the quick compiler is enough, and they start with half the work. */
-export function hadoopJavaOptions(heap: number): string[] {
-  return [`-Xmx${heap}m`, '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...COMMON_OPTIONS];
+export function hadoopJavaOptions(heap: number, jvm?: JvmSpec): string[] {
+  return withOptions([`-Xmx${heap}m`, COLLECTOR, '-XX:TieredStopAtLevel=1', ...COMMON_OPTIONS], jvm);
 }
 
-export function hbaseJavaOptions(heap: number, more: string[] = []): string[] {
-  return [`-Xmx${heap}m`, '-XX:+UseSerialGC', ...more, ...COMMON_OPTIONS, ...HBASE_OPTIONS];
+export function hbaseJavaOptions(heap: number, jvm?: JvmSpec, more: string[] = []): string[] {
+  return withOptions([`-Xmx${heap}m`, COLLECTOR, ...more, ...COMMON_OPTIONS, ...HBASE_OPTIONS], jvm);
 }

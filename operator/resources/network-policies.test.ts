@@ -85,7 +85,7 @@ function allowed(pods: Pod[], policies: NetworkPolicy[]): Record<string, string[
 
 const PLATFORM = {
   'platform/zookeeper': [
-    '2181 from platform/discovery, platform/zookeeper',
+    '2181 from operator, platform/discovery, platform/zookeeper',
     '2888 from platform/zookeeper',
     '3888 from platform/zookeeper',
   ],
@@ -162,7 +162,7 @@ test('pods that are named as scrapers reach the ports of metrics, and no other p
   const monitoring = { scrapers: [{ namespace: 'monitoring', labels: { app: 'prometheus' } }] };
   const policies = [
     ...(await platformChildren({ monitoring })),
-    ...(await cellChildren('samples/cell-a.yaml', { monitoring })),
+    ...(await cellChildren('samples/cell-a.yaml', undefined, { monitoring })),
   ];
   const pods = [...podsOf('platform', platform), ...podsOf('cell', local)];
   const scraper: Pod = { name: 'prometheus', namespace: 'monitoring', labels: { app: 'prometheus' } };

@@ -8,6 +8,7 @@ import { storageResources, storageRoles } from '../cell/resources/storage.ts';
 import { platformContext } from '../platform/context.ts';
 import { consoleResources } from '../platform/resources/console.ts';
 import { countsResources, memcachedResources } from '../platform/resources/counts.ts';
+import { platformEnsembleResources } from '../platform/resources/ensemble.ts';
 import {
   discoveryResources,
   mtaProxyResources,
@@ -18,8 +19,6 @@ import { readCustomResource, type Schema } from '../reference/pages.ts';
 import type { KubeObject } from '../runtime/resources.ts';
 import { readSettings } from '../settings.ts';
 import type { Cell, Platform, PlatformSpec } from '../types.ts';
-import { selectorOf } from './owner.ts';
-import { zookeeperResources } from './zookeeper.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const CREDENTIALS = { platformToken: 'a token', accessKeyId: 'an id', secretAccessKey: 'a key' };
@@ -63,14 +62,7 @@ export async function platformChildren(more?: More): Promise<KubeObject[]> {
   const { spec } = platform;
   const context = platformContext(platform, settings);
   return [
-    ...zookeeperResources({
-      update: 'RollingUpdate',
-      owner: context.owner,
-      spec: spec.zookeeper,
-      image: context.images.hbase,
-      pullPolicy: context.images.pullPolicy,
-      clients: [{ podSelector: { matchLabels: selectorOf(context.owner, 'discovery') } }],
-    }),
+    ...platformEnsembleResources(context, spec),
     ...discoveryResources(context, spec, CREDENTIALS),
     ...mtaProxyResources(context, spec, CREDENTIALS),
     ...userIndexResources(context, spec, CREDENTIALS),
@@ -85,9 +77,18 @@ export async function platformChildren(more?: More): Promise<KubeObject[]> {
   ];
 }
 
-/** All objects of a sample cell: `samples/cell-a.yaml`, `samples-hdfs/cell-c.yaml`. */
-export async function cellChildren(path: string, more?: More): Promise<KubeObject[]> {
-  return childrenOf((await readSample(path, 'cells')) as Cell, await readPlatform(more));
+/**
+ * All objects of a sample cell: `samples/cell-a.yaml`, `samples-hdfs/cell-c.yaml`.
+ * @param change what is different in its spec
+ */
+export async function cellChildren(
+  path: string,
+  change: (spec: Cell['spec']) => void = () => undefined,
+  more?: More,
+): Promise<KubeObject[]> {
+  const cell = (await readSample(path, 'cells')) as Cell;
+  change(cell.spec);
+  return childrenOf(cell, await readPlatform(more));
 }
 
 /** All objects of a cell, as the API server has it. */

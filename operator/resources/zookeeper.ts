@@ -20,8 +20,6 @@ export type ZooKeeperOptions = {
   spec: ZooKeeperSpec;
   image: string;
   pullPolicy: PullPolicy;
-  /** OnDelete: the operator replaces pods by its plan. */
-  update: 'RollingUpdate' | 'OnDelete';
   /** Who may connect as a client. */
   clients: Peer[];
 };
@@ -85,7 +83,8 @@ export function zookeeperResources(options: ZooKeeperOptions): KubeObject[] {
       replicas: spec.servers ?? spec.replicas,
       // In order, with readiness by quorum, the first would wait for the second for ever.
       podManagementPolicy: 'Parallel',
-      updateStrategy: { type: options.update },
+      // The operator replaces pods by its plan.
+      updateStrategy: { type: 'OnDelete' },
       selector: { matchLabels: selector },
       template: podTemplate({
         owner,
@@ -119,7 +118,10 @@ function container({
     env: [
       { name: 'STATEFUL_SET', value: roleName(owner, ROLE) },
       { name: 'SERVICE', value: serviceHost(owner, ROLE) },
-      { name: 'JVM_OPTIONS', value: zookeeperJavaOptions(heapMib(spec.resources, BESIDES_HEAP_MIB)) },
+      {
+        name: 'JVM_OPTIONS',
+        value: zookeeperJavaOptions(heapMib(spec.resources, BESIDES_HEAP_MIB), spec.jvm),
+      },
     ],
     ports: [
       { name: 'client', containerPort: CLIENT_PORT, protocol: 'TCP' },

@@ -49,6 +49,8 @@ test('a cell has reached the version when all that its status says is of the new
   assert.equal(stateAt(cell()), 'reached');
   assert.equal(stateAt(cell({ status: { observedGeneration: 6 } })), 'rolling');
   assert.equal(stateAt(cell({ status: { version: '1.0' } })), 'rolling');
+  assert.equal(stateAt(cell({ status: { goodImage: 'r/cellpost:1.0' } })), 'rolling', 'it is on trial');
+  assert.equal(stateAt(cell({ status: { goodImage: 'r/cellpost:2.0' } })), 'reached');
   assert.equal(stateAt(cell({ status: { conditions: [condition('Ready', 'False')] } })), 'rolling');
   assert.equal(stateAt(cell({ status: { conditions: [] } })), 'rolling');
 });

@@ -1,6 +1,7 @@
 // What a rollout sees of a cell, or of the platform's services: pure functions of the objects.
 import { z } from 'zod';
 import { platformOf } from '../cell/context.ts';
+import { versionOf } from '../resources/service-pod.ts';
 import { keyOf, type KubeObject } from '../runtime/resources.ts';
 import type { Cell, CommonStatus, Condition, Platform } from '../types.ts';
 import type { Rollout } from './types.ts';
@@ -43,6 +44,8 @@ export type Member = {
   /** Its users are served, or it is meant to serve nobody. */
   serves: boolean;
   trouble: Trouble | undefined;
+  /** What is wrong with the answers of its app servers, as a part of a sentence; undefined also when nobody asked. */
+  badAnswers?: string | undefined;
   object: KubeObject;
 };
 
@@ -62,7 +65,9 @@ export function cellMember(cell: Cell, rollout: Rollout): Member {
   const idle = spec.state === 'Hibernated' || spec.appServers.replicas === 0;
   const ready = isTrue(status, 'Ready');
   const seen = status?.observedGeneration === cell.metadata.generation;
-  const runs = spec.version === undefined || status?.version === spec.version;
+  // A version that its own cell still watches has not been reached.
+  const proven = status?.goodImage === undefined || versionOf(status.goodImage) === spec.version;
+  const runs = spec.version === undefined || (status?.version === spec.version && proven);
   const done = spec.state === 'Disabled' ? conditionOf(status, 'Progressing')?.status === 'False' : ready;
   return {
     kind: 'cell',

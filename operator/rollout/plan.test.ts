@@ -12,7 +12,13 @@ const SPEC: RolloutSpec = {
   version: '2.0',
   bakeSeconds: 60,
   maxUnavailableCells: 1,
-  gates: { degradedSeconds: 60, cellDeadlineSeconds: 600, onFailure: 'Rollback' },
+  gates: {
+    degradedSeconds: 60,
+    cellDeadlineSeconds: 600,
+    maxErrorPercent: 5,
+    maxP99Ms: 2_000,
+    onFailure: 'Rollback',
+  },
   paused: false,
   abort: false,
 };
@@ -288,6 +294,54 @@ test('with onFailure Pause it waits for the version to be good again', () => {
   world.change('c00', { trouble: undefined });
   world.settle();
   assert.equal(world.reconcile(spec).held, undefined);
+});
+
+test('bad answers hold the rollout and make the stage bake anew; for too long, they take the version back', () => {
+  const spec = { ...SPEC, canary: { cells: ['c00'] } };
+  const bad = { badAnswers: 'more than 5 % of the deliveries to c00-app-0 fail.' };
+  const start = (): Fleet => {
+    const world = new Fleet(fleet(2), false);
+    world.reconcile(spec);
+    world.settle();
+    world.reconcile(spec);
+    world.nowMs += 59_000;
+    world.change('c00', bad);
+    return world;
+  };
+  const world = start();
+  const held = world.reconcile(spec);
+  assert.deepEqual([held.held?.reason, held.push, held.failure], ['Metrics', [], undefined]);
+  assert.equal(held.blockedBy, `Cell c00 answers badly at 2.0: ${bad.badAnswers}`);
+  assert.equal(held.stages[0]?.shutSince, iso(new Date(world.nowMs)));
+  world.nowMs += 30_000;
+  world.change('c00', { badAnswers: undefined });
+  const again = world.reconcile(spec);
+  assert.deepEqual([again.held, again.push, again.stages[0]?.shutSince], [undefined, [], undefined]);
+  world.nowMs += 60_000;
+  assert.deepEqual(names(world.reconcile(spec).push), ['c01']);
+
+  for (const onFailure of ['Rollback', 'Pause'] as const) {
+    const other = start();
+    const choice = { ...spec, gates: { ...spec.gates, onFailure } };
+    other.reconcile(choice);
+    other.nowMs += 60_000;
+    const plan = other.reconcile(choice);
+    assert.deepEqual(names(plan.push), onFailure === 'Rollback' ? ['c00'] : []);
+    assert.match(plan.failure?.message ?? plan.held?.message ?? '', /^Cell c00 answers badly at 2\.0/);
+    assert.equal(plan.held?.reason, onFailure === 'Rollback' ? undefined : 'Failed');
+  }
+});
+
+test('cells that answer badly behind new services keep the services from passing', () => {
+  const spec = { ...SPEC, bakeSeconds: 0, canary: { cells: ['c00'] } };
+  const world = new Fleet(fleet(2));
+  world.reconcile(spec);
+  world.settle();
+  world.reconcile(spec);
+  world.settle();
+  world.change('c00', { badAnswers: 'c00-app-0 does not tell how it answers.' });
+  const plan = world.reconcile(spec);
+  assert.deepEqual([plan.held?.reason, plan.push, plan.stages[1]?.bakedAt], ['Metrics', [], undefined]);
 });
 
 // A step of a story: what happens next, to whom, and whether the operator crashes at the next reconcile.

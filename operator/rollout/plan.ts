@@ -22,7 +22,7 @@ export type Plan = {
   nextAction: string;
   blockedBy: string;
   /** Set when a person must do something. */
-  held?: { reason: 'Paused' | 'ChangedByOthers' | 'Failed' | 'Unhealthy'; message: string };
+  held?: { reason: 'Paused' | 'ChangedByOthers' | 'Failed' | 'Unhealthy' | 'Metrics'; message: string };
   /** When time alone changes the plan. */
   againInMs?: number;
 };
@@ -71,20 +71,38 @@ class Look {
       const sentence = this.#failureOf(member, state === 'rolling');
       if (sentence !== undefined) return sentence;
     }
+    return this.#failureOfAnswers();
+  }
+
+  /** Cells of a stage that have answered badly for too long. */
+  #failureOfAnswers(): string | undefined {
+    for (const { name, members } of this.#stages) {
+      const since = this.#remembered.get(name)?.shutSince;
+      const bad = members.find(({ badAnswers }) => badAnswers !== undefined);
+      if (bad && since !== undefined && this.#isOver(Date.parse(since), this.#spec.gates.degradedSeconds))
+        return this.#answersOf(bad);
+    }
     return undefined;
+  }
+
+  #badOne(): Member | undefined {
+    return this.#members().find(({ badAnswers }) => badAnswers !== undefined);
+  }
+
+  #answersOf({ title, badAnswers = '' }: Member): string {
+    return `${capital(title)} answers badly at ${this.#spec.version}: ${badAnswers}`;
   }
 
   #failureOf({ title, trouble, mark }: Member, rolling: boolean): string | undefined {
     const { degradedSeconds, cellDeadlineSeconds } = this.#spec.gates;
-    const capital = title.slice(0, 1).toUpperCase() + title.slice(1);
     if (trouble) {
       // It may have been so before it got the version; what counts is how long it has been so with it.
       const since = Math.max(Date.parse(trouble.since), mark ? Date.parse(mark.at) : 0);
       if (trouble.final || this.#isOver(since, degradedSeconds))
-        return `${capital} is degraded at ${this.#spec.version}: ${trouble.message}`;
+        return `${capital(title)} is degraded at ${this.#spec.version}: ${trouble.message}`;
     }
     if (rolling && mark && this.#isOver(Date.parse(mark.at), cellDeadlineSeconds))
-      return `${capital} did not get to ${this.#spec.version} within ${cellDeadlineSeconds} s.`;
+      return `${capital(title)} did not get to ${this.#spec.version} within ${cellDeadlineSeconds} s.`;
     return undefined;
   }
 
@@ -112,6 +130,11 @@ class Look {
     const { chosen, blockedBy, held } = this.#withinLimits(push);
     const name = open?.name ?? progress.at(-1)?.name ?? '';
     const common = { stages: progress, stage: name, push: chosen, goesBack: false, ...this.#again() };
+    const bad = this.#badOne();
+    if (bad) {
+      const held = { reason: 'Metrics' as const, message: this.#answersOf(bad) };
+      return { ...common, push: [], nextAction: `Pass ${name}`, blockedBy: held.message, held };
+    }
     if (push.length > 0)
       return {
         ...common,
@@ -191,13 +214,15 @@ class Look {
   }
 
   #statusOf(stage: Stage): StageStatus {
-    const { readySince, bakedAt } = this.#remembered.get(stage.name) ?? {};
+    const { readySince, bakedAt, shutSince } = this.#remembered.get(stage.name) ?? {};
+    const isBad = stage.members.some(({ badAnswers }) => badAnswers !== undefined);
     return {
       name: stage.name,
       members: stage.members.length,
       reached: stage.members.filter((member) => this.#state(member) === 'reached').length,
       ...(readySince !== undefined && { readySince }),
       ...(bakedAt !== undefined && { bakedAt }),
+      ...(isBad && { shutSince: shutSince ?? iso(this.#now) }),
     };
   }
 
@@ -205,7 +230,8 @@ class Look {
   #bake(stage: Stage): StageStatus {
     const { readySince, bakedAt, ...counts } = this.#statusOf(stage);
     if (bakedAt !== undefined) return { ...counts, ...(readySince !== undefined && { readySince }), bakedAt };
-    const good = stage.members.every((member) => this.#isGood(member));
+    // While the services bake, cells before them are looked at: they are behind the new services.
+    const good = stage.members.every((member) => this.#isGood(member)) && !this.#badOne();
     if (!good) return counts;
     const since = readySince ?? iso(this.#now);
     const baked = this.#isOver(Date.parse(since), this.#spec.bakeSeconds);
@@ -213,7 +239,7 @@ class Look {
   }
 
   #isGood(member: Member): boolean {
-    return this.#state(member) === 'reached' && !member.trouble;
+    return this.#state(member) === 'reached' && !member.trouble && member.badAnswers === undefined;
   }
 
   #isOver(sinceMs: number, seconds: number): boolean {
@@ -235,6 +261,8 @@ class Look {
     return stateOf(member, this.#spec.version);
   }
 }
+
+const capital = (title: string): string => title.slice(0, 1).toUpperCase() + title.slice(1);
 
 /** At most so many in one sentence. */
 const MAX_NAMED = 5;

@@ -6,6 +6,7 @@ import { writeStatus } from '../status.ts';
 import { tellOfChanges } from '../tell.ts';
 import type { Cell } from '../types.ts';
 import type { Caches, World } from '../world.ts';
+import { askMembers } from './answers.ts';
 import { cellMember, isOfRollout, platformKeyOf, platformMember } from './member.ts';
 import { planRollout, type Observed } from './plan.ts';
 import { pushVersion, takeBack } from './push.ts';
@@ -14,18 +15,21 @@ import type { Rollout, RolloutStatus } from './types.ts';
 
 /** An event tells of every change; this is for the case that one platform's rollout ends and nothing else happens. */
 const LOOK_AGAIN_MS = 30_000;
+/** How app servers answer no event tells. */
+const ASK_AGAIN_MS = 10_000;
 
 export async function reconcileRollout(world: World, key: string): Promise<ReconcileResult> {
   const { namespace, name } = splitKey(key);
   const rollout = world.caches.rollouts.get(namespace, name);
   if (!rollout || rollout.metadata.deletionTimestamp || isOver(rollout)) return {};
   const now = new Date();
-  const observed = observe(world.caches, rollout);
-  const blockedBy = whyNotYet(world.caches, rollout, observed);
+  const seen = observe(world.caches, rollout);
+  const blockedBy = whyNotYet(world.caches, rollout, seen);
   if (blockedBy !== undefined && !rollout.spec.abort) {
     await tell(world, rollout, waitingStatus(rollout, blockedBy, now));
     return { againInMs: LOOK_AGAIN_MS };
   }
+  const { observed, asked } = await askMembers(world, rollout, seen);
   const plan = planRollout(rollout.spec, observed, rollout.status ?? {}, now);
   const members = [...(observed.platform ? [observed.platform] : []), ...observed.cells];
   // Before anything goes back it is written down why: a cell that recovers by that must not turn the rollout round again.
@@ -34,7 +38,7 @@ export async function reconcileRollout(world: World, key: string): Promise<Recon
     if (plan.goesBack) await takeBack(world, member);
     else await pushVersion(world, rollout, member);
   }
-  return { againInMs: Math.min(plan.againInMs ?? LOOK_AGAIN_MS, LOOK_AGAIN_MS) };
+  return { againInMs: Math.min(plan.againInMs ?? LOOK_AGAIN_MS, asked > 0 ? ASK_AGAIN_MS : LOOK_AGAIN_MS) };
 }
 
 /** The unfinished rollouts that a change of an object may concern. */

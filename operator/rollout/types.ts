@@ -9,7 +9,13 @@ export type RolloutSpec = {
   bakeSeconds: number;
   waves?: { percent: number; dataCenters?: string[] }[];
   maxUnavailableCells: number;
-  gates: { degradedSeconds: number; cellDeadlineSeconds: number; onFailure: 'Rollback' | 'Pause' };
+  gates: {
+    degradedSeconds: number;
+    cellDeadlineSeconds: number;
+    maxErrorPercent: number;
+    maxP99Ms: number;
+    onFailure: 'Rollback' | 'Pause';
+  };
   paused: boolean;
   abort: boolean;
 };
@@ -25,6 +31,8 @@ export type StageStatus = {
   readySince?: string;
   /** When it was good for long enough; from then on the next stage may go on. */
   bakedAt?: string;
+  /** Since when app servers of its members have answered badly; absent while they don't. */
+  shutSince?: string;
 };
 
 export type Failure = { message: string; at: string };

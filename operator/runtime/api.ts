@@ -179,6 +179,20 @@ export class KubeApi {
     });
   }
 
+  /** What applying would make of an object: checked, with all defaults, and nothing is changed. @throws ApiError as apply() */
+  tryApply<T extends KubeObject>(object: KubeObject, fieldManager: string): Promise<T> {
+    const type = typeOf(object);
+    return this.#json({
+      verb: 'apply',
+      method: HttpMethod.PATCH,
+      path: pathOf(type, { ...namespaceOf(object), name: object.metadata.name }),
+      type,
+      query: { fieldManager, force: 'true', dryRun: 'All' },
+      body: object,
+      contentType: 'application/apply-patch+yaml',
+    });
+  }
+
   /** The same for an object that is not there yet. @returns undefined, and nothing changes, when one of its name is there */
   async applyNew<T extends KubeObject>(object: T): Promise<T | undefined> {
     try {

@@ -20,9 +20,10 @@ import { startZooKeeper } from '../real/zookeeper.ts';
 import { until } from '../support/wait.ts';
 import { machine, residentBytes } from './support/cpu.ts';
 import { alternate, load, median, quantile, type Measured } from './support/measure.ts';
+import { listOption } from './support/options.ts';
 import { table } from './support/table.ts';
 
-const CELLS = Number(/^--cells=(\d+)$/m.exec(process.argv.join('\n'))?.[1] ?? 1_000);
+const [CELLS = 1_000] = listOption('cells', []);
 const NODES_PER_CELL = 10;
 const USERS = 10_000_000;
 const TOKEN = 'a token for benchmarks';

@@ -1,4 +1,4 @@
-// npm run bench:operator [-- --cells=1000]: how fast the operator brings cells up, beside the time that the API server needs
+// npm run bench:operator [-- --cells 1000]: how fast the operator brings cells up, beside the time that the API server needs
 // to take the same objects from the same client without an operator; then what an operator does that starts beside cells
 // that are as they should be. The API server and its controllers are real; pods run by word of kwok.
 import { readFile } from 'node:fs/promises';
@@ -16,13 +16,13 @@ import { inParallel } from '../../workloads/common/parallel.ts';
 import { standInForDiscovery } from '../support/discovery-stand-in.ts';
 import { until } from '../support/wait.ts';
 import { machine } from './support/cpu.ts';
+import { listOption } from './support/options.ts';
 import { NAMESPACE, startFleet, type Fleet } from './support/operator-fleet.ts';
 import { startOperator, type Figures, type OperatorProcess, type Requests } from './support/operator-run.ts';
 import { table } from './support/table.ts';
 import { WorkloadMetrics } from '../../workloads/common/metrics/workload-metrics.ts';
 
-const ASKED = /^--cells=(?<cells>[\d,]+)$/m.exec(process.argv.join('\n'))?.groups?.cells;
-const SIZES = ASKED?.split(',').map(Number) ?? [10, 100];
+const SIZES = listOption('cells', [10, 100]);
 /** Objects that are written at once; the operator has as many workers. */
 const IN_FLIGHT = 8;
 /** For all, and for each cell besides: machines are slow and busy. */

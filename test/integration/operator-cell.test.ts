@@ -534,6 +534,12 @@ const REFUSED: [string, unknown, RegExp][] = [
     /at most half of resources\.limits\.memory/,
   ],
   [
+    'a heap of its own',
+    { zookeeper: { jvm: { options: ['-XX:MaxHeapSize=1g'] } } },
+    /jvm\.options may not set the heap/,
+  ],
+  ['no option for a JVM', { hbase: { master: { jvm: { options: ['-Xmx1g'] } } } }, /should match/],
+  [
     'requests above limits',
     { hbase: { rest: { resources: { requests: { memory: '1Gi' }, limits: { memory: '512Mi' } } } } },
     /requests\.memory may not be above limits\.memory/,

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import type { AnswersOfServer } from '../../operator/cell/roll/facts.ts';
 import { discoveryAdmin } from '../../operator/outside/discovery.ts';
 import { start, type RunningOperator } from '../../operator/main.ts';
 import type { Rollout } from '../../operator/rollout/types.ts';
 import type { Cell } from '../../operator/types.ts';
 import { startApiServer, type ApiServer } from '../real/apiserver.ts';
+import { answering } from '../support/operator-harness.ts';
 import { renderChart } from '../support/helm.ts';
 import { until } from '../support/wait.ts';
 
@@ -17,6 +19,8 @@ const CELLS = ['a', 'b', 'c', 'd'];
 let server: ApiServer;
 let kubeconfig: string;
 let operator: RunningOperator;
+/** What every app server that there is tells of its answers. */
+let answers: AnswersOfServer | undefined;
 
 const startOperator = (): Promise<RunningOperator> =>
   start(
@@ -30,7 +34,7 @@ const startOperator = (): Promise<RunningOperator> =>
       CELLPOST_HBASE_IMAGE: 'localhost/hbase:1.0',
       CELLPOST_MEMCACHED_IMAGE: 'localhost/memcached:1.0',
     },
-    { discovery: discoveryAdmin, ensureSchema: async () => undefined },
+    { discovery: discoveryAdmin, ensureSchema: async () => undefined, appServer: async () => answers },
   );
 
 before(async () => {
@@ -73,7 +77,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await operator.close();
-  await server.kubectl(['delete', 'rollouts,cells,platforms', '--all']);
+  await server.kubectl(['delete', 'rollouts,cells,platforms,pods', '--all', '--now']);
 });
 
 const apply = (...items: unknown[]): Promise<string> =>
@@ -269,6 +273,57 @@ test('a rollout is paused, goes on, and is aborted where it is; the next one wai
 });
 
 const nowText = (): string => new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+
+/** An app server that serves, as far as the API server knows. */
+async function makeAppServer(cell: string): Promise<void> {
+  const labels = {
+    'app.kubernetes.io/managed-by': 'cellpost',
+    'app.kubernetes.io/component': 'app-server',
+    'cellpost.dev/cell': cell,
+  };
+  await apply({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: `${cell}-app-0`, namespace: 'default', labels },
+    spec: { containers: [{ name: 'app-server', image: 'localhost/none:1.0' }] },
+  });
+  const conditions = [{ type: 'Ready', status: 'True' }];
+  const podIP = '10.1.0.1';
+  const status = { phase: 'Running', conditions, podIP, podIPs: [{ ip: podIP }] };
+  await patch('pod', `${cell}-app-0`, { status }, '--subresource=status');
+}
+
+test('bad answers of the canary’s app servers hold the rollout; it goes on when they are good', async () => {
+  await makeAppServer('a');
+  answers = answering(10);
+  await applyRollout('careful', { canary: { cells: ['a'] } });
+  await passCell('a');
+  const held = await waitFor('the pause', async () => {
+    const rollout = await getRollout('careful');
+    return rollout.status?.phase?.startsWith('Paused: ') && rollout;
+  });
+  assert.match(held.status?.blockedBy ?? '', /^Cell a answers badly at 2\.0: .* requests to a-app-0 fail\.$/);
+  const paused = held.status?.conditions?.find(({ type }) => type === 'Paused');
+  assert.deepEqual([paused?.status, paused?.reason], ['True', 'Metrics']);
+  assert.ok(held.status?.stages?.[0]?.shutSince);
+  answers = answering(0);
+  await passPlatform('2.0');
+});
+
+test('a canary that answers slowly for too long takes the version back', async () => {
+  await makeAppServer('a');
+  answers = answering(0, 5_000);
+  await applyRollout('slow', { canary: { cells: ['a'] }, gates: { degradedSeconds: 1 } });
+  await passCell('a');
+  await waitFor('the reason', async () => (await getRollout('slow')).status?.failure);
+  await pushed('a', undefined);
+  await tell('cell', 'a', '1.0');
+  const back = await ended('slow', 'RolledBack');
+  assert.match(
+    back.status?.phase ?? '',
+    /^Rolled back: Cell a answers badly at 2\.0: 1 % of the calls of a-app-0 take/,
+  );
+});
 
 test('while nothing changes, a rollout writes nothing', async () => {
   await applyRollout('still', {});

@@ -8,18 +8,19 @@ const DEADLINE_MS = 60_000;
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /** @throws with what it wrote on standard error when it fails */
-export async function runCellctl<T>(args: string[], env: NodeJS.ProcessEnv): Promise<T> {
-  return JSON.parse(await cellctlOutput([...args, '--json'], env)) as T;
+export async function runCellctl<T>(args: string[], env: NodeJS.ProcessEnv, input?: string): Promise<T> {
+  return JSON.parse(await cellctlOutput([...args, '--json'], env, input)) as T;
 }
 
 /** The same without `--json`: what it wrote on standard output. */
-export async function cellctlOutput(args: string[], env: NodeJS.ProcessEnv): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [CELLCTL, ...args], {
+export async function cellctlOutput(args: string[], env: NodeJS.ProcessEnv, input?: string): Promise<string> {
+  const running = promisify(execFile)(process.execPath, [CELLCTL, ...args], {
     env: { ...process.env, ...env },
     timeout: DEADLINE_MS,
     maxBuffer: MAX_OUTPUT_BYTES,
   });
-  return stdout;
+  running.child.stdin?.end(input ?? '');
+  return (await running).stdout;
 }
 
 /** The same as a process that a test may kill; what it writes is dropped. */

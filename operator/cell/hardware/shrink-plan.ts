@@ -16,7 +16,7 @@ export type Excess = {
 export type ShrinkPlan = { next?: Excess; blockedBy?: Shut };
 
 /** In this order: users of a server before the server. ZooKeeper and DataNodes hold data and ask further questions. */
-const ORDER: readonly ShrinkingRole[] = [
+export const SHRINK_ORDER: readonly ShrinkingRole[] = [
   'app-server',
   'region-server',
   'hbase-master',
@@ -35,7 +35,7 @@ export function shrinkPlan(
   missing: Shut | undefined,
   gates: readonly Shut[],
 ): ShrinkPlan {
-  const inOrder = excess.toSorted((a, b) => ORDER.indexOf(a.role) - ORDER.indexOf(b.role));
+  const inOrder = excess.toSorted((a, b) => SHRINK_ORDER.indexOf(a.role) - SHRINK_ORDER.indexOf(b.role));
   const stuck = inOrder.find(({ role, lastIsStuck }) => lastIsStuck && !HOLDS_DATA.has(role));
   if (stuck) return { next: stuck };
   const [first] = inOrder;

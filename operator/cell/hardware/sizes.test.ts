@@ -22,7 +22,10 @@ const asked: CellSpec = {
     rest: { resources },
   },
   appServers: { replicas: 3, tokens: 64, cacheBytes: 1, resources },
-  rollout: { paused: false, gates: { maxErrorPercent: 10, maxP99Ms: 2000, readyMinutes: 10 } },
+  rollout: {
+    paused: false,
+    gates: { maxErrorPercent: 5, maxP99Ms: 2000, minRequests: 200, observeSeconds: 30, readyMinutes: 10 },
+  },
 };
 const NOTHING: Seen = {
   pods: { 'app-server': 0, 'region-server': 0, 'hbase-master': 0, 'data-node': 0, zookeeper: 0 },

@@ -3,7 +3,7 @@
 import { ofRole } from '../../observe.ts';
 import { roleName, type Owner, type Role } from '../../resources/owner.ts';
 import type { CellSpec, CellStatus, Volume } from '../../types.ts';
-import type { Caches, ClaimObject } from '../../world.ts';
+import type { ClaimObject, StatefulSetObject } from '../../world.ts';
 
 /** Roles whose pods may become fewer. Those with volumes have as many members as claims: a claim goes when its data may. */
 export const SHRINKING = ['app-server', 'region-server', 'hbase-master', 'data-node', 'zookeeper'] as const;
@@ -20,7 +20,13 @@ export type Seen = {
   members: number | undefined;
 };
 
-export function seenSizes(caches: Caches, owner: Owner, status: CellStatus | undefined): Seen {
+/** What of the caches sizes are read from. */
+export type SizesSeenIn = {
+  statefulSets: { get(namespace: string, name: string): StatefulSetObject | undefined };
+  volumeClaims: { group(name: string): ClaimObject[] };
+};
+
+export function seenSizes(caches: SizesSeenIn, owner: Owner, status: CellStatus | undefined): Seen {
   const setOf = (role: Role) => caches.statefulSets.get(owner.namespace, roleName(owner, role));
   const claims = (role: Role): number =>
     Math.max(0, ...claimsOf(caches, owner, role).map((claim) => ordinalOf(claim) + 1));
@@ -45,7 +51,7 @@ export function seenSizes(caches: Caches, owner: Owner, status: CellStatus | und
 }
 
 /** A role's claims that are not on their way out. */
-export function claimsOf(caches: Caches, owner: Owner, role: Role): ClaimObject[] {
+export function claimsOf(caches: Pick<SizesSeenIn, 'volumeClaims'>, owner: Owner, role: Role): ClaimObject[] {
   return ofRole(caches.volumeClaims, owner, role).filter(({ metadata }) => !metadata.deletionTimestamp);
 }
 

@@ -17,7 +17,6 @@ export function cellEnsembleResources(context: CellContext, spec: CellSpec): Kub
     spec: spec.zookeeper,
     image: context.images.hbase,
     pullPolicy: context.images.pullPolicy,
-    update: 'OnDelete',
     // The operator's rolls ask who leads.
     clients: [
       ...podsOf(owner, [...storage, 'app-server']),

@@ -3,7 +3,7 @@ import type { V1Container, V1EnvVar, V1VolumeMount } from '@kubernetes/client-no
 import { heapMib, hbaseJavaOptions } from '../../resources/java.ts';
 import { serviceHost, type StorageRole } from '../../resources/owner.ts';
 import { CONTAINER_SECURITY, probeHttp, probeScript, probeTcp, resourcesOf } from '../../resources/pod.ts';
-import type { Resources } from '../../types.ts';
+import type { JavaServer, Resources } from '../../types.ts';
 import type { CellContext } from '../context.ts';
 
 /** Where a container runs: in a pod of which role, with which volumes besides configuration and /tmp. */
@@ -18,13 +18,13 @@ const REGION_SERVER_DIRECT_MIB = 96;
 const REGION_SERVER_BESIDES_MIB = 160 + REGION_SERVER_DIRECT_MIB;
 const REST_BESIDES_MIB = 140;
 export const CLASS_PATH = '/conf:/opt/hbase/web:/opt/hbase/lib/*:/opt/hbase/rest/*';
-export function master(place: Place, resources: Resources): V1Container {
+export function master(place: Place, { resources, jvm }: JavaServer): V1Container {
   // Meta has to be assigned and the old logs split before it is ready.
   const probe = { periodSeconds: 2, failureThreshold: 3, timeoutSeconds: 5 };
   return {
     ...container(place, 'master', resources),
     command: java(
-      hbaseJavaOptions(heapMib(resources, MASTER_BESIDES_MIB)),
+      hbaseJavaOptions(heapMib(resources, MASTER_BESIDES_MIB), jvm),
       'org.apache.hadoop.hbase.master.HMaster',
       'start',
     ),
@@ -35,12 +35,12 @@ export function master(place: Place, resources: Resources): V1Container {
   };
 }
 
-export function regionServer(place: Place, resources: Resources): V1Container {
+export function regionServer(place: Place, { resources, jvm }: JavaServer): V1Container {
   const probe = { periodSeconds: 2, failureThreshold: 3, timeoutSeconds: 5 };
   return {
     ...container(place, 'region-server', resources),
     command: java(
-      hbaseJavaOptions(heapMib(resources, REGION_SERVER_BESIDES_MIB), [
+      hbaseJavaOptions(heapMib(resources, REGION_SERVER_BESIDES_MIB), jvm, [
         `-XX:MaxDirectMemorySize=${REGION_SERVER_DIRECT_MIB}m`,
       ]),
       'org.apache.hadoop.hbase.regionserver.HRegionServer',
@@ -57,12 +57,12 @@ export function regionServer(place: Place, resources: Resources): V1Container {
   };
 }
 
-export function rest(place: Place, resources: Resources): V1Container {
+export function rest(place: Place, { resources, jvm }: JavaServer): V1Container {
   const probe = { periodSeconds: 3, failureThreshold: 3, timeoutSeconds: 5 };
   return {
     ...container(place, 'rest', resources),
     command: java(
-      hbaseJavaOptions(heapMib(resources, REST_BESIDES_MIB)),
+      hbaseJavaOptions(heapMib(resources, REST_BESIDES_MIB), jvm),
       'org.apache.hadoop.hbase.rest.RESTServer',
       'start',
       '-p',

@@ -52,7 +52,7 @@ export function masterResources(context: CellContext, spec: CellSpec, hdfs: Hdfs
       { from: podsOf(owner, ['app-server', ...SERVERS]), ports: [MASTER_PORT] },
       { from: [operatorOf(context)], ports: [MASTER_PORT, MASTER_INFO_PORT] },
     ],
-    containers: [askedLess(master({ context, role, mounts: [] }, spec.hbase.master.resources))],
+    containers: [askedLess(master({ context, role, mounts: [] }, spec.hbase.master))],
     terminationGracePeriodSeconds: 15,
   });
 }
@@ -72,7 +72,7 @@ export function regionServerResources(context: CellContext, spec: CellSpec, hdfs
       { from: podsOf(owner, ['app-server', ...SERVERS]), ports: [REGION_SERVER_PORT] },
       { from: [operatorOf(context)], ports: [REGION_SERVER_PORT, REGION_SERVER_INFO_PORT] },
     ],
-    containers: [askedLess(regionServer({ context, role, mounts: [] }, spec.hbase.regionServer.resources))],
+    containers: [askedLess(regionServer({ context, role, mounts: [] }, spec.hbase.regionServer))],
     // It closes its regions: what they hold in memory is written to files.
     terminationGracePeriodSeconds: 60,
   });
@@ -87,7 +87,7 @@ export function restResources(context: CellContext, spec: CellSpec, hdfs: HdfsSp
     files: hbaseFiles(owner, spec, hdfs),
     ports: { rest: REST_PORT },
     allow: [{ from: [operatorOf(context)], ports: [REST_PORT] }],
-    containers: [rest({ context, role, mounts: [] }, spec.hbase.rest.resources)],
+    containers: [rest({ context, role, mounts: [] }, spec.hbase.rest)],
     terminationGracePeriodSeconds: 10,
   });
 }

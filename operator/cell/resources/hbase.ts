@@ -90,9 +90,9 @@ export function hbaseResources(context: CellContext, spec: CellSpec): KubeObject
         configHash: hashOf(files),
         terminationGracePeriodSeconds: 60,
         containers: [
-          master(place, spec.hbase.master.resources),
-          regionServer(place, spec.hbase.regionServer.resources),
-          rest(place, spec.hbase.rest.resources),
+          master(place, spec.hbase.master),
+          regionServer(place, spec.hbase.regionServer),
+          rest(place, spec.hbase.rest),
         ],
         volumes: [
           { name: 'conf', configMap: { name } },

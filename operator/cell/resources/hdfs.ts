@@ -41,7 +41,7 @@ const CLIENTS = ['hbase-master', 'region-server'] as const;
 export function journalNodeResources(context: CellContext, spec: CellSpec, hdfs: HdfsSpec): KubeObject[] {
   const role = 'journal-node';
   const { owner } = context;
-  const { replicas, resources, volume } = hdfs.journalNodes;
+  const { replicas, resources, jvm, volume } = hdfs.journalNodes;
   const place: Place = { context, role, mounts: [DATA_MOUNT] };
   return roleObjects(context, {
     role,
@@ -56,7 +56,7 @@ export function journalNodeResources(context: CellContext, spec: CellSpec, hdfs:
       {
         ...container(place, role, resources),
         command: java(
-          hadoopJavaOptions(heapMib(resources, JOURNAL_BESIDES_MIB)),
+          hadoopJavaOptions(heapMib(resources, JOURNAL_BESIDES_MIB), jvm),
           'org.apache.hadoop.hdfs.qjournal.server.JournalNode',
         ),
         ...probes(
@@ -79,12 +79,12 @@ export function nameNodeResources(
 ): KubeObject[] {
   const role = 'name-node';
   const { owner } = context;
-  const { replicas, resources, volume } = hdfs.nameNodes;
+  const { replicas, resources, jvm, volume } = hdfs.nameNodes;
   const place: Place = { context, role, mounts: [DATA_MOUNT] };
   const nameNode: V1Container = {
     ...container(place, role, resources),
     command: java(
-      hadoopJavaOptions(heapMib(resources, NAME_BESIDES_MIB)),
+      hadoopJavaOptions(heapMib(resources, NAME_BESIDES_MIB), jvm),
       'org.apache.hadoop.hdfs.server.namenode.NameNode',
     ),
     ...probes(NAME_NODE_PORT, probeScript('/conf/ready.sh', READY)),
@@ -141,14 +141,14 @@ export function dataNodeStates(
 
 function format(place: Place, hdfs: HdfsSpec, record: StorageRecord): V1Container {
   const { owner } = place.context;
-  const { resources } = hdfs.nameNodes;
+  const { resources, jvm } = hdfs.nameNodes;
   const base = container(place, 'format', resources);
   // Each learns its own host name from its pod's, and so which is the other.
   const others = isPair(hdfs) ? [0, 1].map((n) => podHost(owner, 'name-node', n)) : [];
   const environment = {
     CLUSTER_ID: record.clusterId ?? '',
     CLASS_PATH,
-    JVM_OPTIONS: hadoopJavaOptions(heapMib(resources, NAME_BESIDES_MIB)).join(' '),
+    JVM_OPTIONS: hadoopJavaOptions(heapMib(resources, NAME_BESIDES_MIB), jvm).join(' '),
     JOURNALS: journalHosts(owner, hdfs).join(' '),
     NAME_NODES: others.join(' '),
   };
@@ -173,7 +173,7 @@ function failoverController(place: Place): V1Container {
 export function dataNodeResources(context: CellContext, spec: CellSpec, hdfs: HdfsSpec): KubeObject[] {
   const role = 'data-node';
   const { owner } = context;
-  const { replicas, resources, volume } = hdfs.dataNodes;
+  const { replicas, resources, jvm, volume } = hdfs.dataNodes;
   const place: Place = { context, role, mounts: [DATA_MOUNT] };
   return roleObjects(context, {
     role,
@@ -188,7 +188,7 @@ export function dataNodeResources(context: CellContext, spec: CellSpec, hdfs: Hd
       {
         ...container(place, role, resources),
         command: java(
-          hadoopJavaOptions(heapMib(resources, DATA_BESIDES_MIB)),
+          hadoopJavaOptions(heapMib(resources, DATA_BESIDES_MIB), jvm),
           'org.apache.hadoop.hdfs.server.datanode.DataNode',
         ),
         ...probes(DATA_NODE_IPC_PORT, probeScript('/conf/ready.sh', READY)),

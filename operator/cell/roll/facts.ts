@@ -4,29 +4,49 @@ import type { StorageFacts } from './storage-gates.ts';
 /** Of a ZooKeeper server's `mntr`. */
 export type ZooKeeperFacts = { state: string; syncedFollowers: number };
 
-/** Requests that a server answered. */
-export type Answers = { requests: number; errors: number; p99Ms: number };
+/** What was answered, and what of it failed by the server's fault. */
+export type Share = { answered: number; failed: number };
+
+/** What a server answered. A delivery or a call that fails may lie in an answer that does not, so each kind counts by itself. */
+export type Answers = {
+  /** HTTP requests; 5xx fail. */
+  requests: Share;
+  /** JMAP calls inside of requests. */
+  calls: Share;
+  /** Mails that came over a channel, which is one request. */
+  deliveries: Share;
+  /** Of calls and deliveries. */
+  p99Ms: number;
+};
+
+/** `lately`: within the last moments; `everSince`: since the server started. */
+export type AnswersOfServer = { lately: Answers; everSince: Answers };
 
 export type AppServerFacts = {
   pod: string;
-  /** Within the last moments. */
-  lately: Answers;
-  /** Since the server started. */
-  everSince: Answers;
   /** It runs what the spec says now. */
   newest: boolean;
+  /** How long it has been ready; 0 when it is not. */
+  readySeconds: number;
+  /** Undefined: it did not tell. */
+  answers: AnswersOfServer | undefined;
 };
 
 type Bounds = { maxErrorPercent: number; maxP99Ms: number };
 
-/** A server or process that did not answer is absent from its list. */
+/** A server of ZooKeeper or the storage that did not answer is absent from its list. */
 export type RollFacts = {
   bounds: Bounds;
+  /** There while the newest version has not proven itself: how long each of its servers is watched. */
+  trial?: { minRequests: number; observeSeconds: number };
+  /** A version that failed is taken back: what its servers answer keeps nobody from replacing them. */
+  goesBack: boolean;
   wanted: { zookeeper: number; appServers: number };
   /** By pod; undefined: nobody had to be asked. */
   zookeeper?: Map<string, ZooKeeperFacts>;
   /** Of HDFS and HBase on it; undefined with storage Local, or when nobody had to be asked. */
   storage?: StorageFacts;
+  /** Those that are not on their way out. */
   appServers: AppServerFacts[];
   /** For each process of discovery: the app servers of the cell that it sees serve; undefined: it did not answer. */
   discovery: (string[] | undefined)[];

@@ -2,10 +2,11 @@
 import { ofRole } from '../../observe.ts';
 import { podHost } from '../../resources/owner.ts';
 import { TYPES } from '../../runtime/resources.ts';
-import type { PodObject } from '../../world.ts';
+import type { PodObject, World } from '../../world.ts';
 import type { CellWork } from '../steps.ts';
-import type { AppServerFacts, RollFacts } from './facts.ts';
-import { rollGroups } from './members.ts';
+import type { AnswersOfServer, AppServerFacts, RollFacts } from './facts.ts';
+import { readySecondsOf, rollGroups } from './members.ts';
+import { onTrial } from './on-trial.ts';
 import type { RollGroup, Shut } from './plan.ts';
 import { ROLL_ROLES } from './roles.ts';
 import { APP_SERVER_PORT, askDiscovery, urlOf } from './sight.ts';
@@ -47,7 +48,7 @@ async function askAll(work: CellWork, groups: RollGroup[], pods: PodObject[]): P
   const { world, context, cell } = work;
   const membersOf = (role: string) => groups.find((group) => group.role.role === role)?.members ?? [];
   const servers = pods.filter(({ metadata }) =>
-    membersOf('app-server').some(({ name }) => name === metadata.name),
+    membersOf('app-server').some(({ name, ending }) => name === metadata.name && !ending),
   );
   const [zookeeper, storage, appServers, discovery] = await Promise.all([
     Promise.all(
@@ -60,24 +61,38 @@ async function askAll(work: CellWork, groups: RollGroup[], pods: PodObject[]): P
     Promise.all(servers.map((pod) => askServer(work, pod, membersOf('app-server')))),
     askDiscovery(work),
   ]);
-  const { maxErrorPercent, maxP99Ms } = cell.spec.rollout.gates;
+  const { maxErrorPercent, maxP99Ms, minRequests, observeSeconds } = cell.spec.rollout.gates;
   return {
     bounds: { maxErrorPercent, maxP99Ms },
+    ...(onTrial(work) && { trial: { minRequests, observeSeconds } }),
+    goesBack: context.images.cellpost !== context.images.asked,
     wanted: { zookeeper: cell.spec.zookeeper.replicas, appServers: cell.spec.appServers.replicas },
     zookeeper: new Map(zookeeper.flatMap(({ name, facts }) => (facts ? [[name, facts]] : []))),
     ...(storage && { storage }),
-    appServers: appServers.flatMap((one) => one ?? []),
+    appServers,
     discovery,
   };
 }
 
 async function askServer(
-  { world }: CellWork,
+  { world, now }: CellWork,
   { metadata, status }: PodObject,
   members: RollGroup['members'],
-): Promise<AppServerFacts | undefined> {
-  if (!status?.podIP) return undefined;
-  const answers = await world.outside.appServer(urlOf(status.podIP, APP_SERVER_PORT));
-  const newest = members.some(({ name, outdated }) => name === metadata.name && !outdated);
-  return answers && { pod: metadata.name, newest, ...answers };
+): Promise<AppServerFacts> {
+  return {
+    pod: metadata.name,
+    newest: members.some(({ name, outdated }) => name === metadata.name && !outdated),
+    readySeconds: readySecondsOf({ status }, now),
+    answers: await answersOfPod(world, { status }),
+  };
+}
+
+/** Of an app server; undefined when it does not tell. */
+export async function answersOfPod(
+  { outside }: World,
+  { status }: Pick<PodObject, 'status'>,
+): Promise<AnswersOfServer | undefined> {
+  return status?.podIP === undefined
+    ? undefined
+    : await outside.appServer(urlOf(status.podIP, APP_SERVER_PORT));
 }

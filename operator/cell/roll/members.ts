@@ -56,6 +56,12 @@ function memberOf(pod: PodObject, set: StatefulSetObject, now: Date, leads: bool
 const isReady = ({ status }: Pick<PodObject, 'status'>): boolean =>
   status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') ?? false;
 
+/** How long a pod has been ready; 0 when it is not. */
+export function readySecondsOf({ status }: Pick<PodObject, 'status'>, now: Date): number {
+  const since = status?.conditions?.find((one) => one.type === 'Ready' && one.status === 'True');
+  return since ? Math.max(0, (now.getTime() - Date.parse(since.lastTransitionTime ?? '')) / 1_000) : 0;
+}
+
 /** What another try does not mend. A first failure to pull (ErrImagePull) may be the registry's. */
 const HOPELESS = new Set([
   'CrashLoopBackOff',

@@ -1,7 +1,8 @@
 // The roles of a cell that are rolled, as data. A new role is one more entry; its place is the order of rolls.
 import type { Role } from '../../resources/owner.ts';
 import type { CellWork } from '../steps.ts';
-import { appServersGate, discoveryGate, zookeeperGate } from './gates.ts';
+import { appServersGate, trialGate } from './answers.ts';
+import { discoveryGate, zookeeperGate } from './gates.ts';
 import type { RollFacts } from './facts.ts';
 import type { Shut } from './plan.ts';
 import { restDataNode } from './data-nodes.ts';
@@ -76,6 +77,6 @@ export const ROLL_ROLES: readonly RollRole[] = [
     seconds: 12,
     leads: never,
     before: drainAppServer,
-    gates: [appServersGate, discoveryGate],
+    gates: [appServersGate, discoveryGate, trialGate],
   },
 ];

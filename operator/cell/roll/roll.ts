@@ -1,19 +1,16 @@
 // One step of a cell's roll a reconcile. All it goes by is seen anew each time or lies in the status, so an operator that
 // starts in the middle goes on.
 import { ofRole } from '../../observe.ts';
-import { roleName } from '../../resources/owner.ts';
 import { DONE, waitFor, type StepResult } from '../../runtime/steps.ts';
 import type { PodObject } from '../../world.ts';
 import type { CellWork } from '../steps.ts';
 import type { RollFacts } from './facts.ts';
-import { badAnswers } from './gates.ts';
 import { wakeDataNode } from './data-nodes.ts';
 import { lookAtCell } from './look.ts';
-import { failureOf, rollGroups } from './members.ts';
+import { rollGroups } from './members.ts';
 import { rollPlan, type RollGroup, type RollPlan } from './plan.ts';
 import { reloadRegions } from './storage.ts';
-
-const MINUTE_MS = 60_000;
+import { endTrial, failureOfVersion, rollBack, verdict } from './trial.ts';
 
 /** Deletes at most one pod: the next of the plan, if nothing speaks against it. */
 export async function rollMembers(work: CellWork): Promise<StepResult> {
@@ -26,6 +23,8 @@ export async function rollMembers(work: CellWork): Promise<StepResult> {
     // The last pod of a roll counts when it is ready.
     if (marks.roll && !allReady(rollGroups(context.owner, sets, cached, now)))
       return waitFor('The last pod that was made anew must be ready.');
+    const trial = await endTrial(work);
+    if (trial) return trial;
     // A reconcile that finds a roll ended undoes what it did to storage, also when another operator began it.
     if (marks.roll) {
       const { storage } = (await lookAtCell(work)).facts;
@@ -37,11 +36,10 @@ export async function rollMembers(work: CellWork): Promise<StepResult> {
     marks.shut = undefined;
     return DONE;
   }
-  const { pods, groups, facts, gates } = await lookAtCell(work);
-  const bad = context.images.cellpost === marks.goodImage ? undefined : badAnswers(facts);
-  if (bad !== undefined && marks.goodImage !== undefined) return rollBack(work, bad);
-  const plan = rollPlan(groups, gates);
-  return await act(work, plan, pods, facts);
+  const look = await lookAtCell(work);
+  const bad = verdict(work, look);
+  if (bad !== undefined) return rollBack(work, bad);
+  return await act(work, rollPlan(look.groups, look.gates), look.pods, look.facts);
 }
 
 async function act(work: CellWork, plan: RollPlan, pods: PodObject[], facts: RollFacts): Promise<StepResult> {
@@ -74,33 +72,6 @@ async function act(work: CellWork, plan: RollPlan, pods: PodObject[], facts: Rol
     );
   }
   return waitFor(`Pod ${member.name} is made anew and must be ready then.`);
-}
-
-/** A new version whose servers don't come up is bad, if there was one that did. */
-function failureOfVersion(
-  { context, cell, marks, world, now }: CellWork,
-  pods: PodObject[],
-): string | undefined {
-  if (marks.goodImage === undefined || context.images.cellpost === marks.goodImage) return undefined;
-  const { owner } = context;
-  const set = world.caches.statefulSets.get(owner.namespace, roleName(owner, 'app-server'));
-  if (!set) return undefined;
-  const [group] = rollGroups(owner, [set], pods, now);
-  // Before the controller has seen the new version, no pod is of it.
-  if (!group?.settled) return undefined;
-  const limitMs = cell.spec.rollout.gates.readyMinutes * MINUTE_MS;
-  for (const { name, outdated } of group.members) {
-    const pod = outdated ? undefined : pods.find(({ metadata }) => metadata.name === name);
-    const failure = pod && failureOf(pod, now, limitMs);
-    if (failure !== undefined) return failure;
-  }
-  return undefined;
-}
-
-/** From the next reconcile on the app servers have the good image again; pods that never left it are not touched. */
-function rollBack({ context, marks }: CellWork, why: string): StepResult {
-  marks.rolledBack = { image: context.images.cellpost, message: why };
-  return waitFor('App servers go back to the last good version.');
 }
 
 const allReady = (groups: RollGroup[]): boolean =>

@@ -24,8 +24,15 @@ export const MTA_HTTP_PORT = 8082;
 export const USER_INDEX_PORT = 8083;
 const WEB_PORT = 8080;
 export const WEB_ADMIN_PORT = 8180;
-/** Requests and SMTP sessions in flight may end in this time. */
-const GRACE_SECONDS = 30;
+/**
+ * A pod that is to go takes requests for so long: not every node has heard yet that it is no longer behind its Service.
+ * Only then it is told, and stops listening.
+ */
+const LEAVE_SECONDS = 5;
+/** Requests and SMTP sessions in flight may end in the rest of this time. */
+const GRACE_SECONDS = LEAVE_SECONDS + 30;
+/** One that is ready for a moment only does not make an old pod go. */
+const MIN_READY_SECONDS = 5;
 /** Discovery's place in its ZooKeeper. */
 const CHROOT = '/cellpost';
 
@@ -230,6 +237,7 @@ export function serviceResources(
     ]),
     deployment(meta, {
       replicas: options.replicas,
+      minReadySeconds: MIN_READY_SECONDS,
       selector: { matchLabels: selector },
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
       template: podTemplate({
@@ -238,18 +246,21 @@ export function serviceResources(
         configHash: hashOf(credentials),
         terminationGracePeriodSeconds: GRACE_SECONDS,
         containers: [
-          serviceContainer({
-            workload: role,
-            image: images.cellpost,
-            pullPolicy: images.pullPolicy,
-            resources: options.resources,
-            credentialsSecret: credentialsName(owner),
-            blobs: options.blobs,
-            httpPort: options.httpPort,
-            ...(options.ports && { ports: options.ports }),
-            tracing: context.tracing,
-            env: options.env,
-          }),
+          {
+            ...serviceContainer({
+              workload: role,
+              image: images.cellpost,
+              pullPolicy: images.pullPolicy,
+              resources: options.resources,
+              credentialsSecret: credentialsName(owner),
+              blobs: options.blobs,
+              httpPort: options.httpPort,
+              ...(options.ports && { ports: options.ports }),
+              tracing: context.tracing,
+              env: options.env,
+            }),
+            lifecycle: { preStop: { sleep: { seconds: LEAVE_SECONDS } } },
+          },
         ],
         volumes: SERVICE_VOLUMES,
       }),

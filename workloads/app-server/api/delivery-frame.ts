@@ -9,7 +9,7 @@ import { deliver, type Delivery } from '../logic/delivery.ts';
 import { senderDegree } from '../logic/sender-degree.ts';
 import type { MethodErrorType } from './errors.ts';
 import type { Services } from './services.ts';
-import { isUnavailable, unavailableProblem } from './unavailable.ts';
+import { isUnavailable, metricResultOf, unavailableProblem } from './unavailable.ts';
 
 export type DeliveryOutcome = Omit<Partial<Answer>, 'number'>;
 
@@ -67,7 +67,7 @@ async function deliverOne(
     // Its headers and structure are too large.
     if (error instanceof EntryTooLarge) return refuse('invalidArguments');
     if (isUnavailable(error)) {
-      timed('serverUnavailable');
+      timed(metricResultOf(error));
       services.logger.debug({ err: error }, 'sent elsewhere or told to wait');
       const { status, more, ...problem } = unavailableProblem(error);
       return { status, problem: JSON.stringify({ ...problem, ...more }) };

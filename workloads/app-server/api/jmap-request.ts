@@ -7,7 +7,7 @@ import type { Method } from './method.ts';
 import { methods } from './methods.ts';
 import type { ApiMetrics } from './metrics.ts';
 import { resolveReferences, type MethodResponse } from './result-references.ts';
-import { isUnavailable } from './unavailable.ts';
+import { isUnavailable, metricResultOf } from './unavailable.ts';
 
 export type JmapRequest = {
   using: string[];
@@ -108,7 +108,7 @@ function errorResponse(
     return { type: error.type, description: error.message, ...error.more };
   }
   if (isUnavailable(error)) {
-    timed('serverUnavailable');
+    timed(metricResultOf(error));
     if (!call.hasWritten) throw error;
     call.logger.warn({ err: error, method: name }, 'a call of a request could not be made');
     return {

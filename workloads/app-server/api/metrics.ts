@@ -16,7 +16,7 @@ export class ApiMetrics {
     this.#shared = shared;
     this.#methods = shared.histogram(
       'jmap_method_duration_seconds',
-      'Duration of JMAP method calls by method and result (ok or the type of error)',
+      'Duration of JMAP method calls by method and result (ok, misdirected or the type of error)',
       ['method', 'result'],
       METHOD_BUCKETS,
     );

@@ -21,6 +21,11 @@ export function isUnavailable(error: unknown): error is Unavailable {
   );
 }
 
+/** How metrics tell of it: being sent elsewhere is no fault of a server. */
+export function metricResultOf(error: Unavailable): 'misdirected' | 'serverUnavailable' {
+  return error instanceof Misdirected ? 'misdirected' : 'serverUnavailable';
+}
+
 /** The problem that tells a client of it (RFC 9457). */
 export function unavailableProblem(error: Unavailable): {
   status: 421 | 503;
