@@ -79,7 +79,7 @@ function leadersOnly(
   nameNodes: Map<string, boolean>,
   masters: Map<string, boolean>,
 ): NonNullable<RollFacts['storage']> {
-  const well = { safeMode: false, short: 0, missing: 0, leaving: 0 };
+  const well = { safeMode: false, short: 0, missing: 0, leaving: 0, resting: 0 };
   return {
     nameNodes: new Map([...nameNodes].map(([name, active]) => [name, { ...well, active }])),
     masters: new Map(

@@ -1,6 +1,6 @@
 // All that the builders of a cell's objects need to know besides its spec: a pure function of what was observed.
 import { blobStoreUrl } from '../blob-store-url.ts';
-import { imagesOf, scrapersOf } from '../platform/context.ts';
+import { imagesOf, scrapersOf, userIndexUrl } from '../platform/context.ts';
 import type { Peer } from '../resources/manifests.ts';
 import { ownerOf, type Owner } from '../resources/owner.ts';
 import { imageAt } from '../resources/service-pod.ts';
@@ -13,6 +13,7 @@ export type CellContext = {
   /** `asked`: what the spec says; `cellpost`: that, or the last good one after it was rolled back. */
   images: { asked: string; cellpost: string; hbase: string; pullPolicy: PullPolicy };
   blobStoreUrl: string;
+  userIndexUrl: string;
   operatorNamespace: string;
   operatorLabels: Record<string, string>;
   /** Who may read metrics. */
@@ -48,6 +49,7 @@ export function cellContext(
       pullPolicy: platform.spec.images.pullPolicy,
     },
     blobStoreUrl: blobStoreUrl(platform.spec.blobStore),
+    userIndexUrl: userIndexUrl(ownerOf(platform, settings.domain)),
     operatorNamespace: settings.namespace,
     operatorLabels: settings.labels,
     scrapers: scrapersOf(platform),

@@ -32,7 +32,9 @@ test('a platform that names who takes traces has its services and app servers se
     'memcache-dirty': env,
     web: env,
   });
-  assert.deepEqual(variables(await cellChildren('samples/cell-a.yaml', undefined, { tracing })), { 'app-server': env });
+  assert.deepEqual(variables(await cellChildren('samples/cell-a.yaml', undefined, { tracing })), {
+    'app-server': env,
+  });
 });
 
 test('a platform that names nobody changes no pod for it', async () => {

@@ -89,7 +89,7 @@ async function write(user: User, choice: number): Promise<void> {
   const { accountId } = jmap;
   const email = emails[random(Math.max(1, emails.length))];
   if (email === undefined || choice < 4) {
-    await transport.sendMail({ from: 'x@elsewhere.test', to: user.address, subject: 'x', text: 'x' });
+    await transport.sendMail({ from: user.address, to: user.address, subject: 'x', text: 'x' });
     const [response] = await jmap.call(['Email/query', { accountId, filter: { inMailbox: inbox } }, '0']);
     user.emails = (response?.[1].ids ?? []) as string[];
   } else if (choice < 7) {

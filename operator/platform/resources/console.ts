@@ -4,8 +4,14 @@ import { peer, service, type Service } from '../../resources/manifests.ts';
 import { childMeta, roleName, selectorOf, serviceHost, type Role } from '../../resources/owner.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { PlatformSpec } from '../../types.ts';
-import { CONSOLE_PORT, COUNTS_PORT, DISCOVERY_PORT, type PlatformContext } from '../context.ts';
-import { MTA_HTTP_PORT, servicePort, serviceResources, USER_INDEX_PORT, WEB_ADMIN_PORT } from './services.ts';
+import {
+  CONSOLE_PORT,
+  COUNTS_PORT,
+  DISCOVERY_PORT,
+  USER_INDEX_PORT,
+  type PlatformContext,
+} from '../context.ts';
+import { MTA_HTTP_PORT, servicePort, serviceResources, WEB_ADMIN_PORT } from './services.ts';
 
 type ConsoleSpec = NonNullable<PlatformSpec['console']>;
 

@@ -17,11 +17,10 @@ import { zookeeperUrl } from '../../resources/zookeeper.ts';
 import { hashOf } from '../../runtime/apply.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { PlatformSpec, Resources, ServiceType } from '../../types.ts';
-import { consoleUrl, countsUrl, DISCOVERY_PORT, type PlatformContext } from '../context.ts';
+import { consoleUrl, countsUrl, DISCOVERY_PORT, USER_INDEX_PORT, type PlatformContext } from '../context.ts';
 
 const SMTP_PORT = 2525;
 export const MTA_HTTP_PORT = 8082;
-export const USER_INDEX_PORT = 8083;
 const WEB_PORT = 8080;
 export const WEB_ADMIN_PORT = 8180;
 /**
