@@ -8,6 +8,7 @@ const SETS = [
   [],
   ['--set', 's3.enabled=true'],
   ['--set', 'operator.replicas=1,images.pullSecrets[0].name=x'],
+  ['--set', 'monitoring.podMonitors=true,monitoring.alerts=true,monitoring.dashboard=true'],
 ];
 
 for (const set of SETS) {
@@ -73,4 +74,36 @@ test('all pods of the chart pass the restricted Pod Security level', async () =>
       assert.ok(container.resources?.limits?.memory);
     }
   }
+});
+
+test('alerts and the dashboard speak of metrics that there are, and each alert has a page', async () => {
+  const set = 'monitoring.podMonitors=true,monitoring.alerts=true,monitoring.dashboard=true';
+  const objects = await renderChart('--set', set);
+  const page = await readFile('docs/observability.md', 'utf8');
+  const listed = new Set(page.matchAll(/`(cellpost_[a-z_<>]+)/g).map(([, name]) => name));
+  const assertListed = (expression: string): void => {
+    for (const [name] of expression.matchAll(/cellpost_(?:[a-z_]+|\.\+_[a-z_]+)/g)) {
+      const base = name.replace(/(?<=_duration_seconds)_(?:bucket|count|sum)$/, '');
+      const isShared = [...listed].some(
+        (one) => one?.startsWith('cellpost_<w>_') && base.endsWith(one.slice('cellpost_<w>'.length)),
+      );
+      assert.ok(listed.has(base) || isShared, `${base} is in docs/observability.md`);
+    }
+  };
+  const rules = objects.find(({ kind }) => kind === 'PrometheusRule') as unknown as {
+    spec: { groups: { rules: { alert: string; expr: string; annotations: { runbook: string } }[] }[] };
+  };
+  const alerts = rules.spec.groups.flatMap((group) => group.rules);
+  assert.ok(alerts.length > 0);
+  for (const { alert, expr, annotations } of alerts) {
+    assertListed(expr);
+    assert.match(await readFile(annotations.runbook, 'utf8'), new RegExp(`^# ${alert}: `));
+  }
+  const map = objects.find(({ kind }) => kind === 'ConfigMap') as unknown as { data: Record<string, string> };
+  const dashboard = JSON.parse(map.data['cellpost.json'] ?? '') as {
+    panels: { title: string; targets: { expr: string }[] }[];
+  };
+  assert.ok(dashboard.panels.length > 0);
+  for (const { targets } of dashboard.panels) for (const { expr } of targets) assertListed(expr);
+  assert.equal(objects.filter(({ kind }) => kind === 'PodMonitor').length, 2);
 });
