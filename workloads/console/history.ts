@@ -14,6 +14,7 @@ const MIN_CALLS = 5;
 /** What is usual is known from so many looks on, and counted anew each so many. */
 const MIN_USUAL = 10;
 const USUAL_EVERY = 15;
+const MEAN_DIGITS = 4;
 
 type StageRate = { perSecond: number; histogram: Histogram; p99Seconds: number | undefined };
 
@@ -57,7 +58,8 @@ export class Ring {
         sum += value;
         count++;
       }
-      return count === 0 ? undefined : sum / count;
+      // More digits would only make answers longer.
+      return count === 0 ? undefined : Number((sum / count).toPrecision(MEAN_DIGITS));
     });
   }
 
