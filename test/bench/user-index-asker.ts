@@ -2,7 +2,7 @@
 // it was itself is told apart: what it measures is true of the server as far as it was on time.
 import { bearer } from '../../workloads/common/http/platform-token.ts';
 import { HttpConnection } from './support/http-connection.ts';
-import { measured, type Measured } from './support/measure.ts';
+import { atRate, type AtRate } from './support/measure.ts';
 import { RedisConnection } from './support/redis.ts';
 
 export type AskerWork = {
@@ -14,13 +14,7 @@ export type AskerWork = {
   warmMs: number;
   durationMs: number;
 };
-export type AskerResult = {
-  /** From when each question was due to when its answer was read. */
-  fromDue: Measured;
-  /** From when it was sent. */
-  fromSent: Measured;
-  /** From when it was due to when it was sent: the asker's own delay. */
-  late: Measured;
+export type AskerResult = AtRate & {
   /** How often each answer came. */
   answers: Record<string, number>;
 };
@@ -54,38 +48,13 @@ async function ask(work: AskerWork): Promise<AskerResult> {
       return friends === 1 ? '1' : common === 1 ? '2' : 'far';
     };
   }
-  const round = async (durationMs: number): Promise<AskerResult> => {
-    const [fromDue, fromSent, late]: [number[], number[], number[]] = [[], [], []];
-    const under = new Set<Promise<void>>();
-    const began = performance.now();
-    const total = (work.ratePerSecond * durationMs) / 1_000;
-    for (let asked = 0; asked < total;) {
-      const elapsed = performance.now() - began;
-      for (; asked < total && (asked * 1_000) / work.ratePerSecond <= elapsed; asked++) {
-        const dueAt = began + (asked * 1_000) / work.ratePerSecond;
-        const sentAt = performance.now();
-        late.push(sentAt - dueAt);
-        const one = question().then((answer) => {
-          const now = performance.now();
-          fromDue.push(now - dueAt);
-          fromSent.push(now - sentAt);
-          answers[answer] = (answers[answer] ?? 0) + 1;
-          under.delete(one);
-        });
-        under.add(one);
-      }
-      // Timers are a millisecond coarse, which would be measured, too.
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    await Promise.all(under);
-    const tookMs = performance.now() - began;
-    return {
-      fromDue: measured(fromDue, tookMs),
-      fromSent: measured(fromSent, tookMs),
-      late: measured(late, tookMs),
-      answers,
-    };
-  };
+  const round = async (durationMs: number): Promise<AskerResult> => ({
+    ...(await atRate({ ratePerSecond: work.ratePerSecond, durationMs }, async () => {
+      const answer = await question();
+      answers[answer] = (answers[answer] ?? 0) + 1;
+    })),
+    answers,
+  });
   await round(work.warmMs);
   for (const answer of Object.keys(answers)) delete answers[answer];
   const result = await round(work.durationMs);

@@ -124,6 +124,8 @@ async function applyPlatform(name = 'cellpost'): Promise<void> {
   );
 }
 
+type Summary = { summary?: string };
+
 const apply = (...items: unknown[]): Promise<string> =>
   server.kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
 
@@ -319,6 +321,62 @@ async function metric(name: string, except = '\n', url = operator.url): Promise<
     .filter((line) => line.startsWith(name) && !line.includes(except))
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
+
+test('a platform that wants counts gets memcached and its service, and loses them when it wants none', async () => {
+  const want = (counts: unknown): Promise<string> =>
+    server.kubectl([
+      'patch',
+      'platform',
+      'cellpost',
+      '--type=merge',
+      '-p',
+      JSON.stringify({ spec: { counts } }),
+    ]);
+  type Env = { name: string; value?: string }[];
+  type WithContainers = { spec: { template: { spec: { containers: { env: Env }[] } } } };
+  const variable = async (deployment: string, name: string): Promise<string | undefined> => {
+    const { spec } = await json<WithContainers>('get', 'deployment', deployment);
+    return spec.template.spec.containers[0]?.env.find((one) => one.name === name)?.value;
+  };
+  const counted = (value: string | undefined): Promise<boolean> =>
+    waitFor(
+      `web to count by ${value}`,
+      async () => (await variable('cellpost-web', 'CELLPOST_COUNTS_URL')) === value,
+    );
+  for (const [kind, name] of [
+    ['statefulset', 'cellpost-zk'],
+    ['deployment', 'cellpost-discovery'],
+  ] as const)
+    await markReady(kind, name);
+  await waitForExisting('deployment', 'cellpost-web');
+  assert.equal(await variable('cellpost-web', 'CELLPOST_COUNTS_URL'), undefined);
+
+  await want({ memcached: { replicas: 2, memoryMiB: 32 } });
+  await markReady('statefulset', 'cellpost-memcached');
+  await markReady('deployment', 'cellpost-memcache-dirty');
+  const host = (n: number): string =>
+    `cellpost-memcached-${n}.cellpost-memcached.default.svc.cluster.local:11211`;
+  assert.equal(await variable('cellpost-memcache-dirty', 'CELLPOST_MEMCACHED'), `${host(0)},${host(1)}`);
+  await counted('http://cellpost-memcache-dirty.default.svc.cluster.local:8084');
+  await waitFor('both to be told', async () => {
+    const { status } = await json<{ status?: { memcached?: Summary; counts?: Summary } }>(
+      'get',
+      'platform',
+      'cellpost',
+    );
+    return status?.memcached?.summary === '2/2' && status.counts?.summary === '2/2';
+  });
+
+  await want({ memcached: { servers: ['there:11211'] } });
+  await waitFor('others’ servers', async () => !(await exists('statefulset', 'cellpost-memcached')));
+  await waitFor(
+    'them to be named',
+    async () => (await variable('cellpost-memcache-dirty', 'CELLPOST_MEMCACHED')) === 'there:11211',
+  );
+  await want(null);
+  await waitFor('the service to end', async () => !(await exists('deployment', 'cellpost-memcache-dirty')));
+  await counted(undefined);
+});
 
 test('what others change or delete is put right', async () => {
   await bringUp('drift');

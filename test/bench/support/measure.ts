@@ -31,6 +31,50 @@ export async function load(
   return measured(times, performance.now() - began);
 }
 
+export type AtRate = {
+  /** From when each call was due to when it was over. */
+  fromDue: Measured;
+  /** From when it began. */
+  fromSent: Measured;
+  /** From when it was due to when it began: this process's own delay. */
+  late: Measured;
+};
+
+/** Calls at a fixed rate, whatever becomes of the calls before; one that throws ends the benchmark. */
+export async function atRate(
+  { ratePerSecond, durationMs }: { ratePerSecond: number; durationMs: number },
+  call: () => Promise<unknown>,
+): Promise<AtRate> {
+  const [fromDue, fromSent, late]: [number[], number[], number[]] = [[], [], []];
+  const under = new Set<Promise<void>>();
+  const began = performance.now();
+  const total = (ratePerSecond * durationMs) / 1_000;
+  for (let asked = 0; asked < total;) {
+    const elapsed = performance.now() - began;
+    for (; asked < total && (asked * 1_000) / ratePerSecond <= elapsed; asked++) {
+      const dueAt = began + (asked * 1_000) / ratePerSecond;
+      const sentAt = performance.now();
+      late.push(sentAt - dueAt);
+      const one = call().then(() => {
+        const now = performance.now();
+        fromDue.push(now - dueAt);
+        fromSent.push(now - sentAt);
+        under.delete(one);
+      });
+      under.add(one);
+    }
+    // Timers are a millisecond coarse, which would be measured, too.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await Promise.all(under);
+  const tookMs = performance.now() - began;
+  return {
+    fromDue: measured(fromDue, tookMs),
+    fromSent: measured(fromSent, tookMs),
+    late: measured(late, tookMs),
+  };
+}
+
 /** @param timesMs of each call, in any order @param tookMs the whole */
 export function measured(timesMs: number[], tookMs: number): Measured {
   const sorted = timesMs.toSorted((a, b) => a - b);
