@@ -12,7 +12,10 @@ export type Progress = {
 
 const SILENT: Progress = { total() {}, add() {}, set() {} };
 
-/** Shows how far `work` has come in `unit`, e.g. "keys". The bar is gone when it is over, whatever its outcome. */
+/**
+ * Shows how far `work` has come in `unit`, e.g. "keys", as soon as it is known of how many. The bar is gone when it is over,
+ * whatever its outcome.
+ */
 export async function withProgress<T>(
   label: string,
   unit: string,
@@ -28,23 +31,26 @@ export async function withProgress<T>(
   });
   let total = 0;
   let done = 0;
-  bar.start(0, 0);
+  const show = (): void => {
+    // What is found on the way was not counted before.
+    const of = Math.max(total, done);
+    if (!bar.isActive) return bar.start(of, done);
+    bar.setTotal(of);
+    bar.update(done);
+  };
   try {
     return await work({
       total(count) {
         total = count;
-        bar.setTotal(Math.max(total, done));
+        show();
       },
       add(count) {
         done += count;
-        // What is found on the way was not counted before.
-        if (done > total) bar.setTotal(done);
-        bar.update(done);
+        show();
       },
       set(count, of) {
-        done = count;
-        bar.setTotal(of);
-        bar.update(done);
+        [done, total] = [count, of];
+        show();
       },
     });
   } finally {

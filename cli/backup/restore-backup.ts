@@ -38,13 +38,18 @@ type Restored = { entries: number; addresses: number } | { key: string; why: str
  * Restores one user. May be repeated after it was interrupted.
  * @throws when the backup has nobody of that address, or the platform has the user or the address
  */
-export async function restoreUser(options: RestoreOptions, address: string): Promise<RestoreResult> {
+export async function restoreUser(
+  options: RestoreOptions,
+  address: string,
+  progress: Progress,
+): Promise<RestoreResult> {
   const { source, manifest } = options;
   const found = await findRecord(source, manifest, addressKey(address));
   const userId = found && (await readOwner(source, found));
   const user = userId === undefined ? undefined : await findRecord(source, manifest, userKey(userId));
   if (!user) throw new Error(`Backup ${manifest.id} has nobody of the address ${address}.`);
-  const { entries, addresses } = await restoreLog(options, user);
+  progress.total(user.head);
+  const { entries, addresses } = await restoreLog(options, user, () => progress.add(1));
   return { id: manifest.id, users: 1, entries, addresses, skipped: [] };
 }
 
@@ -52,6 +57,7 @@ export async function restoreUser(options: RestoreOptions, address: string): Pro
 async function restoreLog(
   { cells, blobs, source }: RestoreOptions,
   record: IndexRecord,
+  onEntry: () => void = () => {},
 ): Promise<{ entries: number; addresses: number }> {
   const user = await readUser(source, record);
   if (!user) throw new BadBackup(`${record.key} is the log of no user`);
@@ -60,7 +66,7 @@ async function restoreLog(
   await assertAddressesFree(cells, login === undefined ? [] : [login], userId);
   await appendLog({ cells, blobs }, record.key, readLog(source, record), {
     blobs: source === blobs ? undefined : source,
-    onRow: () => {},
+    onRow: onEntry,
   });
   if (login !== undefined) await claimAddresses(cells, [login], userId);
   // What was given to somebody else since stays theirs.

@@ -29,10 +29,11 @@ export function restoreCommand(): Command {
             if (!manifest) throw new Error('There is no backup there.');
             const address = options.user === undefined ? undefined : normalizeAddress(options.user);
             if (options.user !== undefined && !address) throw new Error(`${options.user} is no address.`);
-            const result = await withProgress('Restoring', 'logs', options, (progress) =>
+            const unit = address === undefined ? 'logs' : 'entries';
+            const result = await withProgress('Restoring', unit, options, (progress) =>
               address === undefined
                 ? restoreAll({ cells, blobs, source, manifest }, progress)
-                : restoreUser({ cells, blobs, source, manifest }, address),
+                : restoreUser({ cells, blobs, source, manifest }, address, progress),
             );
             if (options.json) printJson(result);
             else process.stdout.write(describe(result));

@@ -103,7 +103,8 @@ async function write(user: User, choice: number): Promise<void> {
 async function truth(): Promise<Numbers> {
   const entries = users.map(async ({ id, jmap }) => {
     const [response] = await jmap.call(['Counts/get', { accountId: jmap.accountId, ids: null }, '0']);
-    const [{ unread, unseen }] = response?.[1].list as [{ unread: number; unseen: number }];
+    const [counts] = (response?.[1].list ?? []) as Numbers[string][];
+    const { unread, unseen } = counts ?? { unread: -1, unseen: -1 };
     return [id, { unread, unseen }] as const;
   });
   return Object.fromEntries(await Promise.all(entries));
