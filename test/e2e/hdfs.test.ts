@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, test, type TestContext } from 'node:test';
 import { findCluster } from '../cluster/cluster.ts';
 import { until } from '../support/wait.ts';
-import { cellTools } from './support/cell.ts';
+import { cellTools, cpu } from './support/cell.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { tooLarge } from './support/large.ts';
 import { tellLoad, type LoadReport } from './support/load-report.ts';
@@ -339,7 +339,8 @@ test(
   'an operator that dies at each step of a roll of HDFS and HBase finishes it, and no request fails',
   { skip: tooLarge },
   async (t) => {
-    const asks = { resources: { requests: { cpu: '23m' } } };
+    // Another number than any before.
+    const asks = cpu(30 + (Date.now() % 50));
     const load = await startRequests(cluster, users, 'steps');
     let deaths: string[] = [];
     try {

@@ -22,9 +22,11 @@ export async function restartsOf({ kubectl }: CellTools, pod: string, container:
   return Number(await kubectl('get', 'pod', pod, '-o', path));
 }
 
+/** A pod of a component; '' while there is none. */
 export async function podOf({ kubectl }: CellTools, component: string): Promise<string> {
   const selector = `app.kubernetes.io/component=${component}`;
-  return await kubectl('get', 'pods', '-l', selector, '-o', 'jsonpath={.items[0].metadata.name}');
+  const names = await kubectl('get', 'pods', '-l', selector, '-o', 'jsonpath={.items[*].metadata.name}');
+  return names.split(' ')[0] ?? '';
 }
 
 /**
@@ -45,7 +47,7 @@ export async function rollThroughDeaths(tools: CellTools, load: Load, timeoutMs:
         const operator = await podOf(tools, 'operator');
         // Another pod comes at once; a container that dies often is started again ever more seldom.
         await tools.kubectl('delete', 'pod', operator, '--grace-period=0', '--force');
-        await until(async () => (await podOf(tools, 'operator')) !== operator, {
+        await until(async () => !['', operator].includes(await podOf(tools, 'operator')), {
           timeoutMs: OPERATOR_DEADLINE_MS,
           what: 'another operator',
         });
