@@ -54,7 +54,7 @@ export type Written = {
 export const addToDigest = (digest: number, hash: number): number =>
   (Math.imul(digest, 1_000_003) + hash) | 0;
 
-export type SimLogsOptions = {
+type SimLogsOptions = {
   store: LogStore;
   gate: OwnershipGate;
   clock: Clock;
