@@ -178,6 +178,7 @@ test('pods that are named as scrapers reach the ports of metrics, and no other p
     'platform/mta-proxy': [2525, 8082],
     'platform/user-index': [8083],
     'platform/memcache-dirty': [8084],
+    'platform/console': [8085],
     'platform/web': [8080, 8180],
     'cell/app-server': [8081],
   });

@@ -30,6 +30,7 @@ test('a platform that names who takes traces has its services and app servers se
     'mta-proxy': env,
     'user-index': env,
     'memcache-dirty': env,
+    console: env,
     web: env,
   });
   assert.deepEqual(variables(await cellChildren('samples/cell-a.yaml', undefined, { tracing })), {
