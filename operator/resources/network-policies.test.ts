@@ -99,7 +99,7 @@ const PLATFORM = {
   'platform/web': ['8080 from all'],
 };
 const APP_SERVERS = [
-  '8081 from operator, platform/discovery, platform/memcache-dirty, platform/mta-proxy, platform/user-index, platform/web',
+  '8081 from cell/app-server, operator, platform/discovery, platform/memcache-dirty, platform/mta-proxy, platform/user-index, platform/web',
 ];
 
 test('pods are called by whom the design lets call them, with HBase in one pod', () => {

@@ -18,6 +18,7 @@ import { startApiServer, type ApiServer } from './api/api-server.ts';
 import { openLogStore } from './log/open-log-store.ts';
 import { Membership } from './ring/membership.ts';
 import type { RingIdentity } from './ring/ring-session.ts';
+import { tellSuccessors } from './tell-successors.ts';
 
 const DEFAULT_PORT = 8081;
 /** More tokens make a ring that nobody can look up quickly, and no better spread. */
@@ -26,6 +27,8 @@ const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
 const DEFAULT_SESSION_TIMEOUT_MS = 2_000;
 /** How long a planned leave stores snapshots first, while it still serves: who takes over then replays less. */
 const SAVE_DEADLINE_MS = 3_000;
+/** And how long its successors may read ahead then. */
+const AHEAD_DEADLINE_MS = 3_000;
 /**
  * How long a server that was asked to hand over its users stays without any: longer than who asked needs to see that
  * everybody knows, and shorter than the operator lets a pod be unready before it takes it for stuck.
@@ -74,6 +77,14 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     pid: process.pid,
   };
   let api: ApiServer | undefined;
+  /** While it still serves. */
+  const prepareToLeave = async (): Promise<void> => {
+    if (!api || !membership.isReady()) return;
+    const { logs } = api;
+    await logs.saveSnapshots(SAVE_DEADLINE_MS);
+    const keys = membership.successors(logs.openKeys());
+    await tellSuccessors(keys, config.CELLPOST_PLATFORM_TOKEN, AHEAD_DEADLINE_MS, logger);
+  };
   const membership = new Membership({
     clock: systemClock,
     identity,
@@ -113,7 +124,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     }),
     place: {
       async drain() {
-        await api?.logs.saveSnapshots(SAVE_DEADLINE_MS);
+        await prepareToLeave();
         await membership.drain(DRAINED_MS);
       },
       rejoin: () => membership.rejoin(),
@@ -123,7 +134,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
   identity.url = config.CELLPOST_ADVERTISED_URL ?? api.listener.url;
   void membership.join();
   resources.defer(() => membership.leave());
-  resources.defer(() => api.logs.saveSnapshots(SAVE_DEADLINE_MS));
+  resources.defer(prepareToLeave);
   logger.info({ url: api.listener.url, advertised: identity.url }, 'the app server listens');
 
   const open = resources.move();

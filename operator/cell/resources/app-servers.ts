@@ -69,6 +69,8 @@ export function appServerResources(
         ),
         ports: [PORT],
       },
+      // One that leaves asks the others to read ahead.
+      { from: [peer(owner.namespace, selector)], ports: [PORT] },
       // Its rolls look at the metrics.
       { from: [peer(context.operatorNamespace, context.operatorLabels)], ports: [PORT] },
     ]),

@@ -16,6 +16,7 @@ import { getFriends } from './friends.ts';
 import { MAX_CONCURRENT_REQUESTS, MAX_CONCURRENT_UPLOADS, MAX_EVENT_STREAMS } from './limits.ts';
 import { authenticate, isService } from './principal.ts';
 import { deleteLog, postAdopt, postMove, postPrepare } from './moves.ts';
+import { postAhead } from './read-ahead.ts';
 import { readJson } from './read-body.ts';
 import type { Services } from './services.ts';
 import { sessionObject, sessionState } from './session.ts';
@@ -140,6 +141,10 @@ export function addRoutes(app: Express, services: Services, streams: EventStream
   app.post(
     '/logs/heads',
     serviceRoute('postHeads', (request, response) => postHeads(services, request, response)),
+  );
+  app.post(
+    '/logs/ahead',
+    serviceRoute('postAhead', (request, response) => postAhead(services, request, response)),
   );
   app.get(
     '/logs/:key/head',

@@ -4,6 +4,7 @@ import { PageLost } from './page-missing.ts';
 import { lookAt } from './pages.ts';
 import { appendSettled } from './settle.ts';
 import { Misdirected } from './user-log-errors.ts';
+import type { ReadAhead } from './read-ahead.ts';
 import { openImage, type Image, type LogParts } from './user-log-open.ts';
 import { saveImage } from './user-log-snapshot.ts';
 import type { Look, Transaction } from './user-log-types.ts';
@@ -58,6 +59,7 @@ export type KeyLogEvents<S> = {
 export class KeyLog<S, A> {
   readonly key: string;
   readonly #parts: LogParts<S, A>;
+  readonly #ahead: ReadAhead<S, A>;
   readonly #events: KeyLogEvents<S>;
   readonly #look: Look;
   #reads: ReadRequest<S>[] = [];
@@ -73,9 +75,10 @@ export class KeyLog<S, A> {
   #sized: { seq: number; bytes: number } | undefined;
   readonly #untilIdle: (() => void)[] = [];
 
-  constructor(key: string, parts: LogParts<S, A>, events: KeyLogEvents<S>) {
+  constructor(key: string, parts: LogParts<S, A>, ahead: ReadAhead<S, A>, events: KeyLogEvents<S>) {
     this.key = key;
     this.#parts = parts;
+    this.#ahead = ahead;
     this.#events = events;
     this.#look = lookAt(parts.store, parts.clock, key, () => (this.#sized = undefined));
   }
@@ -194,7 +197,7 @@ export class KeyLog<S, A> {
   async #open(): Promise<Image<S>> {
     const startedAt = performance.now();
     try {
-      return await openImage(this.key, this.#parts, !this.#parts.distrusted.has(this.key));
+      return await openImage(this.key, this.#parts, !this.#parts.distrusted.has(this.key), this.#ahead);
     } catch (error) {
       if (!(error instanceof PageLost)) throw error;
       this.#lost(error);

@@ -7,6 +7,7 @@ import { PageLost } from './page-missing.ts';
 import { lookAt } from './pages.ts';
 import { appendSettled, readWithin } from './settle.ts';
 import { unsealSnapshot } from './user-log-snapshot.ts';
+import type { ReadAhead } from './read-ahead.ts';
 import { BadSnapshot, type Fold, type Look, type OwnershipGate } from './user-log-types.ts';
 
 /** One page of a replay: a few milliseconds of work between two turns of the event loop, and a bounded answer. */
@@ -58,17 +59,20 @@ export type Image<S> = {
  * answers only while it is still the owner instead: see KeyLog.
  *
  * @param trustSnapshot false: replay from the beginning
+ * @param ahead what was read before this server became the owner
  * @throws UnreadableEntry, StoreUnavailable, OutcomeUnknown, Misdirected, LeaseLost
  */
 export async function openImage<S, A>(
   key: string,
   parts: LogParts<S, A>,
   trustSnapshot: boolean,
+  ahead?: ReadAhead<S, A>,
 ): Promise<Image<S>> {
   const { store, codec, gate, clock } = parts;
   const tenure = gate.tenure();
-  const replay = new Replay(key, parts);
-  let writer = trustSnapshot ? await replay.fromSnapshot() : undefined;
+  const begun = trustSnapshot ? await ahead?.goOn(key) : undefined;
+  const replay = begun?.replay ?? new Replay(key, parts);
+  let writer = begun?.writer ?? (trustSnapshot ? await replay.fromSnapshot() : undefined);
   const { image } = replay;
   let fences = 0;
   for (;;) {

@@ -7,6 +7,7 @@ import { currentRequestId } from '../../common/request-id.ts';
 import type { EntryCodec } from './entry-codec.ts';
 import type { LogMetrics } from './log-metrics.ts';
 import { StoreUnavailable, type LogStore } from './log-store.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { appendSettled } from './settle.ts';
 import { Overloaded } from './user-log-errors.ts';
 import {
@@ -32,6 +33,8 @@ const IMAGE_OVERHEAD_BYTES = 1_024;
 
 /** Snapshots stored at once on a planned leave. */
 const PARALLEL_SAVES = 8;
+/** Logs read ahead at once: beside them others are served. */
+const PARALLEL_READS_AHEAD = 8;
 
 export type UserLogsOptions<S, A> = {
   store: LogStore;
@@ -49,6 +52,7 @@ export type UserLogsOptions<S, A> = {
 
 export class UserLogs<S, A> {
   readonly #parts: LogParts<S, A>;
+  readonly #ahead: ReadAhead<S, A>;
   readonly #logger: Logger | undefined;
   readonly #logs = new Map<string, KeyLog<S, A>>();
   /** Those of #logs that nobody uses just now. */
@@ -65,6 +69,7 @@ export class UserLogs<S, A> {
           logger.debug({ key, seq, requestIds }, 'an entry is durable')
       : undefined;
     this.#parts = { ...parts, nextWriter, distrusted: new Set(), onAppend };
+    this.#ahead = new ReadAhead(this.#parts);
     this.#logger = logger;
     this.#idle = new LRUCache({
       maxSize: cacheBytes,
@@ -118,6 +123,26 @@ export class UserLogs<S, A> {
     let open = 0;
     for (const log of this.#logs.values()) if (log.isOpen) open++;
     return { open, idleBytes: this.#idle.calculatedSize, waiting: this.#waiting };
+  }
+
+  /** The keys whose images are in memory: first those in use, then by when they were last. */
+  openKeys(): string[] {
+    const idle = new Set(this.#idle.keys());
+    const busy = Array.from(this.#logs.keys()).filter((key) => !idle.has(key));
+    return [...busy, ...idle];
+  }
+
+  /**
+   * Reads logs that another server serves and is about to hand over, so that they are opened sooner then. One that can't be
+   * read is passed over.
+   */
+  async readAhead(keys: readonly string[]): Promise<void> {
+    await inParallel(keys, PARALLEL_READS_AHEAD, async (key) => {
+      if (this.#logs.get(key)?.isOpen) return;
+      await this.#ahead.read(key).catch((error: unknown) => {
+        this.#logger?.debug({ err: error, key }, 'a log was not read ahead');
+      });
+    });
   }
 
   /** Stores snapshots of the open logs that are worth it: those who open them next replay less. Ends at the deadline. */
@@ -213,7 +238,7 @@ export class UserLogs<S, A> {
   }
 
   #newLog(key: string): KeyLog<S, A> {
-    const log = new KeyLog<S, A>(key, this.#parts, {
+    const log = new KeyLog<S, A>(key, this.#parts, this.#ahead, {
       appended: (seq, state) => this.#tell(key, seq, state),
       taken: (count) => (this.#waiting -= count),
       idle: () => this.#rest(log),

@@ -5,6 +5,7 @@ import type { Logger } from '../../common/log.ts';
 import type { MemberState, RingView } from '../../common/ring/ring.ts';
 import { LeaseLost, Misdirected } from '../log/user-log-errors.ts';
 import type { OwnershipGate } from '../log/user-log-types.ts';
+import { Ownership } from './ownership.ts';
 import { RingSession, type RingIdentity } from './ring-session.ts';
 
 /** Between a session and the next: long enough not to hammer a coordination that refuses, short against its timeout. */
@@ -120,6 +121,20 @@ export class Membership implements OwnershipGate {
     const owner = ring.ownership.owner(key);
     if (ring.state === 'serving' && owner?.session === this.#session?.sessionId) return;
     throw this.redirect(key);
+  }
+
+  /** Who will own keys when this server has left: the keys of each, by its URL. */
+  successors(keys: readonly string[]): Map<string, string[]> {
+    const after = new Ownership(this.view, this.#options.identity.name);
+    const byUrl = new Map<string, string[]>();
+    for (const key of keys) {
+      const url = after.owner(key)?.url;
+      if (url === undefined) continue;
+      const theirs = byUrl.get(url);
+      if (theirs) theirs.push(key);
+      else byUrl.set(url, [key]);
+    }
+    return byUrl;
   }
 
   redirect(key: string): Misdirected {

@@ -35,6 +35,9 @@ const LOOK_AGAIN_MS = 500;
 /** How long a leaving member stays, so that the others see it drain rather than vanish; they need a round trip. */
 const SEEN_MS = 2_000;
 
+/** How long a leaving member finishes what is under way before the others take over: most appends take less. */
+const FINISH_MS = 10;
+
 /**
  * After the end of an earlier session that this server did not end itself, the others take over; this one joins so much
  * later. At once it would make each user wait for two changes of owner, of which the second is to a cold process.
@@ -124,8 +127,11 @@ export class RingSession {
     this.#state = 'draining';
     this.#ownership = new Ownership(this.#view, identity.name);
     this.#options.onLoss?.();
-    await this.release(() => true);
-    await this.#publish('draining');
+    const released = this.release(() => true);
+    // No read under way is answered any more, and a write that is late meets the next owner's fence: so the others take over
+    // without waiting for all of them.
+    await Promise.race([released, delay(clock, FINISH_MS)]);
+    await Promise.all([this.#publish('draining'), released]);
     const giveUpAt = clock.now() + SEEN_MS;
     while (clock.now() < giveUpAt) {
       const seen = this.#changes.count;
