@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RunningService } from '../cli/run-service.ts';
 import { ConfigError, type Environment } from '../workloads/common/config/env.ts';
 import { consoleLink } from '../workloads/common/http/console-key.ts';
-import { DEMO_PASSWORD, DEMO_USERS, makeDemoUsers } from './demo-users.ts';
+import { DEMO_PASSWORD, DEMO_USERS, makeDemoFriends, makeDemoUsers } from './demo-users.ts';
 import { Home, type PlatformNote } from './home.ts';
 import { startPlatform, type Platform } from './platform.ts';
 import { readSettings } from './settings.ts';
@@ -18,7 +18,7 @@ export async function start(env: Environment): Promise<RunningService> {
   try {
     platform = await startPlatform(settings, home, (line) => process.stderr.write(`${line}\n`));
     await Promise.race([
-      makeDemoUsers(platform.cells),
+      makeDemo(platform, home.token, AbortSignal.timeout(READY_DEADLINE_MS)),
       delay(READY_DEADLINE_MS, undefined, { ref: false }).then(() => {
         throw new ConfigError(
           `The cells did not come to serve in ${READY_DEADLINE_MS / 1000} s: see ${home.path}/logs`,
@@ -44,6 +44,11 @@ export async function start(env: Environment): Promise<RunningService> {
   };
 }
 
+async function makeDemo({ cells, note }: Platform, token: string, signal: AbortSignal): Promise<void> {
+  const { ids, isNew } = await makeDemoUsers(cells);
+  if (isNew) await makeDemoFriends(ids, { url: note.userIndexUrl, token }, signal);
+}
+
 function table({ webUrl, smtp }: PlatformNote, consoleUrl: string, home: string): string {
   const [first = ''] = DEMO_USERS;
   const rows = [
@@ -56,6 +61,7 @@ function table({ webUrl, smtp }: PlatformNote, consoleUrl: string, home: string)
       'First mail',
       `curl -s --crlf --mail-from you@example.org --mail-rcpt ${first} -T README.md smtp://${smtp.host}:${smtp.port}`,
     ],
+    ['', 'arrives in Other, as a stranger’s; from bob@cellpost.test, a friend of hers, it arrives in Inbox'],
     ['Nodes', 'npx cellctl nodes'],
     ['Data', home],
     ['Stop', 'Ctrl-C'],

@@ -67,18 +67,6 @@ export async function startPlatform(
     CELLPOST_SESSION_TIMEOUT_MS: String(settings.sessionTimeoutMs),
   };
   try {
-    const appServers = nodes.map(({ cell, node, child }) =>
-      child.start(
-        {
-          ...common,
-          CELLPOST_CELL: cell,
-          CELLPOST_NODE: node,
-          CELLPOST_COORDINATION: coordinator.url(`/cells/${cell}`),
-          CELLPOST_LOG_STORE: `sqlite:${join(home.path, 'cells', `${cell}.db`)}`,
-        },
-        { http: 'CELLPOST_HTTP_PORT' },
-      ),
-    );
     const found = await discovery.start(
       {
         ...common,
@@ -88,6 +76,22 @@ export async function startPlatform(
       { http: 'CELLPOST_HTTP_PORT' },
     );
     const doors = { ...common, CELLPOST_DISCOVERY_URL: found.url };
+    // Its listener is open at once; it hears of the cells by and by.
+    const index = await userIndex.start({ ...doors }, { http: 'CELLPOST_HTTP_PORT' });
+    const appServers = nodes.map(({ cell, node, child }) =>
+      child.start(
+        {
+          ...common,
+          CELLPOST_CELL: cell,
+          CELLPOST_NODE: node,
+          CELLPOST_COORDINATION: coordinator.url(`/cells/${cell}`),
+          CELLPOST_LOG_STORE: `sqlite:${join(home.path, 'cells', `${cell}.db`)}`,
+          CELLPOST_USER_INDEX_URL: index.url,
+          CELLPOST_USER_INDEX_TIMEOUT_MS: settings.userIndexTimeoutMs,
+        },
+        { http: 'CELLPOST_HTTP_PORT' },
+      ),
+    );
     cells = await openCells({
       discoveryUrl: found.url,
       token: home.token,
@@ -104,8 +108,7 @@ export async function startPlatform(
       { ...doors, CELLPOST_MEMCACHED: settings.memcached },
       { http: 'CELLPOST_HTTP_PORT' },
     );
-    const [index, counts, smtp, http] = await Promise.all([
-      userIndex.start({ ...doors }, { http: 'CELLPOST_HTTP_PORT' }),
+    const [counts, smtp, http] = await Promise.all([
       startCounts,
       hinted(
         'CELLPOST_SMTP_PORT',

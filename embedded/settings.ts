@@ -16,6 +16,8 @@ export type Settings = {
   cells: number;
   /** What the MTA proxy reads about authentication, policy and limits, as it stands in our own environment. */
   mail: Environment;
+  /** How long app servers wait for the user index; their own default unless it is set. */
+  userIndexTimeoutMs: string | undefined;
   /** `host:port,…`; undefined: counts are asked from the app servers. */
   memcached: string | undefined;
   consolePort: number;
@@ -36,6 +38,7 @@ const variables = z.object({
   CELLPOST_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a dead app server keeps its users: neighbours take over after that. */
   CELLPOST_SESSION_TIMEOUT_MS: positiveInteger.default(1500),
+  CELLPOST_USER_INDEX_TIMEOUT_MS: z.string().optional(),
   /** memcached servers for the counts of unread messages, if there are any. */
   CELLPOST_MEMCACHED: z.string().optional(),
   /** One more gets its share of the users by `cellctl rebalance`. */
@@ -54,6 +57,7 @@ export function readSettings(env: Environment): Settings {
     sessionTimeoutMs: values.CELLPOST_SESSION_TIMEOUT_MS,
     cells: values.CELLPOST_CELLS,
     mail: Object.fromEntries(MAIL_VARIABLES.map((name) => [name, env[name]])),
+    userIndexTimeoutMs: values.CELLPOST_USER_INDEX_TIMEOUT_MS,
     memcached: values.CELLPOST_MEMCACHED,
     consolePort: values.CELLPOST_CONSOLE_PORT,
     consoleIntervalMs: values.CELLPOST_CONSOLE_INTERVAL_MS,

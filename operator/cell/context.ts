@@ -1,6 +1,6 @@
 // All that the builders of a cell's objects need to know besides its spec: a pure function of what was observed.
 import { blobStoreUrl } from '../blob-store-url.ts';
-import { imagesOf } from '../platform/context.ts';
+import { imagesOf, userIndexUrl } from '../platform/context.ts';
 import { ownerOf, type Owner } from '../resources/owner.ts';
 import { imageAt } from '../resources/service-pod.ts';
 import type { Settings } from '../settings.ts';
@@ -12,6 +12,7 @@ export type CellContext = {
   /** `asked`: what the spec says; `cellpost`: that, or the last good one after it was rolled back. */
   images: { asked: string; cellpost: string; hbase: string; pullPolicy: PullPolicy };
   blobStoreUrl: string;
+  userIndexUrl: string;
   operatorNamespace: string;
   operatorLabels: Record<string, string>;
 };
@@ -39,6 +40,7 @@ export function cellContext(cell: Cell, platform: Platform, settings: Settings):
       pullPolicy: platform.spec.images.pullPolicy,
     },
     blobStoreUrl: blobStoreUrl(platform.spec.blobStore),
+    userIndexUrl: userIndexUrl(ownerOf(platform, settings.domain)),
     operatorNamespace: settings.namespace,
     operatorLabels: settings.labels,
   };

@@ -7,6 +7,7 @@ import type { Images, Platform, PullPolicy } from '../types.ts';
 
 export const DISCOVERY_PORT = 8090;
 export const COUNTS_PORT = 8084;
+export const USER_INDEX_PORT = 8083;
 
 export type PlatformContext = {
   owner: Owner;
@@ -16,6 +17,11 @@ export type PlatformContext = {
   operatorNamespace: string;
   operatorLabels: Record<string, string>;
 };
+
+/** Where the user index of a platform is. @param owner the platform */
+export function userIndexUrl(owner: Owner): string {
+  return `http://${serviceHost(owner, 'user-index')}:${USER_INDEX_PORT}`;
+}
 
 /**
  * Without the version of the spec. Where the spec names none an image stays what it was when the platform was made: an

@@ -122,7 +122,7 @@ async function write(user: User, choice: number): Promise<void> {
     return response?.[1] ?? {};
   };
   if (email === undefined || choice < 5) {
-    await transport.sendMail({ from: 'x@elsewhere.test', to: user.address, subject: 'x', text: 'x' });
+    await transport.sendMail({ from: user.address, to: user.address, subject: 'x', text: 'x' });
     const filter = { inMailbox: inbox };
     const [response] = await jmap.call(['Email/query', { accountId: jmap.accountId, filter }, '0']);
     user.emails = (response?.[1].ids ?? []) as string[];

@@ -33,7 +33,7 @@ before(async () => {
   storedAs = /Stored as (\S+)/.exec(response)?.[1] ?? '';
   transport.close();
   const alice = await openJmap(platform.webUrl, 'alice@cellpost.test', 'demo');
-  assert.deepEqual(await alice.subjects('inbox'), ['hello']);
+  assert.deepEqual(await alice.subjects(), ['hello']);
   const note = readNote(platform.home);
   assert.ok(note);
   const nodes = await platform.cellctl<{ address: string }[]>('nodes');

@@ -38,9 +38,9 @@ test('its output ends in the line that says it is ready', () => {
   assert.equal(platform.output.at(-1), 'Cellpost is ready');
 });
 
-test('a mail sent to alice is in her inbox as soon as it is acknowledged, and not in the one of bob', async () => {
+test('a mail sent to alice is in her mailbox as soon as it is acknowledged, and not in the one of bob', async () => {
   await send('alice@cellpost.test', 'hello');
-  assert.deepEqual(await alice.subjects('inbox'), ['hello']);
+  assert.deepEqual(await alice.subjects(), ['hello']);
   const bob = await openJmap(platform.webUrl, 'bob@cellpost.test', 'demo');
   assert.deepEqual(await bob.subjects(), []);
   const [response] = await bob.call(['Email/query', { accountId: alice.accountId }, '0']);
@@ -72,7 +72,7 @@ test('an app server killed with -9 is stood in for by its neighbour, and takes i
   assert.ok(victim);
   process.kill(victim.pid, 'SIGKILL');
   await send('alice@cellpost.test', 'after the crash');
-  assert.ok((await alice.subjects('inbox')).includes('after the crash'));
+  assert.ok((await alice.subjects()).includes('after the crash'));
   await until(
     async () => {
       const now = await platform.cellctl<Node[]>('nodes');
@@ -82,7 +82,7 @@ test('an app server killed with -9 is stood in for by its neighbour, and takes i
     { timeoutMs: 30_000, what: `${owner.node} to serve again` },
   );
   assert.equal((await platform.cellctl<Where>('where', 'alice@cellpost.test')).node, owner.node);
-  assert.ok((await alice.subjects('inbox')).includes('after the crash'));
+  assert.ok((await alice.subjects()).includes('after the crash'));
 });
 
 test('an app server that is asked to drain owns no user before it ends; mail goes on, and it comes back when asked', async () => {
@@ -100,13 +100,13 @@ test('an app server that is asked to drain owns no user before it ends; mail goe
   await appServerPlace.drain(address, token);
   await until(async () => (await seen()) === 'draining', { timeoutMs: 10_000, what: 'discovery to see it' });
   await send('alice@cellpost.test', 'while it is drained');
-  assert.ok((await alice.subjects('inbox')).includes('while it is drained'));
+  assert.ok((await alice.subjects()).includes('while it is drained'));
   assert.notEqual((await platform.cellctl<Where>('where', 'alice@cellpost.test')).node, node);
 
   await appServerPlace.rejoin(address, token);
   await until(async () => (await seen()) === 'serving', { timeoutMs: 10_000, what: 'it to serve again' });
   assert.equal((await platform.cellctl<Where>('where', 'alice@cellpost.test')).node, node);
-  assert.ok((await alice.subjects('inbox')).includes('while it is drained'));
+  assert.ok((await alice.subjects()).includes('while it is drained'));
 });
 
 test('everything acknowledged is there after kill -9 of the launcher and a new start', async () => {
@@ -118,7 +118,7 @@ test('everything acknowledged is there after kill -9 of the launcher and a new s
   );
   platform = again;
   alice = await openJmap(platform.webUrl, 'alice@cellpost.test', 'demo');
-  const subjects = await alice.subjects('inbox');
+  const subjects = await alice.subjects();
   for (const subject of ['hello', 'after the crash', 'before the fall'])
     assert.ok(subjects.includes(subject), subject);
 });

@@ -65,7 +65,7 @@ test('a user log tells what happened, in words and in order, and never a passwor
   assert.match(text, /mailbox Archive \(m1-\d+\) made, the archive$/m);
   assert.match(
     text,
-    new RegExp(`"first" \\(${id}\\) from you@example\\.org added to Inbox, \\d+ bytes, request \\S+$`, 'm'),
+    new RegExp(`"first" \\(${id}\\) from you@example\\.org added to Other, \\d+ bytes, request \\S+$`, 'm'),
   );
   assert.match(text, new RegExp(`"first" \\(${id}\\) has keywords \\$seen$`, 'm'));
   assert.match(text, new RegExp(`"first" \\(${id}\\) moved to Archive$`, 'm'));
@@ -81,7 +81,7 @@ test('a user log tells what happened, in words and in order, and never a passwor
   const password = all.find(({ type }) => type === 'credentialsSet');
   assert.deepEqual(Object.keys(password ?? {}).sort(), ['index', 'seq', 'time', 'type', 'writer']);
   const added = all.find(({ type, emailId }) => type === 'messageAdded' && emailId === id);
-  assert.deepEqual(added?.mailboxes, ['Inbox']);
+  assert.deepEqual(added?.mailboxes, ['Other']);
   const headers = (added?.headers ?? {}) as { subject?: string };
   assert.equal(headers.subject, 'first');
 });

@@ -42,7 +42,7 @@ describe('the inbox page', { skip: browserMissing() }, () => {
 
   async function send(message: SendMailOptions, to = 'alice@cellpost.test'): Promise<void> {
     const transport = nodemailer.createTransport({ host: '127.0.0.1', port: platform.smtpPort });
-    await transport.sendMail({ from: 'Ada Lovelace <ada@example.org>', to, ...message });
+    await transport.sendMail({ from: 'Ada Lovelace <bob@cellpost.test>', to, ...message });
     transport.close();
   }
 
@@ -114,6 +114,19 @@ describe('the inbox page', { skip: browserMissing() }, () => {
       await row(subject).locator('.open').click();
       await titled(title);
     }
+  });
+
+  it('shows mail from strangers in Other, beside the inbox', async () => {
+    await send({ from: 'eve@example.org', subject: 'From a stranger', text: 'You do not know me.' });
+    const other = page.getByRole('navigation').getByRole('button', { name: 'Other' });
+    await other.getByLabel('1 unread').waitFor();
+    const names = await page.getByRole('navigation').locator('.name').allTextContents();
+    assert.deepEqual(names.slice(0, 2), ['Inbox', 'Other']);
+    assert.equal(await page.title(), 'Inbox · Cellpost');
+    await openMailbox('Other');
+    await row('From a stranger').waitFor();
+    assert.equal(await row('Fresh mail').count(), 0);
+    await openMailbox('Inbox');
   });
 
   it('stays signed in over a reload, in this tab only', async () => {
@@ -277,7 +290,7 @@ describe('the inbox page', { skip: browserMissing() }, () => {
     const transport = nodemailer.createTransport({ host: '127.0.0.1', port: platform.smtpPort, pool: true });
     const many = Array.from({ length: 70 }, (_, index) =>
       transport.sendMail({
-        from: 'many@example.org',
+        from: 'bob@cellpost.test',
         to: 'carol@cellpost.test',
         subject: `Number ${index}`,
         text: 'x',

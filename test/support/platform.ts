@@ -11,6 +11,8 @@ import { runCellctl } from './cellctl.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const START_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 30_000;
+/** On a busy machine the user index may be slow, and mail of friends would be filed as that of strangers at first. */
+const PATIENT = { CELLPOST_USER_INDEX_TIMEOUT_MS: '5000' };
 
 export type PlatformUnderTest = {
   home: string;
@@ -37,6 +39,7 @@ export async function startPlatform(env: NodeJS.ProcessEnv = {}): Promise<Platfo
     cwd: ROOT,
     env: {
       ...process.env,
+      ...PATIENT,
       CELLPOST_SMTP_PORT: '0',
       CELLPOST_HTTP_PORT: '0',
       CELLPOST_CONSOLE_PORT: '0',

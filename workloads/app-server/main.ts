@@ -15,6 +15,7 @@ import { createLogger } from '../common/log.ts';
 import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { DEFAULT_TOKENS } from '../common/ring/ring.ts';
 import { startApiServer, type ApiServer } from './api/api-server.ts';
+import { INDEX_DEADLINE_MS, IndexRelations } from './index-relations.ts';
 import { openLogStore } from './log/open-log-store.ts';
 import { Membership } from './ring/membership.ts';
 import type { RingIdentity } from './ring/ring-session.ts';
@@ -51,6 +52,9 @@ const variables = z.object({
   CELLPOST_LOG_STORE: z.string().min(1),
   CELLPOST_BLOB_STORE: z.string().min(1),
   CELLPOST_CACHE_BYTES: positiveInteger.default(DEFAULT_CACHE_BYTES),
+  /** Asked who a sender is; without it mail of all senders is filed alike. */
+  CELLPOST_USER_INDEX_URL: z.url({ protocol: /^https?$/ }).optional(),
+  CELLPOST_USER_INDEX_TIMEOUT_MS: positiveInteger.default(INDEX_DEADLINE_MS),
 });
 
 /**
@@ -67,6 +71,18 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
   resources.defer(() => store.close());
   const blobs = await openBlobStore(config.CELLPOST_BLOB_STORE, env, { metrics });
   resources.defer(() => blobs.close());
+
+  const relations =
+    config.CELLPOST_USER_INDEX_URL === undefined
+      ? undefined
+      : new IndexRelations({
+          url: config.CELLPOST_USER_INDEX_URL,
+          token: config.CELLPOST_PLATFORM_TOKEN,
+          deadlineMs: config.CELLPOST_USER_INDEX_TIMEOUT_MS,
+          logger,
+          metrics,
+        });
+  resources.defer(() => relations?.close());
 
   // Its URL is known once the listener is open, and read when it joins.
   const identity: RingIdentity = {
@@ -105,6 +121,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     blobs,
     gate: membership,
     cell,
+    relations,
     platformToken: config.CELLPOST_PLATFORM_TOKEN,
     logger,
     metrics,

@@ -1,4 +1,4 @@
-// What an app server asks about people before it takes a message: the seam to the user index.
+// What an app server asks about people before it files a message: the seam to the user index.
 
 import type { Stopwatch } from '../common/metrics/durations.ts';
 
@@ -11,11 +11,6 @@ export interface Relations {
    */
   degree(userId: string, senderAddress: string): Promise<Degree>;
 }
-
-/** Without a user index nobody is known to be a friend, or not to be one. */
-export const unknownRelations: Relations = {
-  degree: () => Promise.resolve('unknown'),
-};
 
 /** The same, timed. */
 export function measured(relations: Relations, took: Stopwatch): Relations {

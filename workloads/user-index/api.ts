@@ -5,29 +5,40 @@ import type { Cells } from '../common/cell-client/cells.ts';
 import { CellDisabled, OutcomeUnknown, Unavailable } from '../common/cell-client/errors.ts';
 import { isPlatform } from '../common/http/platform-token.ts';
 import { sendProblem } from '../common/http/server.ts';
-import { isUserId } from '../common/keys.ts';
+import { isUserId, normalizeAddress } from '../common/keys.ts';
+import type { DegreeAnswers } from './degree-fast-path.ts';
 import type { FriendSync } from './friend-sync.ts';
 import { befriend, FriendshipRefused, unfriend, UnknownUser } from './friendships.ts';
 import type { FriendGraph } from './graph.ts';
+import type { Senders } from './senders.ts';
 
 const MAX_USERS = 1_000;
 const MAX_BODY = '256kb';
 
 const userId = z.string().refine(isUserId, 'is no user id');
+const address = z.string().transform((text, context) => {
+  const normalized = normalizeAddress(text);
+  if (normalized === undefined) context.addIssue({ code: 'custom', message: 'is no address' });
+  return normalized ?? z.NEVER;
+});
 const pair = z.object({ a: userId, b: userId });
+const senderQuery = z.object({ userId, address });
 const page = z.object({ limit: z.coerce.number().int().min(0).max(10_000).default(MAX_USERS) });
 const degreesBody = z.strictObject({ userId, others: z.array(userId).max(MAX_USERS) });
 
 export type ApiParts = {
   token: string;
   graph: () => FriendGraph;
+  degree: DegreeAnswers;
+  senders: Senders;
   /** Answers would be wrong before that. */
   ready: () => true | string;
   cells: Pick<Cells, 'request'>;
   sync: FriendSync;
 };
 
-export function addRoutes(app: Express, { token, graph, ready, cells, sync }: ApiParts): void {
+export function addRoutes(app: Express, parts: ApiParts): void {
+  const { token, graph, degree, senders, ready, cells, sync } = parts;
   app.use('/v1', (request, response, next) => {
     const isReady = ready();
     if (!isPlatform(request.get('authorization'), token)) {
@@ -42,8 +53,9 @@ export function addRoutes(app: Express, { token, graph, ready, cells, sync }: Ap
 
   app.get('/v1/degree', (request, response) => {
     const asked = parse(pair, request.query, response);
-    if (asked) response.json({ degree: graph().degree(asked.a, asked.b) });
+    if (asked) response.json(degree(asked.a, asked.b));
   });
+  app.get('/v1/sender', answerSender(senders, degree));
   app.post('/v1/degrees', (request, response) => {
     const asked = parse(degreesBody, request.body, response);
     if (asked) response.json({ degrees: asked.others.map((other) => graph().degree(asked.userId, other)) });
@@ -79,6 +91,17 @@ export function addRoutes(app: Express, { token, graph, ready, cells, sync }: Ap
   app.put('/v1/friendships/:a/:b', change(befriend));
   app.delete('/v1/friendships/:a/:b', change(unfriend));
   app.use('/v1', answerError);
+}
+
+/** Whose a sender's address is, and how far that is from a user. */
+function answerSender(senders: Senders, degree: DegreeAnswers) {
+  return async (request: Request, response: Response): Promise<void> => {
+    const asked = parse(senderQuery, request.query, response);
+    if (!asked) return;
+    const sender = await senders.userOf(asked.address);
+    const found = sender === undefined ? { degree: 'far' } : degree(asked.userId, sender);
+    response.json({ userId: sender ?? null, ...found });
+  };
 }
 
 const answerError: ErrorRequestHandler = (error: unknown, _request, response, next) => {

@@ -15,10 +15,11 @@ import { listenHttp } from '../common/http/server.ts';
 import { createLogger } from '../common/log.ts';
 import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { addRoutes } from './api.ts';
-import { degreeFastPath } from './degree-fast-path.ts';
+import { degreeFastPath, type DegreeAnswers } from './degree-fast-path.ts';
 import { FriendSync } from './friend-sync.ts';
 import { GraphStore } from './graph-store.ts';
 import { addGauges } from './metrics.ts';
+import { Senders } from './senders.ts';
 
 const DEFAULT_PORT = 8083;
 const DEFAULT_SNAPSHOT_SECONDS = 60;
@@ -51,11 +52,16 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
   const store = new GraphStore({ blobs, logger, snapshotMs: config.CELLPOST_SNAPSHOT_SECONDS * 1_000 });
   const sync = new FriendSync({ cells, logger, onWords: (userId, words) => store.say(userId, words) });
   resources.defer(() => sync.close());
+  const senders = new Senders(cells);
   let follower: FeedFollower | undefined;
   let isCurrent = false;
-  const ready = (): true | string => {
-    isCurrent ||= cells.isReady() && follower?.isCurrent === true && sync.pending === 0;
-    return store.hasSnapshot || isCurrent || `the logs are being read: ${sync.pending} users are left`;
+  const hasCaughtUp = (): boolean =>
+    (isCurrent ||= cells.isReady() && follower?.isCurrent === true && sync.pending === 0);
+  const ready = (): true | string =>
+    hasCaughtUp() || store.hasSnapshot || `the logs are being read: ${sync.pending} users are left`;
+  const degree: DegreeAnswers = (a, b) => {
+    const found = store.graph.degree(a, b);
+    return found === 'far' && !hasCaughtUp() ? { degree: found, isCurrent: false } : { degree: found };
   };
   addGauges(metrics, {
     users: () => store.graph.ids.size,
@@ -75,8 +81,8 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     logger,
     metrics,
     ready,
-    before: degreeFastPath({ token, graph: () => store.graph, ready }),
-    routes: (app) => addRoutes(app, { token, graph: () => store.graph, ready, cells, sync }),
+    before: degreeFastPath({ token, degree, ready }),
+    routes: (app) => addRoutes(app, { token, graph: () => store.graph, degree, senders, ready, cells, sync }),
   });
   resources.defer(() => listener.close());
   const opening = store.open().then((watermarks) => {

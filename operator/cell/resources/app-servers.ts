@@ -109,6 +109,7 @@ export function appServerResources(
               { name: 'CELLPOST_COORDINATION', value: coordinationUrl(owner, spec) },
               { name: 'CELLPOST_LOG_STORE', value: logStoreUrl(owner, spec) },
               { name: 'CELLPOST_BLOB_STORE', value: context.blobStoreUrl },
+              { name: 'CELLPOST_USER_INDEX_URL', value: context.userIndexUrl },
             ],
           }),
         ],

@@ -16,11 +16,10 @@ import { zookeeperUrl } from '../../resources/zookeeper.ts';
 import { hashOf } from '../../runtime/apply.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { PlatformSpec, Resources, ServiceType } from '../../types.ts';
-import { countsUrl, DISCOVERY_PORT, type PlatformContext } from '../context.ts';
+import { countsUrl, DISCOVERY_PORT, USER_INDEX_PORT, type PlatformContext } from '../context.ts';
 
 const SMTP_PORT = 2525;
 const MTA_HTTP_PORT = 8082;
-const USER_INDEX_PORT = 8083;
 const WEB_PORT = 8080;
 /** Requests and SMTP sessions in flight may end in this time. */
 const GRACE_SECONDS = 30;

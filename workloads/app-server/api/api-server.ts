@@ -20,7 +20,7 @@ import { EventStreams } from './event-source.ts';
 import { ActionReader } from './log-changes.ts';
 import { ApiMetrics } from './metrics.ts';
 import { addRoutes } from './routes.ts';
-import { measured, unknownRelations, type Relations } from '../relations.ts';
+import { measured, type Relations } from '../relations.ts';
 import type { Logs, Place, Services } from './services.ts';
 import { UserLoads } from './user-load.ts';
 
@@ -34,8 +34,8 @@ export type ApiServerOptions = {
   /** The name of this server's cell: logs that were moved to another are not served. */
   cell: string;
   platformToken: string;
-  /** Who is a friend; without it nobody is known to be one. */
-  relations?: Relations;
+  /** Who is a friend; without it all senders are alike. */
+  relations?: Relations | undefined;
   logger: Logger;
   metrics: WorkloadMetrics;
   /** Memory for images and messages. */
@@ -90,7 +90,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     actions: new ActionReader(store, entryCodec),
     passwords: new PasswordVerifier(),
     blobIds: new BlobIds(platformToken),
-    relations: measured(options.relations ?? unknownRelations, options.metrics.stage('index')),
+    relations: options.relations && measured(options.relations, options.metrics.stage('index')),
     metrics,
     loads: new UserLoads(systemClock),
     logger,

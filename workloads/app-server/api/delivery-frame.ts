@@ -5,8 +5,8 @@ import { decodeMessageBytes } from '../../common/mime/message-wire.ts';
 import { inRequest } from '../../common/request-id.ts';
 import { EntryTooLarge, MAX_BODY_BYTES } from '../log/log-store.ts';
 import { deliver, type Delivery } from '../logic/delivery.ts';
-import { senderDegree } from '../logic/sender-degree.ts';
 import type { MethodErrorType } from './errors.ts';
+import { senderDegree } from './sender-degree.ts';
 import type { Services } from './services.ts';
 import { isUnavailable, unavailableProblem } from './unavailable.ts';
 
@@ -41,7 +41,7 @@ async function deliverOne(
   const delivery = toDelivery(header, bytes);
   if (!delivery || !isUserId(header.userId)) return refuse('invalidArguments');
   try {
-    const degree = await senderDegree(services.relations, header.userId, delivery);
+    const degree = await senderDegree(services, header.userId, delivery);
     const result = await services.logs.write(userKey(header.userId), (tx) =>
       deliver(tx, { ...delivery, degree }),
     );

@@ -35,7 +35,8 @@ export type Services = {
   actions: ActionReader;
   passwords: PasswordVerifier;
   blobIds: BlobIds;
-  relations: Relations;
+  /** Who is a friend; undefined: nobody is asked, and all senders are alike. */
+  relations: Relations | undefined;
   metrics: ApiMetrics;
   loads: UserLoads;
   logger: Logger;

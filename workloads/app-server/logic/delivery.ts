@@ -11,7 +11,8 @@ import type { Authentication } from '../../common/mail-auth/authentication.ts';
 import { normalizeAddress } from '../../common/keys.ts';
 import type { ParsedMessage } from '../../common/mime/message.ts';
 import { chooseFolder, folderOf } from './folders.ts';
-import { isMuted, reachOf, type SenderFacts } from './privacy.ts';
+import { isBlocked, isMuted, reachOf, type SenderFacts } from './privacy.ts';
+import { fromOf } from './sender.ts';
 import type { Tx } from './users.ts';
 
 export type Delivery = {
@@ -28,8 +29,8 @@ export type Delivery = {
   authentication?: Authentication | undefined;
   /** Authentication or policy says that it belongs into Junk. */
   junk?: boolean;
-  /** How far the sender and the user are apart; unknown unless told. */
-  degree?: Degree;
+  /** How far the sender and the user are apart; undefined on a platform that knows of no friends. */
+  degree?: Degree | undefined;
   sizeBytes: number;
   /** The bytes themselves, or the blob that holds them. */
   body: { kind: 'bytes'; bytes: Uint8Array } | { kind: 'blob'; sha256: string };
@@ -58,7 +59,8 @@ export function deliver(tx: Tx, delivery: Delivery): Delivered | Refused {
   const reach = reachOf(image.privacy, sender);
   if (reach === 'no') return 'forbidden';
   if (image.emails.size >= MAX_EMAILS) return 'overQuota';
-  const folder = chooseFolder({ junk: delivery.junk ?? false, isUnsure: reach === 'unsure' });
+  const { junk = false, degree } = delivery;
+  const folder = chooseFolder({ junk, degree, isUnsure: reach === 'unsure' });
   const joined = thread === undefined ? '' : threadId(thread);
   const { body } = delivery;
   const at = tx.add({
@@ -91,7 +93,8 @@ function senderOf({ envelope, message, degree = 'unknown' }: Delivery): SenderFa
   return { mailFrom: envelope.mailFrom, from: fromOf(message), degree };
 }
 
-/** The addresses of the From header. */
-export function fromOf(message: ParsedMessage): string[] {
-  return (message.headers.from ?? []).map(({ email }) => email);
+/** Does what becomes of a message depend on how far its sender and the user are apart? */
+export function needsDegree({ privacy }: OpenUser, delivery: Delivery): boolean {
+  if (isBlocked(privacy, senderOf(delivery))) return false;
+  return privacy.reach !== 'everyone' || delivery.junk !== true;
 }

@@ -7,10 +7,15 @@ import { delivery, transactions } from './testing.ts';
 
 test('the folder of a message follows from what is known', () => {
   const table: [FolderFacts, Folder][] = [
-    [{ junk: false, isUnsure: false }, 'inbox'],
-    [{ junk: false, isUnsure: true }, 'other'],
-    [{ junk: true, isUnsure: false }, 'junk'],
-    [{ junk: true, isUnsure: true }, 'junk'],
+    [{ junk: false, degree: 'self', isUnsure: false }, 'inbox'],
+    [{ junk: false, degree: 'friend', isUnsure: false }, 'inbox'],
+    [{ junk: false, degree: 'friend-of-friend', isUnsure: false }, 'inbox'],
+    [{ junk: false, degree: 'none', isUnsure: false }, 'other'],
+    [{ junk: false, degree: 'unknown', isUnsure: false }, 'other'],
+    [{ junk: false, degree: undefined, isUnsure: false }, 'inbox'],
+    [{ junk: false, degree: undefined, isUnsure: true }, 'other'],
+    [{ junk: true, degree: 'friend', isUnsure: false }, 'junk'],
+    [{ junk: true, degree: 'unknown', isUnsure: true }, 'junk'],
   ];
   for (const [facts, expected] of table) assert.equal(chooseFolder(facts), expected, JSON.stringify(facts));
 });

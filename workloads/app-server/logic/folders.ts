@@ -1,6 +1,7 @@
 // Where a message goes when it arrives.
 import { mailboxId, ordinal } from '../image/ids.ts';
 import type { MailboxRecord } from '../image/model.ts';
+import type { Degree } from '../relations.ts';
 import { DEFAULT_MAILBOXES, userOf, type Tx } from './users.ts';
 
 export type Folder = 'inbox' | 'junk' | 'other';
@@ -9,14 +10,17 @@ export type Folder = 'inbox' | 'junk' | 'other';
 export type FolderFacts = {
   /** Authentication or the platform's policy says so. */
   junk: boolean;
+  /** How far the sender and the user are apart; undefined on a platform that knows of no friends. */
+  degree: Degree | undefined;
   /** What the user has set would keep a stranger out, and whether this is one isn't known. */
   isUnsure: boolean;
 };
 
 /** The one place that decides it; what it decides stands in the log, so that replays need no such rules. */
-export function chooseFolder({ junk, isUnsure }: FolderFacts): Folder {
+export function chooseFolder({ junk, degree, isUnsure }: FolderFacts): Folder {
   if (junk) return 'junk';
-  return isUnsure ? 'other' : 'inbox';
+  if (isUnsure) return 'other';
+  return degree === 'none' || degree === 'unknown' ? 'other' : 'inbox';
 }
 
 /** The id of the user's folder of that kind, which is made when it is not there (any more). */
@@ -39,7 +43,7 @@ export function folderOf(tx: Tx, folder: Folder): string {
     name,
     role,
     parentId: '',
-    sortOrder: (DEFAULT_MAILBOXES.findIndex((mailbox) => mailbox.name === name) + 1) * 10,
+    sortOrder: DEFAULT_MAILBOXES.find((mailbox) => mailbox.name === name)?.sortOrder ?? 0,
     isSubscribed: true,
   });
   return mailboxId(ordinal(at));

@@ -19,7 +19,7 @@ export type Reach = 'yes' | 'unsure' | 'no';
 
 /** Refused for whatever reason, a sender is told the same: nothing about friends, or about a block. */
 export function reachOf(settings: PrivacySettings, facts: SenderFacts): Reach {
-  if (addressesOf(facts).some((address) => isBlocked(settings, address))) return 'no';
+  if (isBlocked(settings, facts)) return 'no';
   const { degree, mailFrom } = facts;
   if (settings.reach === 'everyone' || degree === 'self' || degree === 'friend') return 'yes';
   if (settings.reach === 'friendsOfFriends' && degree === 'friend-of-friend') return 'yes';
@@ -34,13 +34,18 @@ export function isMuted(settings: PrivacySettings, facts: SenderFacts, threadId:
 }
 
 /** In the form of normalizeAddress, as far as it is an address. */
-function addressesOf({ mailFrom, from }: SenderFacts): string[] {
+function addressesOf({ mailFrom, from }: Omit<SenderFacts, 'degree'>): string[] {
   return [mailFrom, ...from].map((address) => address.normalize('NFC').toLowerCase());
 }
 
-/** A domain stands for those below it, too. */
-function isBlocked({ blockedAddresses, blockedDomains }: PrivacySettings, address: string): boolean {
-  if (blockedAddresses.includes(address)) return true;
-  const domain = address.slice(address.lastIndexOf('@') + 1);
-  return blockedDomains.some((blocked) => domain === blocked || domain.endsWith(`.${blocked}`));
+/** Has the user blocked the sender? A domain stands for those below it, too. */
+export function isBlocked(
+  { blockedAddresses, blockedDomains }: PrivacySettings,
+  facts: Omit<SenderFacts, 'degree'>,
+): boolean {
+  return addressesOf(facts).some((address) => {
+    if (blockedAddresses.includes(address)) return true;
+    const domain = address.slice(address.lastIndexOf('@') + 1);
+    return blockedDomains.some((blocked) => domain === blocked || domain.endsWith(`.${blocked}`));
+  });
 }

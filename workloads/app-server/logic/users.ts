@@ -5,13 +5,13 @@ import { asUser, type Image, type OpenUser, type ScryptHash, type UserProfile } 
 
 /** What every user starts with; roles are those of RFC 8621 section 2. "Other" is for senders who are no friends. */
 export const DEFAULT_MAILBOXES = [
-  { name: 'Inbox', role: 'inbox' },
-  { name: 'Archive', role: 'archive' },
-  { name: 'Drafts', role: 'drafts' },
-  { name: 'Sent', role: 'sent' },
-  { name: 'Junk', role: 'junk' },
-  { name: 'Trash', role: 'trash' },
-  { name: 'Other', role: '' },
+  { name: 'Inbox', role: 'inbox', sortOrder: 10 },
+  { name: 'Archive', role: 'archive', sortOrder: 20 },
+  { name: 'Drafts', role: 'drafts', sortOrder: 30 },
+  { name: 'Sent', role: 'sent', sortOrder: 40 },
+  { name: 'Junk', role: 'junk', sortOrder: 50 },
+  { name: 'Trash', role: 'trash', sortOrder: 60 },
+  { name: 'Other', role: '', sortOrder: 15 },
 ] as const;
 
 export type Tx = Transaction<Image, Action>;
@@ -41,15 +41,8 @@ export function createUser(
   if (!credentials) return 'conflict';
   tx.add({ type: 'userCreated', ...profile, addresses: [...profile.addresses], cell });
   tx.add({ type: 'credentialsSet', ...credentials });
-  for (const [index, { name, role }] of DEFAULT_MAILBOXES.entries())
-    tx.add({
-      type: 'mailboxCreated',
-      name,
-      role,
-      parentId: '',
-      sortOrder: (index + 1) * 10,
-      isSubscribed: true,
-    });
+  for (const mailbox of DEFAULT_MAILBOXES)
+    tx.add({ type: 'mailboxCreated', ...mailbox, parentId: '', isSubscribed: true });
   return 'created';
 }
 

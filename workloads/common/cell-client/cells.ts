@@ -37,8 +37,9 @@ export interface Cells {
    * @param address a normalized address
    * @param isFresh asks whoever knows, instead of taking an answer of a minute ago
    * @returns undefined when it belongs to nobody
+   * @throws what `request` throws
    */
-  resolveAddress(address: string, isFresh?: boolean): Promise<string | undefined>;
+  resolveAddress(address: string, isFresh?: boolean, deadlineMs?: number): Promise<string | undefined>;
   /** Further addresses of users. */
   readonly aliases: Aliases;
   /** @returns the new user's id @throws AddressTaken, Unavailable */
@@ -120,13 +121,17 @@ class DiscoveredCells implements Cells {
     return this.#sender.send(key, options);
   }
 
-  async resolveAddress(address: string, isFresh = false): Promise<string | undefined> {
+  async resolveAddress(address: string, isFresh = false, deadlineMs?: number): Promise<string | undefined> {
     const known = isFresh ? undefined : this.#addresses.get(address);
     this.#addressAsked?.(known !== undefined);
     if (known !== undefined) return known;
     this.#addresses.delete(address);
     try {
-      const userId = await readAddress((key, options) => this.#sender.send(key, options), address);
+      const within = deadlineMs === undefined ? {} : { deadlineMs };
+      const userId = await readAddress(
+        (key, options) => this.#sender.send(key, { ...options, ...within }),
+        address,
+      );
       if (userId !== undefined) this.#addresses.set(address, userId);
       return userId;
     } catch (error) {

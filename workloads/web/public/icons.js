@@ -4,6 +4,8 @@ import { html } from 'htm/preact';
 /** @type {Record<string, string>} */
 const PATHS = {
   inbox: 'M3 13h5l1.500 3h5L16 13h5M5 5h14l2 8v6H3v-6z',
+  other:
+    'M9 4.500a3.500 3.500 0 1 1 0 7 3.500 3.500 0 0 1 0-7zM2.500 20c0-4 3-6 6.500-6 1.500 0 3 .400 4 1.200M16 15a2.200 2.200 0 1 1 3.200 2c-.7.400-1 .800-1 1.500M18.200 21v.100',
   archive: 'M3 4h18v4H3zM5 8v12h14V8M10 12h4',
   drafts: 'M4 20h4L19 9l-4-4L4 16zM13.500 6.500l4 4',
   sent: 'M21 3 10 14M21 3l-7 18-4-7-7-4z',
@@ -40,7 +42,7 @@ export function Icon({ name, filled = false }) {
   </svg>`;
 }
 
-/** @param {string | null} role */
-export function iconOfRole(role) {
-  return role && role in PATHS ? role : 'folder';
+/** @param {string | undefined} kind of a mailbox: its role, or `other` */
+export function iconOfKind(kind) {
+  return kind && kind in PATHS ? kind : 'folder';
 }

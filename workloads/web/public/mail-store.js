@@ -1,6 +1,7 @@
 // What the page knows of the mailbox, and the actions on it. Components listen and draw; only this file talks JMAP.
 import { loadConversation } from './conversation.js';
 import { SignInFailed, Unreachable } from './jmap.js';
+import { sortMailboxes } from './mailbox-kinds.js';
 import { emailChanges, queryOf, SUMMARY } from './queries.js';
 
 /** @import { Email, EmailDetails, Mailbox, Toast, View } from './types.d.ts' */
@@ -389,17 +390,4 @@ export class MailStore extends EventTarget {
   #changed() {
     this.dispatchEvent(new Event('change'));
   }
-}
-
-const ROLES = ['inbox', 'drafts', 'sent', 'archive', 'junk', 'trash'];
-
-/** Known roles first, in the order that people expect. @param {Mailbox[]} mailboxes */
-function sortMailboxes(mailboxes) {
-  const place = (/** @type {Mailbox} */ { role }) => {
-    const index = ROLES.indexOf(role ?? '');
-    return index < 0 ? ROLES.length : index;
-  };
-  return mailboxes.sort(
-    (a, b) => place(a) - place(b) || a.sortOrder - b.sortOrder || a.name.localeCompare(b.name),
-  );
 }

@@ -1,6 +1,7 @@
 // The mailboxes with their unread counts.
 import { html } from 'htm/preact';
-import { Icon, iconOfRole } from './icons.js';
+import { Icon, iconOfKind } from './icons.js';
+import { kindOf } from './mailbox-kinds.js';
 
 /** @import { MailStore } from './mail-store.js' */
 
@@ -21,7 +22,7 @@ export function MailboxList({ store, onShow }) {
                 void store.show({ mailboxId: mailbox.id });
               }}
             >
-              <${Icon} name=${iconOfRole(mailbox.role)} />
+              <${Icon} name=${iconOfKind(kindOf(mailbox))} />
               <span class="name">${mailbox.name}</span>
               ${
                 mailbox.unreadEmails > 0 &&

@@ -2,7 +2,8 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { html } from 'htm/preact';
 import { hueOf, initialsOf, longTime, nameOf, shortTime } from './format.js';
-import { Icon } from './icons.js';
+import { Icon, iconOfKind } from './icons.js';
+import { kindOf } from './mailbox-kinds.js';
 
 /** @import { MailStore } from './mail-store.js' */
 /** @import { Email } from './types.d.ts' */
@@ -11,6 +12,7 @@ import { Icon } from './icons.js';
 export function MessageList({ store }) {
   const { view, ids } = store;
   const title = 'search' in view ? `Results for “${view.search}”` : (store.currentMailbox?.name ?? '');
+  const kind = store.currentMailbox && kindOf(store.currentMailbox);
   return html`<section class="list" aria-label=${title}>
     <header>
       <h2>${title}</h2>
@@ -28,8 +30,9 @@ export function MessageList({ store }) {
       !store.loading &&
       ids.length === 0 &&
       html`<p class="empty">
-        <${Icon} name=${'search' in view ? 'search' : 'inbox'} />
+        <${Icon} name=${'search' in view ? 'search' : iconOfKind(kind)} />
         ${'search' in view ? 'Nothing found.' : 'Nothing here.'}
+        ${kind === 'inbox' && html`<span class="faint">Mail from people you don’t know goes to Other.</span>`}
       </p>`
     }
     ${store.loading && html`<p class="empty" role="status">Loading …</p>`}

@@ -1,13 +1,13 @@
 // Delivery/deliver (our own): how a message gets into a mailbox. Services only; the same delivery key delivers once.
 import { z } from 'zod';
 import { EntryTooLarge, MAX_BODY_BYTES } from '../../log/log-store.ts';
-import { senderDegree } from '../../logic/sender-degree.ts';
 import { deliver, type Delivery } from '../../logic/delivery.ts';
 import type { EmailAddress, Part } from '../../../common/mime/message.ts';
 import { currentRequestId } from '../../../common/request-id.ts';
 import { MethodError } from '../errors.ts';
 import { DELIVERY } from '../limits.ts';
 import { accountMethod } from '../method.ts';
+import { senderDegree } from '../sender-degree.ts';
 import { id, unsignedInt, utcDate } from '../schemas.ts';
 
 const nullableText = z.string().nullable();
@@ -104,7 +104,7 @@ export const deliveryDeliver = accountMethod({
   args,
   async run(given, call) {
     const delivery = toDelivery(given);
-    const degree = await senderDegree(call.services.relations, call.userId, delivery);
+    const degree = await senderDegree(call.services, call.userId, delivery);
     const result = await call
       .write((tx) => deliver(tx, { ...delivery, degree }))
       .catch((error: unknown) => {
