@@ -39,7 +39,7 @@ async function work(): Promise<void> {
   for (let i = 0; !ended.signal.aborted; i++) {
     const doing = [
       transport.sendMail({ ...mail, subject: `mail ${i}` }),
-      ...readers.map((one) => one.subjects('inbox')),
+      ...readers.map((one) => one.subjects()),
     ];
     await Promise.race([Promise.allSettled(doing), new Promise((resolve) => setTimeout(resolve, 2_000))]);
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
