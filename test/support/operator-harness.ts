@@ -113,6 +113,8 @@ export class OperatorHarness {
           state: /-zk-2\./.test(host) ? 'leader' : 'follower',
           syncedFollowers: 2,
         }),
+        // As servers that hand over when they end.
+        appServerPlace: { drain: async () => false, rejoin: async () => undefined },
         appServer: async (at) => {
           const pod = this.#pods.get(new URL(at).hostname);
           return pod && this.behaviour.answers(pod);

@@ -23,8 +23,6 @@ export async function rollMembers(work: CellWork): Promise<StepResult> {
     // The last pod of a roll counts when it is ready.
     if (marks.roll && !allReady(rollGroups(context.owner, sets, cached, now)))
       return waitFor('The last pod that was made anew must be ready.');
-    const trial = await endTrial(work);
-    if (trial) return trial;
     // A reconcile that finds a roll ended undoes what it did to storage, also when another operator began it.
     if (marks.roll) {
       const { storage } = (await lookAtCell(work)).facts;
@@ -32,6 +30,8 @@ export async function rollMembers(work: CellWork): Promise<StepResult> {
       if (waits !== undefined) return waitFor(waits);
       await reloadRegions(work);
     }
+    const trial = await endTrial(work);
+    if (trial) return trial;
     marks.roll = undefined;
     marks.shut = undefined;
     return DONE;
