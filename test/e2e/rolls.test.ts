@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Cell } from '../../operator/types.ts';
 import { until } from '../support/wait.ts';
+import type { Fault } from './support/bad-images.ts';
 import { cellTools, cpu, follow } from './support/cell.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { tellLoad } from './support/load-report.ts';
@@ -117,6 +118,56 @@ test('a bad version is rolled back by itself; pods that were not touched stay, a
   assert.equal(cell.status?.rolledBack, undefined);
   assert.deepEqual(await changed(before), ['a-app-2']);
 });
+
+/** A server that answers 500 does so to its clients; besides these failures there may be none. */
+const BAD: { fault: Fault; what: string; says: RegExp; itsOwn?: RegExp }[] = [
+  {
+    fault: 'exits',
+    what: 'exits at once',
+    says: /^Pod a-app-2: container app-server is in CrashLoopBackOff\.$/,
+  },
+  {
+    fault: 'fails',
+    what: 'answers 500 to one request in ten',
+    says: /^more than 5 % of the requests to a-app-2 failed\.$/,
+    itsOwn: /500.*a fault of the test/,
+  },
+];
+
+for (const { fault, what, says, itsOwn } of BAD) {
+  test(`a version whose app server ${what} is rolled back by itself; other servers fail nobody`, async (t) => {
+    const version = await cluster.loadBad(fault);
+    if (version === undefined) {
+      t.skip('images can only be loaded into a cluster of our own');
+      return;
+    }
+    const before = await uids();
+    const good = (await getCell()).status?.version;
+    const load = await startLoad(cluster, users, `bad-${fault}`);
+    try {
+      await patch({ version });
+      await until(
+        async () => {
+          const { status } = await getCell();
+          return status?.rolledBack && !status.roll && status.nextAction === '';
+        },
+        { timeoutMs: ROLL_DEADLINE_MS, what: 'the version to be rolled back' },
+      );
+    } finally {
+      await load.stop();
+    }
+    const { status } = await getCell();
+    tellLoad(t, load.report);
+    assert.match(status?.rolledBack?.message ?? '', says);
+    assert.equal(status?.version, good);
+    assert.deepEqual(await changed(before), ['a-app-2'], 'pods that were not touched stay');
+    const others = load.report.failures.filter((failure) => !itsOwn?.test(JSON.stringify(failure)));
+    assert.deepEqual(others, []);
+    await assertLoadKept(cluster, users, load.report);
+    await patch({ version: null });
+    await settled('the cell to run what it ran', undefined, READY_DEADLINE_MS);
+  });
+}
 
 test('HBase in one pod is made anew: requests wait behind it, and no mail is lost', async (t) => {
   const before = await uids();

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { kubeBinary } from '../../cluster/binaries.ts';
 import { ensureCluster, findCluster, type ImageReferences } from '../../cluster/cluster.ts';
 import { applySamples, installChart, runImages } from '../../cluster/install.ts';
+import { badImage, type Fault } from './bad-images.ts';
 
 const FORWARD_DEADLINE_MS = 30_000;
 
@@ -17,6 +18,8 @@ export type TestCluster = {
   forward(namespace: string, target: string, port: number): Promise<Forward>;
   /** Gives the nodes the cellpost image under another tag, too. @returns false where that can't be done from here */
   tag(version: string): Promise<boolean>;
+  /** Loads a bad cellpost image. @returns its tag; undefined where that can't be done from here */
+  loadBad(fault: Fault): Promise<string | undefined>;
   /** Upgrades the chart to the same images under another tag. @returns false where that can't be done from here */
   upgrade(version: string): Promise<boolean>;
   /** Ends the cluster, unless it was there before. */
@@ -53,6 +56,12 @@ export async function openCluster(samples?: readonly string[]): Promise<TestClus
     async tag(version) {
       if (canTag) await tagged(canTag.cellpost, version);
       return canTag !== undefined;
+    },
+    async loadBad(fault) {
+      if (!canTag) return undefined;
+      const { reference, tar } = await badImage(fault);
+      await cluster.loadImage(tar);
+      return reference.split(':').at(-1);
     },
     async upgrade(version) {
       if (!canTag) return false;
