@@ -8,6 +8,7 @@ import { bearer } from '../common/http/platform-token.ts';
 import { isUserId, normalizeAddress } from '../common/keys.ts';
 import type { Logger } from '../common/log.ts';
 import type { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
+import { followingHeaders } from '../common/request-id.ts';
 import type { Degree, Relations } from './relations.ts';
 
 /** A message waits no longer: the index answers in a millisecond, and what it did not say in time is made up for later. */
@@ -110,7 +111,7 @@ export class IndexRelations implements Relations {
     const { statusCode, body } = await this.#pool.request({
       method: 'GET',
       path,
-      headers: { authorization: bearer(token) },
+      headers: { authorization: bearer(token), ...followingHeaders() },
       signal: AbortSignal.timeout(deadlineMs),
     });
     if (statusCode === 200) return body.json();
