@@ -73,12 +73,26 @@ export async function describeAction(action: Action, at: Place, names: Names): P
       const what = action.restoredFrom ? `restored from ${action.restoredFrom}` : 'added';
       const request = action.requestId ? `, request ${printable(action.requestId)}` : '';
       const keywords = action.keywords.length > 0 ? `, ${action.keywords.map(printable).join(' ')}` : '';
-      return `${quoted(subject ?? '')} (${emailId(ordinal(at))}) from ${sender(action)} ${what} to ${await mailboxes(action.mailboxIds)}, ${formatBytes(action.sizeBytes)}${keywords}${request}`;
+      const unsure = action.isUnsure ? ', filed unsure' : '';
+      return `${quoted(subject ?? '')} (${emailId(ordinal(at))}) from ${sender(action)} ${what} to ${await mailboxes(action.mailboxIds)}, ${formatBytes(action.sizeBytes)}${keywords}${unsure}${request}`;
     }
     case 'messageKeywordsChanged':
       return `${await email(action.emailId)} has keywords ${action.keywords.map(printable).join(' ') || 'none'}`;
     case 'messageMailboxesChanged':
       return `${await email(action.emailId)} moved to ${await mailboxes(action.mailboxIds)}`;
+    case 'messageRefiled':
+      return action.mailboxIds.length === 0
+        ? `${await email(action.emailId)} stays: its sender is known now`
+        : `${await email(action.emailId)} refiled to ${await mailboxes(action.mailboxIds)}: its sender is known now`;
+    case 'correspondentsAdded':
+      return `wrote to ${action.addresses.map(printable).join(', ')}`;
+    case 'senderFiled': {
+      const why = action.emailId === '' ? '' : `, learned from the move of ${await email(action.emailId)}`;
+      const where = action.folder === '' ? 'nowhere in particular' : `to ${action.folder}`;
+      return `mail from ${printable(action.address)} goes ${where}${why}`;
+    }
+    case 'filingRulesSet':
+      return `${action.rules.length} rules set: ${action.rules.map(({ name }) => quoted(name)).join(', ') || 'none'}`;
     case 'messageDestroyed':
       return `${await email(action.emailId)} destroyed`;
   }
@@ -111,6 +125,7 @@ export async function actionToJson(
     case 'messageDestroyed':
       return { ...action, subject: await names.subject(action.emailId) };
     case 'messageMailboxesChanged':
+    case 'messageRefiled':
       return {
         ...action,
         subject: await names.subject(action.emailId),

@@ -159,7 +159,7 @@ test('counts of unread messages come from memcached, and follow a mail', async (
   };
   const hits = async (): Promise<number> => {
     const metrics = await askFromWeb('GET', 'http://cellpost-memcache-dirty:8084/metrics');
-    return Number(/_lookups_total\{result="hit"\} (\d+)/.exec(metrics)?.[1] ?? 0);
+    return Number(/_cache_requests_total\{cache="counts",result="hit"\} (\d+)/.exec(metrics)?.[1] ?? 0);
   };
   const [before = Number.NaN, other] = await unread();
   await until(async () => (await unread()) && (await hits()) > 0, {
@@ -167,7 +167,8 @@ test('counts of unread messages come from memcached, and follow a mail', async (
     what: 'memcached to be asked, and to know',
   });
   await withPort('svc/cellpost-mta-proxy', 25, async (port) => {
-    await send(port, inA.address, 'one more');
+    // Of a stranger it would lie in Other.
+    await send(port, inA.address, 'one more', [], inA.address);
   });
   // The answer to the mail came after its entry was durable; the feed and memcached are milliseconds behind.
   await until(async () => (await unread())[0] === before + 1, {

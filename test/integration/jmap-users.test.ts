@@ -90,6 +90,7 @@ suite('users and sessions', () => {
       MAIL,
       'urn:cellpost:friends',
       'urn:cellpost:privacy',
+      'urn:cellpost:filing',
       'urn:cellpost:counts',
     ]);
     assert.deepEqual(Object.keys(session.capabilities[CORE]).sort(), [
@@ -107,6 +108,7 @@ suite('users and sessions', () => {
       [MAIL]: 'alice',
       'urn:cellpost:friends': 'alice',
       'urn:cellpost:privacy': 'alice',
+      'urn:cellpost:filing': 'alice',
       'urn:cellpost:counts': 'alice',
     });
     const account = session.accounts.alice;

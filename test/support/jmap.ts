@@ -5,6 +5,8 @@ const USING = [
   'urn:ietf:params:jmap:mail',
   'urn:cellpost:friends',
   'urn:cellpost:counts',
+  'urn:cellpost:privacy',
+  'urn:cellpost:filing',
 ];
 
 export type Invocation = [name: string, args: Record<string, unknown>, id: string];

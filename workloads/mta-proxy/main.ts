@@ -8,6 +8,8 @@ import { createLogger } from '../common/log.ts';
 import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { Authenticator } from './authentication/authenticator.ts';
 import { dnsServers, trustedNetworks } from './authentication/networks.ts';
+import { Senders } from '../common/cell-client/senders.ts';
+import { Correspondence } from './delivery/correspondence.ts';
 import { DeliveryChannels } from './delivery/delivery-channels.ts';
 import { CellMailSink } from './delivery/mail-sink.ts';
 import { createMetrics, watchQueues } from './metrics.ts';
@@ -18,6 +20,9 @@ import { Screening } from './screening.ts';
 import { variables } from './settings.ts';
 import { DEFAULT_LIMITS, type SmtpLimits } from './smtp/limits.ts';
 import { listenSmtp, type SmtpListener } from './smtp/server.ts';
+
+/** Whose the address of a sender is: nobody waits for it. */
+const SENDER_DEADLINE_MS = 5_000;
 
 export async function start(
   env: Environment,
@@ -82,6 +87,10 @@ export async function start(
     enforce: settings.CELLPOST_DMARC_ENFORCE,
     isTrusted: trustedNetworks(settings.CELLPOST_TRUSTED_NETWORKS),
   });
+  const correspondence = opened.adopt(
+    new Correspondence({ cells, senders: new Senders(cells, SENDER_DEADLINE_MS), logger }),
+    (all) => all.close(),
+  );
   const sink = new CellMailSink({
     cells,
     channels,
@@ -93,6 +102,7 @@ export async function start(
       parsed: shared.stage('parse'),
     },
     screening,
+    correspondence,
     logger,
     onDelivery: metrics.delivery,
     onMessage: metrics.message,

@@ -10,7 +10,7 @@ import type { DegreeAnswers } from './degree-fast-path.ts';
 import type { FriendSync } from './friend-sync.ts';
 import { befriend, FriendshipRefused, unfriend, UnknownUser } from './friendships.ts';
 import type { FriendGraph } from './graph.ts';
-import type { Senders } from './senders.ts';
+import type { Senders } from '../common/cell-client/senders.ts';
 
 const MAX_USERS = 1_000;
 const MAX_BODY = '256kb';

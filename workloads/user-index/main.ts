@@ -19,11 +19,13 @@ import { degreeFastPath, type DegreeAnswers } from './degree-fast-path.ts';
 import { FriendSync } from './friend-sync.ts';
 import { GraphStore } from './graph-store.ts';
 import { addGauges } from './metrics.ts';
-import { Senders } from './senders.ts';
+import { Senders } from '../common/cell-client/senders.ts';
 
 const DEFAULT_PORT = 8083;
 const DEFAULT_SNAPSHOT_SECONDS = 60;
 const USER_PREFIX = 'user:';
+/** Shorter than app servers wait: a cell that is away must not look like an index that is. */
+const RESOLVE_DEADLINE_MS = 100;
 
 const variables = z.object({
   ...commonVariables,
@@ -52,7 +54,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
   const store = new GraphStore({ blobs, logger, snapshotMs: config.CELLPOST_SNAPSHOT_SECONDS * 1_000 });
   const sync = new FriendSync({ cells, logger, onWords: (userId, words) => store.say(userId, words) });
   resources.defer(() => sync.close());
-  const senders = new Senders(cells);
+  const senders = new Senders(cells, RESOLVE_DEADLINE_MS);
   let follower: FeedFollower | undefined;
   let isCurrent = false;
   const hasCaughtUp = (): boolean =>

@@ -44,6 +44,7 @@ export async function send(
   to: string,
   subject: string,
   attachments: { filename: string; content: Buffer }[] = [],
+  from = 'sender@example.org',
 ): Promise<void> {
   const transport = createTransport({
     ...(typeof smtp === 'number' ? { host: '127.0.0.1', port: smtp } : smtp),
@@ -56,7 +57,7 @@ export async function send(
   });
   try {
     const info = await transport.sendMail({
-      from: 'sender@example.org',
+      from,
       to,
       subject,
       text: `${subject}, in words.`,

@@ -20,6 +20,7 @@ import { DeliveryChannels, MAX_IN_FLIGHT } from './delivery-channels.ts';
 import { EventStreams } from './event-source.ts';
 import { ActionReader } from './log-changes.ts';
 import { ApiMetrics } from './metrics.ts';
+import { Refiler } from './refiler.ts';
 import { addRoutes } from './routes.ts';
 import { measured, type Relations } from '../relations.ts';
 import type { Logs, Place, Services } from './services.ts';
@@ -102,6 +103,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     place: options.place,
   };
   metrics.watchLogs(() => logs.stats());
+  const { relations } = services;
+  const refiler = relations && new Refiler({ logs, messages: services.messages, relations, logger });
+  options.metrics.queue('refiles', () => refiler?.waiting ?? 0);
   const streams = new EventStreams({ logs, gate, cell, metrics });
   const feed = new ChangeFeed(logs, () => options.ready() === true);
   const listener = await listenHttp({
@@ -120,6 +124,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     health.close();
     streams.close();
     feed.close();
+    await refiler?.close();
     await logs.close();
     throw error;
   });
@@ -135,7 +140,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       streams.close();
       // Whoever follows reads from the logs what the requests that still end here change.
       feed.close();
-      await Promise.all([channels.close(), listener.close()]);
+      await Promise.all([channels.close(), listener.close(), refiler?.close()]);
       await logs.close();
     },
   };

@@ -81,6 +81,7 @@ function lastChange(image: UserImage): number {
     image.mailboxesChangedAt,
     image.friendsChangedAt,
     image.privacyChangedAt,
+    image.filing.changedAt,
     image.inboxSeenAt,
   );
 }

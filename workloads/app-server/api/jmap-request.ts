@@ -2,7 +2,7 @@
 import { inSpan } from '../../common/tracing.ts';
 import type { Call } from './call.ts';
 import { MethodError, RequestError } from './errors.ts';
-import { CORE, COUNTS, DELIVERY, FRIENDS, MAIL, MAX_CALLS_IN_REQUEST, PRIVACY } from './limits.ts';
+import { CORE, COUNTS, DELIVERY, FILING, FRIENDS, MAIL, MAX_CALLS_IN_REQUEST, PRIVACY } from './limits.ts';
 import type { Method } from './method.ts';
 import { methods } from './methods.ts';
 import type { ApiMetrics } from './metrics.ts';
@@ -21,7 +21,7 @@ export type JmapResponse = {
 };
 
 /** Capabilities a user may use; services also have DELIVERY. */
-const CAPABILITIES = new Set<string>([CORE, MAIL, FRIENDS, PRIVACY, COUNTS, DELIVERY]);
+const CAPABILITIES = new Set<string>([CORE, MAIL, FRIENDS, PRIVACY, FILING, COUNTS, DELIVERY]);
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -8,6 +8,8 @@ export const DELIVERY = 'urn:cellpost:delivery';
 export const COUNTS = 'urn:cellpost:counts';
 /** Our own: who may reach the user. */
 export const PRIVACY = 'urn:cellpost:privacy';
+/** Our own: where mail goes when it arrives. */
+export const FILING = 'urn:cellpost:filing';
 /** Our own: who is a friend. */
 export const FRIENDS = 'urn:cellpost:friends';
 

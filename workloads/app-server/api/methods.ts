@@ -1,12 +1,14 @@
 // All JMAP methods, by name.
 import type { Method } from './method.ts';
 import { coreEcho } from './methods/core-echo.ts';
+import { correspondentAdd } from './methods/correspondent-add.ts';
 import { deliveryDeliver } from './methods/delivery-deliver.ts';
 import { emailChanges } from './methods/email-changes.ts';
 import { emailGet } from './methods/email-get.ts';
 import { emailQueryChanges } from './methods/email-query-changes.ts';
 import { emailQuery } from './methods/email-query.ts';
 import { emailSet } from './methods/email-set.ts';
+import { filingSettingsGet, filingSettingsSet } from './methods/filing-settings.ts';
 import { friendChanges } from './methods/friend-changes.ts';
 import { friendGet } from './methods/friend-get.ts';
 import { friendSet } from './methods/friend-set.ts';
@@ -42,6 +44,9 @@ export const methods: ReadonlyMap<string, Method> = new Map(
     countsSet,
     privacySettingsGet,
     privacySettingsSet,
+    filingSettingsGet,
+    filingSettingsSet,
+    correspondentAdd,
     deliveryDeliver,
   ].map((method) => [method.name, method]),
 );

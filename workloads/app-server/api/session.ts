@@ -1,6 +1,8 @@
 // The session object (RFC 8620 section 2).
 import { createHash } from 'node:crypto';
+import { MAX_SENDERS } from '../image/filing.ts';
 import { asUser, type Image } from '../image/model.ts';
+import { MAX_RULES } from '../logic/filing-rules.ts';
 import { MAX_PRIVACY_ITEMS } from '../logic/privacy.ts';
 import { MAX_FRIENDS } from '../logic/friends.ts';
 import { MAX_MAILBOX_DEPTH, MAX_MAILBOX_NAME_BYTES } from '../logic/mailbox-updates.ts';
@@ -9,6 +11,7 @@ import {
   CORE,
   COUNTS,
   DELIVERY,
+  FILING,
   FRIENDS,
   MAIL,
   MAX_CALLS_IN_REQUEST,
@@ -68,6 +71,7 @@ export function sessionObject(
       [MAIL]: {},
       [FRIENDS]: {},
       [PRIVACY]: {},
+      [FILING]: {},
       [COUNTS]: {},
       ...(service ? { [DELIVERY]: {} } : {}),
     },
@@ -81,6 +85,7 @@ export function sessionObject(
           [MAIL]: mail,
           [FRIENDS]: { maxFriends: MAX_FRIENDS },
           [PRIVACY]: { maxItems: MAX_PRIVACY_ITEMS },
+          [FILING]: { maxRules: MAX_RULES, maxSenders: MAX_SENDERS },
           [COUNTS]: {},
           ...(service ? { [DELIVERY]: {} } : {}),
         },
@@ -91,6 +96,7 @@ export function sessionObject(
       [MAIL]: userId,
       [FRIENDS]: userId,
       [PRIVACY]: userId,
+      [FILING]: userId,
       [COUNTS]: userId,
     },
     username: addresses[0] ?? userId,

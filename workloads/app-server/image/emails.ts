@@ -4,12 +4,14 @@ import type {
   MessageDestroyed,
   MessageKeywordsChanged,
   MessageMailboxesChanged,
+  MessageRefiled,
 } from '../log/actions.ts';
 import { BadAction } from './bad-action.ts';
 import { countChange } from './counts.ts';
 import { rememberDelivery } from './deliveries.ts';
 import { emailOf, putEmail, removeEmail } from './email-record.ts';
 import { parseEmailId, parseThreadId, type Ordinal } from './ids.ts';
+import { isMove, noteSure, noteUnsure } from './filing.ts';
 import { listed, unlisted } from './lists.ts';
 import { mailboxOf } from './mailboxes.ts';
 import type { EmailRecord, UserImage } from './model.ts';
@@ -36,6 +38,7 @@ export function addMessage(image: UserImage, action: MessageAdded, at: Ordinal):
   next = rememberThread(next, threadKeys(action.message.headers), threadId);
   if (action.deliveryKey !== '')
     next = rememberDelivery(next, action.deliveryKey, at, action.isMuted ?? false);
+  if (action.isUnsure) next = { ...next, filing: noteUnsure(next, at) };
   return { ...next, emailsChangedAt: at, threadsChangedAt: at };
 }
 
@@ -57,6 +60,13 @@ export function changeKeywords(image: UserImage, action: MessageKeywordsChanged,
   return replaceEmail(image, email, { ...email, keywords: [...action.keywords] }, at);
 }
 
+/** @throws BadAction, PageMissing */
+export function refile(image: UserImage, action: MessageRefiled, at: Ordinal): UserImage {
+  const { emailId: id, mailboxIds } = action;
+  if (!isMove(action)) return noteSure(image, existing(image, id).id);
+  return changeMailboxes(image, { type: 'messageMailboxesChanged', emailId: id, mailboxIds }, at);
+}
+
 export function changeMailboxes(image: UserImage, action: MessageMailboxesChanged, at: Ordinal): UserImage {
   const email = existing(image, action.emailId);
   const moved = { ...email, mailboxIds: mailboxIdsOf(image, action.mailboxIds) };
@@ -69,7 +79,7 @@ function replaceEmail(image: UserImage, before: EmailRecord, email: EmailRecord,
   const thread = threadEmails(image, before.threadId);
   const changed = thread.map((each) => (each.id === email.id ? email : each));
   const next = countChange(putEmail(image, before, email), thread, changed, at);
-  return { ...next, emailsChangedAt: at };
+  return { ...noteSure(next, email.id), emailsChangedAt: at };
 }
 
 export function destroyMessage(image: UserImage, action: MessageDestroyed, at: Ordinal): UserImage {
@@ -80,7 +90,7 @@ export function destroyMessage(image: UserImage, action: MessageDestroyed, at: O
   const removed = removeEmail(image, email);
   const next = countChange({ ...removed, lists: unlisted(removed.lists, email) }, thread, left, at);
   const threads = threadId === id ? next.threads : next.threads.delete(ordinalKey(threadId, id));
-  return { ...next, threads, emailsChangedAt: at, threadsChangedAt: at };
+  return { ...noteSure(next, id), threads, emailsChangedAt: at, threadsChangedAt: at };
 }
 
 function existing(image: UserImage, id: string): EmailRecord {

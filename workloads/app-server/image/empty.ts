@@ -1,9 +1,11 @@
 // Images before anything happened.
 import type { AddressImage, UserImage } from './model.ts';
+import { NO_FILING } from './filing.ts';
 import { NO_PRIVACY } from './privacy.ts';
 import { BufferedTree } from './pages/buffered-tree.ts';
 import { Tree } from './pages/tree.ts';
 import {
+  CORRESPONDENTS,
   DELIVERIES,
   EMAILS,
   FRIENDS,
@@ -45,6 +47,9 @@ export const EMPTY_USER: UserImage = {
   friendsChangedAt: 0,
   privacy: NO_PRIVACY,
   privacyChangedAt: 0,
+  filing: NO_FILING,
+  correspondents: new Tree(CORRESPONDENTS),
+  olderCorrespondents: new Tree(CORRESPONDENTS),
   inboxSeenAt: 0,
   unseen: 0,
   emailsChangedAt: 0,

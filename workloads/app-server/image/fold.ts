@@ -3,7 +3,8 @@
 import type { Action } from '../log/actions.ts';
 import type { Fold } from '../log/user-log-types.ts';
 import { BadAction } from './bad-action.ts';
-import { addMessage, changeKeywords, changeMailboxes, destroyMessage } from './emails.ts';
+import { addMessage, changeKeywords, changeMailboxes, destroyMessage, refile } from './emails.ts';
+import { addCorrespondents, fileSender } from './filing.ts';
 import { sayFriend } from './friends.ts';
 import { ordinal, type Ordinal } from './ids.ts';
 import { createMailbox, destroyMailbox, updateMailbox } from './mailboxes.ts';
@@ -63,6 +64,14 @@ function applyToUser(image: UserImage, action: Exclude<Action, { type: 'moved' }
       return changeMailboxes(image, action, at);
     case 'messageDestroyed':
       return destroyMessage(image, action, at);
+    case 'messageRefiled':
+      return refile(image, action, at);
+    case 'correspondentsAdded':
+      return addCorrespondents(image, action);
+    case 'senderFiled':
+      return fileSender(image, action, at);
+    case 'filingRulesSet':
+      return { ...image, filing: { ...image.filing, rules: action.rules, changedAt: at } };
     case 'privacySet': {
       const { type: _type, ...privacy } = action;
       return { ...image, privacy, privacyChangedAt: at };

@@ -1,6 +1,7 @@
 // What an app server keeps of a key in memory: the fold of its log. Nothing here is ever changed: an action makes the next
 // image, which shares with the one before whatever stayed the same.
 import type { PrivacySettings } from '../log/actions.ts';
+import type { Filing } from './filing.ts';
 import type { Ordinal } from './ids.ts';
 import type { BufferedTree } from './pages/buffered-tree.ts';
 import type { Tree } from './pages/tree.ts';
@@ -86,6 +87,10 @@ export type UserImage = Placed & {
   readonly friendsChangedAt: Ordinal;
   readonly privacy: PrivacySettings;
   readonly privacyChangedAt: Ordinal;
+  readonly filing: Filing;
+  /** Digests of the addresses that the user wrote to last, and before. */
+  readonly correspondents: Tree;
+  readonly olderCorrespondents: Tree;
   /** When the user last looked at the inbox. */
   readonly inboxSeenAt: Ordinal;
   /** Emails in the inbox that arrived since then and are unread: counts.ts. */

@@ -39,6 +39,9 @@ export const USER_ID_BYTES = 64;
 /** user id -> is a friend (1) or no longer (0), and since which action */
 export const FRIENDS = layout(USER_ID_BYTES, 1 + ORDINAL_BYTES, PAGE_BYTES);
 
+/** digest of an address that the user wrote to */
+export const CORRESPONDENTS = layout(DIGEST_BYTES, 0, HASH_PAGE_BYTES);
+
 /** The same records where many of them lie in no order. */
 export const OLD_THREAD_KEYS = layout(ORDINAL_BYTES, ORDINAL_BYTES, HASH_PAGE_BYTES);
 export const OLD_DELIVERIES = layout(DIGEST_BYTES, ORDINAL_BYTES, HASH_PAGE_BYTES);

@@ -8,6 +8,9 @@ const MAILBOX_BYTES = 250;
 const ADDRESS_BYTES = 200;
 /** An address or a domain, as they mostly are. */
 const PRIVACY_ITEM_BYTES = 64;
+/** A word on a sender, a rule, as they mostly are. */
+const SENDER_BYTES = 100;
+const RULE_BYTES = 400;
 /** The objects around a page's bytes. */
 const PAGE_BYTES = 350;
 /** A reference to a page with its id. */
@@ -16,7 +19,9 @@ const REF_BYTES = 120;
 /** @returns its memory, and how much of it a snapshot would let go */
 export function imageSize(image: Image): { bytes: number; unsavedBytes: number } {
   if (image.kind === 'address') return { bytes: ADDRESS_BYTES, unsavedBytes: 0 };
+  const { rules, senders, unsure } = image.filing;
   let bytes = IMAGE_BYTES + image.mailboxes.size * MAILBOX_BYTES + privacyItems(image) * PRIVACY_ITEM_BYTES;
+  bytes += rules.length * RULE_BYTES + senders.size * SENDER_BYTES + unsure.length * 8;
   let unsavedBytes = 0;
   for (const ref of pagesInMemory(image)) {
     const size = pageBytes(ref.page as Page);

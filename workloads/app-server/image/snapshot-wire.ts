@@ -4,6 +4,14 @@ import { EMPTY_USER } from './empty.ts';
 import type { MailboxRecord, UserImage } from './model.ts';
 import { BadSnapshot } from '../log/user-log-types.ts';
 import type { PrivacySettings } from '../log/actions.ts';
+import {
+  decodeFolder,
+  decodeRule,
+  encodeFolder,
+  type WireRule,
+  type WireSenderFolder,
+} from './filing-wire.ts';
+import type { Filing } from './filing.ts';
 import { decodePrivacy, encodePrivacy, NO_PRIVACY, type WirePrivacy } from './privacy.ts';
 import type { Layout } from './pages/page.ts';
 import type { Tree } from './pages/tree.ts';
@@ -45,6 +53,10 @@ type WireUser = {
   friendsChangedAt?: number;
   privacy?: Opt<WirePrivacy>;
   privacyChangedAt?: number;
+  filingRules?: readonly WireRule[];
+  senderFolders?: WireSenderFolder[];
+  unsureEmails?: readonly number[];
+  filingChangedAt?: number;
   inboxSeenAt?: number;
   unseen?: Opt<number>;
 };
@@ -76,6 +88,7 @@ export function toWire(image: UserImage, trees: WireTree[]): WireUser {
     friendsChangedAt: image.friendsChangedAt,
     ...(image.privacyChangedAt > 0 && { privacy: encodePrivacy(image.privacy) }),
     privacyChangedAt: image.privacyChangedAt,
+    ...filingToWire(image.filing),
     inboxSeenAt: image.inboxSeenAt,
     unseen: image.unseen,
   };
@@ -128,6 +141,7 @@ export function fromWire(
     friendsChangedAt: wire.friendsChangedAt ?? 0,
     privacy: privacyOf(wire.privacy),
     privacyChangedAt: wire.privacyChangedAt ?? 0,
+    filing: filingOf(wire),
     inboxSeenAt: wire.inboxSeenAt ?? 0,
     // Before looks were noted nobody had looked: all that is unread is new.
     unseen: wire.unseen ?? inboxOf(mailboxes)?.unreadEmails ?? 0,
@@ -139,6 +153,35 @@ function privacyOf(wire: Opt<WirePrivacy>): PrivacySettings {
   const settings = wire ? decodePrivacy(wire) : NO_PRIVACY;
   if (!settings) throw new BadSnapshot(`settings of the unknown reach ${wire?.reach}`);
   return settings;
+}
+
+function filingToWire({ rules, senders, unsure, changedAt }: Filing): Partial<WireUser> {
+  return {
+    filingRules: rules as WireRule[],
+    senderFolders: Array.from(senders, ([address, folder]) => ({ address, folder: encodeFolder(folder) })),
+    unsureEmails: unsure,
+    filingChangedAt: changedAt,
+  };
+}
+
+/** @throws BadSnapshot */
+function filingOf({
+  filingRules = [],
+  senderFolders = [],
+  unsureEmails = [],
+  filingChangedAt = 0,
+}: WireUser): Filing {
+  const senders = senderFolders.map(({ address = '', folder: number }) => {
+    const folder = decodeFolder(number);
+    if (!folder) throw new BadSnapshot(`mail of a sender in the unknown folder ${number}`);
+    return [address, folder] as const;
+  });
+  return {
+    rules: filingRules.map(decodeRule),
+    senders: new Map(senders),
+    unsure: unsureEmails,
+    changedAt: filingChangedAt,
+  };
 }
 
 function emptyTree(index: number): Tree {

@@ -3,7 +3,21 @@ import type { UserImage } from './model.ts';
 import { BufferedTree } from './pages/buffered-tree.ts';
 import type { Tree } from './pages/tree.ts';
 
-export function treesOf(image: UserImage): Tree[] {
+type Trees = Pick<
+  UserImage,
+  | 'emails'
+  | 'lists'
+  | 'threads'
+  | 'labels'
+  | 'threadKeys'
+  | 'deliveries'
+  | 'olderDeliveries'
+  | 'friends'
+  | 'correspondents'
+  | 'olderCorrespondents'
+>;
+
+export function treesOf(image: Trees): Tree[] {
   const { emails, lists, threads, labels, threadKeys, deliveries, olderDeliveries, friends } = image;
   return [
     emails,
@@ -16,6 +30,8 @@ export function treesOf(image: UserImage): Tree[] {
     deliveries.main,
     olderDeliveries,
     friends,
+    image.correspondents,
+    image.olderCorrespondents,
   ];
 }
 
@@ -25,14 +41,21 @@ export function recentTreesOf({ threadKeys, deliveries }: UserImage): Tree[] {
 }
 
 /** @param trees in the order of `treesOf` */
-export function withTrees(
-  trees: readonly Tree[],
-): Pick<
-  UserImage,
-  'emails' | 'lists' | 'threads' | 'labels' | 'threadKeys' | 'deliveries' | 'olderDeliveries' | 'friends'
-> {
-  const [emails, lists, threads, labels, recentKeys, mainKeys, recent, main, olderDeliveries, friends] =
-    trees as [Tree, Tree, Tree, Tree, Tree, Tree, Tree, Tree, Tree, Tree];
+export function withTrees(trees: readonly Tree[]): Trees {
+  const [
+    emails,
+    lists,
+    threads,
+    labels,
+    recentKeys,
+    mainKeys,
+    recent,
+    main,
+    olderDeliveries,
+    friends,
+    correspondents,
+    olderCorrespondents,
+  ] = trees as [Tree, Tree, Tree, Tree, Tree, Tree, Tree, Tree, Tree, Tree, Tree, Tree];
   return {
     emails,
     lists,
@@ -42,5 +65,7 @@ export function withTrees(
     deliveries: new BufferedTree(recent, main),
     olderDeliveries,
     friends,
+    correspondents,
+    olderCorrespondents,
   };
 }

@@ -74,6 +74,8 @@ export type MessageAdded = {
   authentication?: Authentication | undefined;
   /** It came without being announced. */
   isMuted?: boolean | undefined;
+  /** The user index was away: who sent it is asked again later, and a messageRefiled says what came of it. */
+  isUnsure?: boolean | undefined;
   /** For one that a restore added again: its id before. */
   restoredFrom?: string | undefined;
   /** What the request that brought it is called in the logs of all processes; undefined in logs of earlier versions. */
@@ -86,6 +88,8 @@ export type MessageMailboxesChanged = {
   emailId: string;
   mailboxIds: string[];
 };
+/** Who sent a message that was filed unsure is known now: it is moved, or stays where it is, and no mailboxes are named. */
+export type MessageRefiled = { type: 'messageRefiled'; emailId: string; mailboxIds: string[] };
 /** Names the thread, so that changes of threads can be told from the log alone. */
 export type MessageDestroyed = { type: 'messageDestroyed'; emailId: string; threadId: string };
 
@@ -110,6 +114,41 @@ export type PrivacySettings = {
  */
 export type FriendAdded = { type: 'friendAdded'; userId: string };
 export type FriendRemoved = { type: 'friendRemoved'; userId: string };
+
+/** The user wrote to these addresses, which are in the form of normalizeAddress. */
+export type CorrespondentsAdded = { type: 'correspondentsAdded'; addresses: string[] };
+
+/** Where mail is put without a rule of the user's own. */
+export type Folder = 'inbox' | 'other' | 'junk';
+
+/** Where a sender's mail goes by the word of the user; '': nowhere in particular any more. */
+export type SenderFiled = {
+  type: 'senderFiled';
+  address: string;
+  folder: Folder | '';
+  /** The email by whose move the user said so; '' when it was set. */
+  emailId: string;
+};
+
+/** Holds when all of its conditions do; those that are '' say nothing. */
+export type FilingRule = {
+  name: string;
+  /** A whole address, or `@domain`. */
+  from: string;
+  to: string;
+  /** A part of it. */
+  subject: string;
+  /** The whole identifier, without angle brackets (RFC 2919). */
+  listId: string;
+  /** '': others say where it goes. */
+  mailboxId: string;
+  keywords: string[];
+  /** No rule after this one is looked at. */
+  stop: boolean;
+};
+
+/** Replaces the rules set before. */
+type FilingRulesSet = { type: 'filingRulesSet'; rules: FilingRule[] };
 
 /** The user has looked at the inbox: what is in it is not new any more. */
 type InboxSeen = { type: 'inboxSeen' };
@@ -139,6 +178,10 @@ export type Action =
   | MessageKeywordsChanged
   | MessageMailboxesChanged
   | MessageDestroyed
+  | MessageRefiled
+  | CorrespondentsAdded
+  | SenderFiled
+  | FilingRulesSet
   | FriendAdded
   | FriendRemoved
   | PrivacySet

@@ -34,6 +34,7 @@ export function encodeMessageAdded(action: MessageAdded): WireMessageAdded {
     threadId,
     ...(action.authentication && { authentication: action.authentication }),
     ...(action.isMuted && { isMuted: true }),
+    ...(action.isUnsure && { isUnsure: true }),
     ...(restoredFrom !== undefined && { restoredFrom }),
     ...(requestId !== undefined && { requestId }),
   };
@@ -57,6 +58,7 @@ export function decodeMessageAdded(wire: WireMessageAdded): MessageAdded {
     threadId: wire.threadId ?? '',
     ...(wire.authentication && { authentication: authenticationOf(wire.authentication) }),
     ...(wire.isMuted && { isMuted: true }),
+    ...(wire.isUnsure && { isUnsure: true }),
     ...(wire.restoredFrom && { restoredFrom: wire.restoredFrom }),
     ...(wire.requestId && { requestId: wire.requestId }),
   };

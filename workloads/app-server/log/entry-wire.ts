@@ -1,4 +1,5 @@
 // The objects that protobufjs makes of entry.proto's messages: a field at its default value is missing.
+import type { WireRule, WireSenderFolder } from '../image/filing-wire.ts';
 import type { WirePrivacy } from '../image/privacy.ts';
 import type { WireAuthentication } from '../../common/mail-auth/authentication.ts';
 import type { WireMessage } from '../../common/mime/message-wire.ts';
@@ -29,6 +30,10 @@ export type WireAction = {
   messageKeywordsChanged?: { emailId?: string; keywords?: string[] };
   messageMailboxesChanged?: { emailId?: string; mailboxIds?: string[] };
   messageDestroyed?: { emailId?: string; threadId?: string };
+  messageRefiled?: { emailId?: string; mailboxIds?: string[] };
+  correspondentsAdded?: { addresses?: string[] };
+  senderFiled?: WireSenderFolder & { emailId?: string };
+  filingRulesSet?: { rules?: WireRule[] };
   addressAssigned?: { userId?: string; cell?: string };
   addressReleased?: { userId?: string };
   addressMoved?: { userId?: string; from?: string };
@@ -63,4 +68,5 @@ export type WireMessageAdded = {
   authentication?: Opt<WireAuthentication>;
   isMuted?: boolean;
   requestId?: string;
+  isUnsure?: boolean;
 };

@@ -1,6 +1,7 @@
 // The codec of log entries: entry.proto on the wire, actions.ts in the program.
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
+import { decodeFolder, decodeRule, encodeFolder } from '../image/filing-wire.ts';
 import { decodePrivacy, encodePrivacy } from '../image/privacy.ts';
 import { authenticationProto } from '../../common/mail-auth/authentication.ts';
 import { messageProto } from '../../common/mime/message-wire.ts';
@@ -66,6 +67,14 @@ function encodeAction(action: Action): WireAction {
       return { messageMailboxesChanged: action };
     case 'messageDestroyed':
       return { messageDestroyed: action };
+    case 'messageRefiled':
+      return { messageRefiled: action };
+    case 'correspondentsAdded':
+      return { correspondentsAdded: action };
+    case 'senderFiled':
+      return { senderFiled: { ...action, folder: encodeFolder(action.folder) } };
+    case 'filingRulesSet':
+      return { filingRulesSet: action };
     case 'privacySet':
       return { privacySet: encodePrivacy(action) };
     case 'inboxSeen':
@@ -101,6 +110,10 @@ function decodeAction(wire: WireAction): Action {
   if (wire.messageDestroyed) {
     const { emailId = '', threadId = '' } = wire.messageDestroyed;
     return { type: 'messageDestroyed', emailId, threadId };
+  }
+  if (wire.messageRefiled) {
+    const { emailId = '', mailboxIds = [] } = wire.messageRefiled;
+    return { type: 'messageRefiled', emailId, mailboxIds };
   }
   if (wire.mailboxCreated) {
     const {
@@ -161,6 +174,16 @@ function decodeAction(wire: WireAction): Action {
     return { type: 'privacySet', ...settings };
   }
   if (wire.inboxSeen) return { type: 'inboxSeen' };
+  if (wire.correspondentsAdded)
+    return { type: 'correspondentsAdded', addresses: wire.correspondentsAdded.addresses ?? [] };
+  if (wire.senderFiled) {
+    const { address = '', emailId = '' } = wire.senderFiled;
+    const folder = decodeFolder(wire.senderFiled.folder);
+    if (folder === undefined) throw new UnreadableEntry(`the unknown folder ${wire.senderFiled.folder}`);
+    return { type: 'senderFiled', address, folder, emailId };
+  }
+  if (wire.filingRulesSet)
+    return { type: 'filingRulesSet', rules: (wire.filingRulesSet.rules ?? []).map(decodeRule) };
   if (wire.friendAdded) return { type: 'friendAdded', userId: wire.friendAdded.userId ?? '' };
   if (wire.friendRemoved) return { type: 'friendRemoved', userId: wire.friendRemoved.userId ?? '' };
   if (wire.moved) return { type: 'moved', toCell: wire.moved.toCell ?? '' };

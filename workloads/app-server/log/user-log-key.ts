@@ -40,6 +40,8 @@ export type ReadRequest<S> = Settle & { kind: 'read'; fn: ReadFunction<S, unknow
 export type WriteRequest<S, A> = Settle & { kind: 'write'; fn: (tx: Transaction<S, A>) => unknown };
 
 export type KeyLogEvents<S> = {
+  /** Its state was made, from its snapshot or its log. */
+  opened(state: S): void;
   appended(seq: number, state: S): void;
   /** Nothing waits and nothing is under way. */
   idle(): void;
@@ -183,6 +185,7 @@ export class KeyLog<S, A> {
     if (!this.#image) {
       this.#image = await this.#open();
       this.#sized = undefined;
+      if (this.#isServed(this.#image.state)) this.#events.opened(this.#image.state);
       this.#saveIfDue(this.#image);
       // Released or not owned any more by now: the next step sees to it.
       return;

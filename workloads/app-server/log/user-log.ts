@@ -61,6 +61,7 @@ export class UserLogs<S, A> {
   /** Those of #logs that nobody uses just now. */
   readonly #idle: LRUCache<string, KeyLog<S, A>>;
   readonly #listeners = new Set<(key: string, seq: number, state: S) => void>();
+  readonly #openListeners = new Set<(key: string, state: S) => void>();
   #waiting = 0;
   #written = 0;
   #closed = false;
@@ -120,6 +121,12 @@ export class UserLogs<S, A> {
   onAppended(listener: (key: string, seq: number, state: S) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Tells of each log whose state was made here, before anybody is answered from it. @returns what takes the listener off */
+  onOpened(listener: (key: string, state: S) => void): () => void {
+    this.#openListeners.add(listener);
+    return () => this.#openListeners.delete(listener);
   }
 
   stats(): { open: number; idleBytes: number; waiting: number } {
@@ -249,6 +256,9 @@ export class UserLogs<S, A> {
 
   #newLog(key: string): KeyLog<S, A> {
     const log = new KeyLog<S, A>(key, this.#parts, this.#ahead, {
+      opened: (state) => {
+        for (const listener of this.#openListeners) listener(key, state);
+      },
       appended: (seq, state) => this.#tell(key, seq, state),
       taken: (count) => (this.#waiting -= count),
       idle: () => this.#rest(log),

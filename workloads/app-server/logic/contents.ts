@@ -93,9 +93,12 @@ export class Contents {
         if (email) this.emails.set(email.id, { ...email, keywords: action.keywords });
         return;
       }
-      case 'messageMailboxesChanged': {
+      case 'messageMailboxesChanged':
+      case 'messageRefiled': {
         const email = this.emails.get(action.emailId);
-        if (email) this.emails.set(email.id, { ...email, mailboxIds: action.mailboxIds });
+        // One that is refiled where it is has no mailboxes in the action.
+        if (email && action.mailboxIds.length > 0)
+          this.emails.set(email.id, { ...email, mailboxIds: action.mailboxIds });
         return;
       }
       case 'messageDestroyed':
@@ -108,6 +111,9 @@ export class Contents {
       case 'addressReleased':
       case 'addressesChanged':
       case 'privacySet':
+      case 'correspondentsAdded':
+      case 'senderFiled':
+      case 'filingRulesSet':
       case 'inboxSeen':
       case 'friendAdded':
       case 'friendRemoved':

@@ -5,14 +5,16 @@ import { asUser, type OpenUser } from '../image/model.ts';
 import { MAX_TIME_MS } from '../image/record-keys.ts';
 import { together } from '../image/pages/page.ts';
 import { findThread, threadKeys } from '../image/threading.ts';
-import type { Channel, Envelope } from '../log/actions.ts';
+import type { Channel, Envelope, Folder } from '../log/actions.ts';
 import type { Degree } from '../relations.ts';
 import type { Authentication } from '../../common/mail-auth/authentication.ts';
 import { normalizeAddress } from '../../common/keys.ts';
 import type { ParsedMessage } from '../../common/mime/message.ts';
 import { chooseFolder, folderOf } from './folders.ts';
 import { isBlocked, isMuted, reachOf, type SenderFacts } from './privacy.ts';
-import { fromOf } from './sender.ts';
+import { isFromCorrespondent } from './correspondents.ts';
+import { ownWord } from './filing-rules.ts';
+import { fromOf, provenSender } from './sender.ts';
 import type { Tx } from './users.ts';
 
 export type Delivery = {
@@ -55,18 +57,23 @@ export function deliver(tx: Tx, delivery: Delivery): Delivered | Refused {
   if (before !== undefined)
     return { emailId: emailId(before), duplicate: true, newState: stateString(image.emailsChangedAt) };
   if (delivery.isAddressed && !hasAddresses(image, delivery.envelope.rcptTo)) return 'notTheirs';
-  const sender = senderOf(delivery);
+  const isCorrespondent = isFromCorrespondent(image, delivery);
+  const sender = { ...senderOf(delivery), isCorrespondent };
   const reach = reachOf(image.privacy, sender);
   if (reach === 'no') return 'forbidden';
   if (image.emails.size >= MAX_EMAILS) return 'overQuota';
-  const { junk = false, degree } = delivery;
-  const folder = chooseFolder({ junk, degree, isUnsure: reach === 'unsure' });
+  const { mailboxId, folder, keywords, isUnsure } = file(
+    image,
+    delivery,
+    reach === 'unsure',
+    isCorrespondent,
+  );
   const joined = thread === undefined ? '' : threadId(thread);
   const { body } = delivery;
   const at = tx.add({
     type: 'messageAdded',
-    mailboxIds: [folderOf(tx, folder)],
-    keywords: [],
+    mailboxIds: [mailboxId ?? folderOf(tx, folder)],
+    keywords,
     receivedAtMs: Math.min(Math.max(0, delivery.receivedAtMs), MAX_TIME_MS),
     sizeBytes: delivery.sizeBytes,
     deliveryKey: delivery.deliveryKey,
@@ -81,6 +88,7 @@ export function deliver(tx: Tx, delivery: Delivery): Delivered | Refused {
     threadId: joined,
     isMuted: isMuted(image.privacy, sender, joined),
     requestId: delivery.requestId,
+    isUnsure,
   });
   return { emailId: emailId(ordinal(at)), duplicate: false, newState: stateString(ordinal(at)) };
 }
@@ -89,12 +97,39 @@ function hasAddresses({ user }: OpenUser, asked: readonly string[]): boolean {
   return asked.every((address) => user.addresses.includes(normalizeAddress(address) ?? ''));
 }
 
+type Filed = {
+  /** Where a rule puts it; else it goes to the folder. */
+  mailboxId?: string | undefined;
+  folder: Folder;
+  keywords: string[];
+  /** Would it be in the inbox if the user index said that the sender is a friend? */
+  isUnsure: boolean;
+};
+
+function file(
+  image: OpenUser,
+  delivery: Delivery,
+  isUnsureOfReach: boolean,
+  isCorrespondent: boolean,
+): Filed {
+  const { junk = false, degree } = delivery;
+  if (junk) return { folder: 'junk', keywords: [], isUnsure: false };
+  const { mailboxId, folder: chosen, keywords } = ownWord(image, delivery);
+  const folder = chooseFolder({ junk, chosen, isCorrespondent, degree, isUnsure: isUnsureOfReach });
+  const isByIndex = mailboxId === undefined && chosen === undefined && folder === 'other';
+  const isUnsure = isByIndex && degree === 'unknown' && provenSender(delivery) !== undefined;
+  return { mailboxId, folder, keywords, isUnsure };
+}
+
 function senderOf({ envelope, message, degree = 'unknown' }: Delivery): SenderFacts {
   return { mailFrom: envelope.mailFrom, from: fromOf(message), degree };
 }
 
 /** Does what becomes of a message depend on how far its sender and the user are apart? */
-export function needsDegree({ privacy }: OpenUser, delivery: Delivery): boolean {
-  if (isBlocked(privacy, senderOf(delivery))) return false;
-  return privacy.reach !== 'everyone' || delivery.junk !== true;
+export function needsDegree(image: OpenUser, delivery: Delivery): boolean {
+  if (isBlocked(image.privacy, senderOf(delivery)) || isFromCorrespondent(image, delivery)) return false;
+  if (image.privacy.reach !== 'everyone') return true;
+  if (delivery.junk) return false;
+  const { mailboxId, folder } = ownWord(image, delivery);
+  return mailboxId === undefined && folder === undefined;
 }

@@ -104,8 +104,12 @@ function unescape(token: string): string {
   return token.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
+export function isKeyword(text: string): boolean {
+  return KEYWORD.test(text);
+}
+
 function toKeyword(text: string): string | undefined {
-  return KEYWORD.test(text) ? text.toLowerCase() : undefined;
+  return isKeyword(text) ? text.toLowerCase() : undefined;
 }
 
 function toMailboxId(image: UserImage, text: string): string | undefined {

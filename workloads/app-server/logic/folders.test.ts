@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mailboxId } from '../image/ids.ts';
 import { deliver } from './delivery.ts';
-import { chooseFolder, folderOf, type Folder, type FolderFacts } from './folders.ts';
+import type { Folder } from '../log/actions.ts';
+import { chooseFolder, folderOf, type FolderFacts } from './folders.ts';
 import { delivery, transactions } from './testing.ts';
 
 test('the folder of a message follows from what is known', () => {
@@ -14,6 +15,10 @@ test('the folder of a message follows from what is known', () => {
     [{ junk: false, degree: 'unknown', isUnsure: false }, 'other'],
     [{ junk: false, degree: undefined, isUnsure: false }, 'inbox'],
     [{ junk: false, degree: undefined, isUnsure: true }, 'other'],
+    [{ junk: false, degree: 'none', isUnsure: false, isCorrespondent: true }, 'inbox'],
+    [{ junk: false, degree: 'friend', isUnsure: false, isCorrespondent: true, chosen: 'other' }, 'other'],
+    [{ junk: false, degree: 'none', isUnsure: true, chosen: 'inbox' }, 'inbox'],
+    [{ junk: true, degree: 'friend', isUnsure: false, chosen: 'inbox' }, 'junk'],
     [{ junk: true, degree: 'friend', isUnsure: false }, 'junk'],
     [{ junk: true, degree: 'unknown', isUnsure: true }, 'junk'],
   ];

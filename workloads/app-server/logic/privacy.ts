@@ -12,6 +12,8 @@ export type SenderFacts = {
   /** Addresses of the From header. */
   from: readonly string[];
   degree: Degree;
+  /** The user wrote to the sender, who may answer. */
+  isCorrespondent?: boolean;
 };
 
 /** 'unsure': the settings would keep a stranger out, and whether this is one isn't known. */
@@ -20,8 +22,9 @@ export type Reach = 'yes' | 'unsure' | 'no';
 /** Refused for whatever reason, a sender is told the same: nothing about friends, or about a block. */
 export function reachOf(settings: PrivacySettings, facts: SenderFacts): Reach {
   if (isBlocked(settings, facts)) return 'no';
-  const { degree, mailFrom } = facts;
-  if (settings.reach === 'everyone' || degree === 'self' || degree === 'friend') return 'yes';
+  const { degree, mailFrom, isCorrespondent } = facts;
+  if (isCorrespondent || settings.reach === 'everyone' || degree === 'self' || degree === 'friend')
+    return 'yes';
   if (settings.reach === 'friendsOfFriends' && degree === 'friend-of-friend') return 'yes';
   // Whoever has sent something must be able to hear that it did not arrive.
   return degree === 'unknown' || mailFrom === '' ? 'unsure' : 'no';

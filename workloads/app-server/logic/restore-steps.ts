@@ -56,6 +56,7 @@ export function addReturning(
       threadId: was.threadId,
       // The delivery is remembered as it is: the same mail coming again changes nothing.
       deliveryKey: '',
+      isUnsure: undefined,
       restoredFrom: was.id,
       ...(bytes && { body: { kind: 'inline', index: tx.addBody(bytes) } }),
     });

@@ -40,7 +40,15 @@ export function summarize(fields: readonly HeaderField[]): HeaderSummary {
     messageId: ids('message-id'),
     inReplyTo: ids('in-reply-to'),
     references: ids('references'),
+    ...listId(fields),
   };
+}
+
+/** RFC 2919: what stands in the last angle brackets. */
+function listId(fields: readonly HeaderField[]): { listId?: string } {
+  const field = lastField(fields, 'list-id');
+  const id = field && /<\s*([^<>\s]{1,255})\s*>[^<>]*$/.exec(decodeText(field))?.[1];
+  return id ? { listId: id.toLowerCase() } : {};
 }
 
 function shorten({ name, email }: EmailAddress): EmailAddress {

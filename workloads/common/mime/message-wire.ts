@@ -32,6 +32,7 @@ type WireHeaders = {
   messageId?: WireTexts;
   inReplyTo?: WireTexts;
   references?: WireTexts;
+  listId?: Opt<string>;
 };
 
 type WirePart = {
@@ -105,6 +106,7 @@ function encodeHeaders(headers: HeaderSummary): WireHeaders {
     messageId: texts(headers.messageId),
     inReplyTo: texts(headers.inReplyTo),
     references: texts(headers.references),
+    listId: headers.listId,
   };
 }
 
@@ -121,6 +123,7 @@ function decodeHeaders(wire: WireHeaders): HeaderSummary {
     messageId: textList(wire.messageId),
     inReplyTo: textList(wire.inReplyTo),
     references: textList(wire.references),
+    ...(wire.listId && { listId: wire.listId }),
   };
 }
 

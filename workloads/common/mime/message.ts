@@ -50,6 +50,8 @@ export type HeaderSummary = {
   messageId: string[] | null;
   inReplyTo: string[] | null;
   references: string[] | null;
+  /** The identifier of the mailing list, in lower case (RFC 2919); undefined where nobody looked. */
+  listId?: string | null | undefined;
 };
 
 export type ParsedMessage = {

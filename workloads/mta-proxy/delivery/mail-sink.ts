@@ -7,6 +7,7 @@ import { inRequest } from '../../common/request-id.ts';
 import { beginSpan } from '../../common/tracing.ts';
 import type { Client, MailSink, MessageWriter, Recipient, Refusal, Transaction } from '../smtp/sink.ts';
 import type { Screened, Screening } from '../screening.ts';
+import type { Correspondence } from './correspondence.ts';
 import { Deliverer, type DelivererOptions } from './deliverer.ts';
 import { IncomingMessage, type CompleteMessage, type IncomingOptions } from './incoming-message.ts';
 import { CELL_DISABLED, LATER, NOBODY } from './refusals.ts';
@@ -18,6 +19,7 @@ export type MailSinkOptions = DelivererOptions & {
   hostname: string;
   incoming: IncomingOptions;
   screening: Screening;
+  correspondence: Correspondence;
   /** A message has been answered; its first byte came at this moment of `performance.now()`. */
   onMessage: (protocol: Client['protocol'], startedAt: number) => void;
 };
@@ -78,6 +80,7 @@ export class CellMailSink implements MailSink<string> {
           ? recipients.map(() => taken.refusal)
           : await this.#deliverer.deliver(transaction, recipients, taken, receivedAt);
       if ('refusal' in taken) await message.abort();
+      else this.#noteCorrespondence(transaction, taken, recipients, verdicts);
       const { address: client, protocol } = transaction.client;
       onMessage(protocol, startedAt);
       const sizeBytes = 'refusal' in taken ? undefined : taken.complete.parsed.sizeBytes;
@@ -95,6 +98,17 @@ export class CellMailSink implements MailSink<string> {
       },
       deliver: () => inRequest(transaction.id, () => span.run(deliver)).finally(() => span.end()),
     };
+  }
+
+  #noteCorrespondence(
+    { mailFrom }: Transaction,
+    taken: Ready,
+    recipients: readonly Recipient<string>[],
+    verdicts: readonly (true | Refusal)[],
+  ): void {
+    const stored = recipients.filter((_, index) => verdicts[index] === true);
+    const addresses = stored.map(({ address }) => address);
+    if (addresses.length > 0) this.#options.correspondence.note(mailFrom, taken, addresses);
   }
 
   /** The message as it comes: stored as it streams in, or first looked at as a whole. */

@@ -52,6 +52,7 @@ const message = z.strictObject({
     messageId: texts,
     inReplyTo: texts,
     references: texts,
+    listId: z.string().nullish(),
   }),
   preview: z.string().max(256),
   hasAttachment: z.boolean(),

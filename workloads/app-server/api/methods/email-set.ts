@@ -1,8 +1,11 @@
 // Email/set (RFC 8621 section 4.6): keywords, mailboxes, the end. Emails come by delivery, so none is created here.
 import { z } from 'zod';
 import type { EmailRecord } from '../../image/model.ts';
+import { together } from '../../image/pages/page.ts';
+import type { MessageAdded } from '../../log/actions.ts';
 import { userOf } from '../../logic/users.ts';
 import { destroyEmail, findEmail, updateEmail, type PatchObject } from '../../logic/email-updates.ts';
+import { learnFromMove } from '../../logic/teaching.ts';
 import type { Call } from '../call.ts';
 import { imageProperties } from '../email-object.ts';
 import { MAIL } from '../limits.ts';
@@ -27,12 +30,28 @@ function serverSet(email: EmailRecord): Record<string, unknown> {
   return rest;
 }
 
+/** What is known of the messages that are to be moved, so that the move can teach. */
+async function messagesToMove(
+  call: Call,
+  update: Record<string, PatchObject>,
+): Promise<Map<number, MessageAdded>> {
+  const moved = Object.entries(update).flatMap(([id, patch]) =>
+    Object.keys(patch).some((path) => path.startsWith('mailboxIds')) ? [resolved(call, id)] : [],
+  );
+  if (moved.length === 0) return new Map();
+  const ids = await call.read((image) =>
+    together(moved.map((id) => () => findEmail(image, id))).flatMap((email) => email?.id ?? []),
+  );
+  return call.services.messages.load(call.key, ids);
+}
+
 export const emailSet = accountMethod({
   name: 'Email/set',
   capability: MAIL,
   args: z.strictObject(setArgs),
   async run(args, call) {
     assertSetSize(args);
+    const teachers = await messagesToMove(call, args.update ?? {});
     return call.write((tx) => {
       const before = userOf(tx).emailsChangedAt;
       assertState(args.ifInState, before);
@@ -51,7 +70,11 @@ export const emailSet = accountMethod({
           ? { type: 'willDestroy' }
           : updateEmail(tx, id, resolveMailboxes(call, changes));
         if (problem) outcome.notUpdated.set(id, problem);
-        else outcome.updated.set(id, null);
+        else {
+          outcome.updated.set(id, null);
+          const message = email && teachers.get(email.id);
+          if (message) learnFromMove(tx, email, message);
+        }
       }
       for (const id of destroy) outcome.noteDestroyed(id, destroyEmail(tx, id));
       return outcome.response(before, userOf(tx).emailsChangedAt);
