@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
-import { startBusyApi } from '../support/busy-api.ts';
 import { OperatorHarness } from '../support/operator-harness.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 
-// The whole operator, while what lies between it and the API server, or the API server itself, fails it all the time.
+// The whole operator, while what lies between it and the API server fails it all the time.
 const CUT_EVERY_MS = 1_000;
-const REFUSE_ONE_OF = 4;
 
 let world: OperatorHarness;
 
@@ -60,18 +58,4 @@ test('watches and requests that are cut every second: a cell comes up and is rol
   await liveThrough('cut');
   assert.ok(cuts > 0);
   t.diagnostic(`${cuts} cuts`);
-});
-
-test('an API server that refuses lists, watches, applies and creations for being busy: nothing is told as trouble', async (t) => {
-  const busy = await startBusyApi(world.server.config, REFUSE_ONE_OF);
-  t.after(() => busy.close());
-  await goBy(t, busy.url);
-  await liveThrough('busy');
-  for (const what of ['list', 'watch', 'PATCH', 'POST', 'DELETE'])
-    assert.ok((busy.refused.get(what) ?? 0) > 0, `${what} was refused`);
-  t.diagnostic([...busy.refused].map(([what, times]) => `${what}: ${times} refused`).join(', '));
-  assert.deepEqual(
-    (await world.eventsOf('busy')).filter((event) => event.startsWith('Warning Trouble')),
-    [],
-  );
 });
