@@ -304,6 +304,8 @@ export class KubeApi {
       throw error;
     });
     answered(response.statusCode);
+    // Who gave up waiting reads no body, and its end by a closed connection is nobody's news then.
+    response.body.on('error', () => undefined);
     if (response.statusCode < 300) return response;
     const retryAfter = response.headers['retry-after'];
     throw ApiError.from(
