@@ -19,6 +19,8 @@ const schema = z.object({
   CELLPOST_IMAGE: z.string().min(1),
   CELLPOST_HBASE_IMAGE: z.string().min(1),
   CELLPOST_MEMCACHED_IMAGE: z.string().min(1),
+  /** The name of a headless Service of the operator's pods: consoles look at them by it. Absent: they don't. */
+  CELLPOST_OPERATOR_PODS: z.string().min(1).optional(),
   CELLPOST_OPERATOR_WORKERS: z.coerce.number().int().min(1).max(MAX_WORKERS).default(8),
   /** A kubeconfig; absent: the service account of the pod. */
   KUBECONFIG: z.string().optional(),
@@ -32,6 +34,8 @@ export type Settings = {
   /** Of the operator's own pods. */
   labels: Record<string, string>;
   identity: string;
+  /** A name in DNS that stands for all of its pods, and their port. */
+  pods: { host: string; port: number } | undefined;
   domain: string;
   images: Images;
   workers: number;
@@ -41,13 +45,21 @@ export type Settings = {
 /** @throws ConfigError */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const values = readEnvironment(schema, env);
+  const { CELLPOST_OPERATOR_PODS: pods, CELLPOST_OPERATOR_NAMESPACE: namespace } = values;
   return {
     http: { host: values.CELLPOST_HTTP_HOST, port: values.CELLPOST_HTTP_PORT },
     logLevel: values.CELLPOST_LOG_LEVEL,
     version: values.CELLPOST_VERSION,
-    namespace: values.CELLPOST_OPERATOR_NAMESPACE,
+    namespace,
     labels: { 'app.kubernetes.io/name': 'cellpost', [COMPONENT]: 'operator' },
     identity: values.CELLPOST_OPERATOR_IDENTITY,
+    pods:
+      pods === undefined
+        ? undefined
+        : {
+            host: `${pods}.${namespace}.svc.${values.CELLPOST_CLUSTER_DOMAIN}`,
+            port: values.CELLPOST_HTTP_PORT,
+          },
     domain: values.CELLPOST_CLUSTER_DOMAIN,
     images: {
       cellpost: values.CELLPOST_IMAGE,

@@ -18,6 +18,7 @@ export type PlatformContext = {
   discoveryUrl: string;
   operatorNamespace: string;
   operatorLabels: Record<string, string>;
+  operatorPods: Settings['pods'];
   /** Who may read metrics. */
   scrapers: Peer[];
   /** Undefined: there are no traces. */
@@ -61,6 +62,7 @@ export function platformContext(platform: Platform, settings: Settings): Platfor
     discoveryUrl: `http://${serviceHost(owner, 'discovery')}:${DISCOVERY_PORT}`,
     operatorNamespace: settings.namespace,
     operatorLabels: settings.labels,
+    operatorPods: settings.pods,
     scrapers: scrapersOf(platform),
     tracing: platform.spec.tracing,
   };

@@ -27,6 +27,7 @@ const settings = readSettings({
   CELLPOST_HBASE_IMAGE: 'registry.test/hbase:1.0',
   CELLPOST_MEMCACHED_IMAGE: 'registry.test/memcached:1.0',
   CELLPOST_OPERATOR_NAMESPACE: 'cellpost',
+  CELLPOST_OPERATOR_PODS: 'cellpost-operator-pods',
 });
 
 /** What the API server stores for an object: its schema's defaults where nothing is said. */

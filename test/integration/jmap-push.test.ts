@@ -130,6 +130,22 @@ suite('the event stream', () => {
     assert.deepEqual((await told(mail('Another thread'))).types, announced);
   });
 
+  test('settings that change are told, each as a type of its own', async () => {
+    for (const [type, capability, patch] of [
+      ['PrivacySettings', 'urn:cellpost:privacy', { reach: 'friends' }],
+      ['FilingSettings', 'urn:cellpost:filing', { 'senders/dan@example.org': 'junk' }],
+    ] as const) {
+      const stream = await open('types=*&closeafter=state&ping=0');
+      const args = { accountId: 'alice', update: { singleton: patch } };
+      const using = ['urn:ietf:params:jmap:core', capability];
+      const [answer] = await server.call('alice', [[`${type}/set`, args, '0']], undefined, using);
+      assert.deepEqual((await next(stream)).data.changed.alice, { [type]: answer?.[1].newState });
+    }
+    const using = ['urn:ietf:params:jmap:core', 'urn:cellpost:privacy'];
+    const args = { accountId: 'alice', update: { singleton: { reach: 'everyone' } } };
+    await server.call('alice', [['PrivacySettings/set', args, '0']], undefined, using);
+  });
+
   test('closeafter=state ends the stream after the first change', async () => {
     const stream = await open('types=Email&closeafter=state&ping=0');
     await server.deliver('alice', mail('Last'));

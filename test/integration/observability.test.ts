@@ -95,6 +95,9 @@ test('a mail leaves its traces in the stages, stores, queues and caches of those
   has('app_server', 'request_duration_seconds_count{route="POST /users/:userId/jmap/api",status="200"}');
   has('app_server', 'http_requests_total{route="api",status="200"}');
   has('web', 'request_duration_seconds_count{route="POST /jmap/api",status="200"}');
+  for (const workload of ['mta_proxy', 'web', 'user_index', 'memcache_dirty'])
+    for (const to of ['app-server', 'discovery'])
+      has(workload, `hedges_total{to="${to}",outcome="withheld"}`, `retries_total{to="${to}",result="held"}`);
   has('discovery', 'store_call_duration_seconds_count{store="zookeeper",operation="get"}');
 });
 

@@ -311,6 +311,110 @@ describe('the inbox page', { skip: browserMissing() }, () => {
     }
   });
 
+  it('shows what a person has set and changes it, by keyboard, and says what the server refuses', async () => {
+    const other = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    try {
+      const page = await signIn(other, 'carol');
+      const carol = await openJmap(platform.webUrl, 'carol@cellpost.test', 'demo');
+      const section = (name: string) => page.getByRole('region', { name, exact: true });
+      const said = (text: string): Promise<void> => page.getByRole('status').getByText(text).waitFor();
+      const ask = async (type: string, args: Record<string, unknown> = {}) => {
+        const [answer] = await carol.call([type, { accountId: carol.accountId, ...args }, '0']);
+        return (answer?.[1].list as Record<string, unknown>[] | undefined)?.[0];
+      };
+      const focused = (text: string): Promise<void> =>
+        page
+          .locator(':focus')
+          .and(page.getByText(text, { exact: true }))
+          .waitFor();
+      await page.getByRole('button', { name: 'Settings' }).press('Enter');
+      await focused('Settings');
+
+      await page.getByRole('radio', { name: /^Everyone/ }).press('ArrowDown');
+      await said('Who may reach you: Friends of friends');
+      assert.ok(await page.getByRole('radio', { name: /^Friends of friends/ }).isChecked());
+
+      const rules = section('Rules');
+      await rules.getByRole('button', { name: 'New rule' }).press('Enter');
+      await page.locator('input[name=name]:focus').waitFor();
+      await page.keyboard.type('Bills');
+      await page.keyboard.press('Enter');
+      await rules.getByRole('alert').getByText('It needs at least one condition').waitFor();
+      await rules.getByLabel('Subject contains').fill('invoice');
+      await rules.getByLabel('Move to').selectOption('Archive');
+      await rules.getByLabel('Star it').press('Space');
+      await page.keyboard.press('Enter');
+      await rules.getByText('Mail with “invoice” in the subject goes to Archive and gets a star.').waitFor();
+      assert.equal(await rules.getByRole('alert').count(), 0);
+      await focused('New rule');
+      await send({ from: 'bob@cellpost.test', subject: 'Your INVOICE', text: '1' }, 'carol@cellpost.test');
+      await until(async () => (await carol.subjects('archive')).includes('Your INVOICE'), {
+        timeoutMs: TIMEOUT_MS,
+      });
+
+      const senders = section('Senders');
+      await senders.getByLabel('Mail from', { exact: true }).fill('Dan@Example.org');
+      await senders.getByLabel('goes to', { exact: true }).selectOption('Junk');
+      await senders.getByRole('button', { name: 'Add' }).press('Enter');
+      const dan = senders.getByLabel('Mail from dan@example.org goes to');
+      await dan.selectOption('Other');
+      await said('Mail from dan@example.org goes to Other');
+      assert.deepEqual((await ask('FilingSettings/get'))?.senders, { 'dan@example.org': 'other' });
+      // What is said elsewhere is shown, too.
+      const update = { singleton: { 'senders/fay@example.org': 'inbox' } };
+      await ask('FilingSettings/set', { update });
+      await senders.getByText('fay@example.org').waitFor();
+      await senders.getByRole('button', { name: 'Remove dan@example.org' }).press('Enter');
+      await dan.waitFor({ state: 'detached' });
+      await focused('Senders');
+
+      const blocked = section('Blocked senders');
+      const block = blocked.getByLabel('Block an address or a domain');
+      await block.fill('nobody');
+      await block.press('Enter');
+      await blocked.getByRole('alert').getByText('it is no email address').waitFor();
+      for (const text of ['Eve@Example.org', '@spam.example']) {
+        await block.fill(text);
+        await block.press('Enter');
+        await blocked.getByRole('button', { name: `Remove ${text.toLowerCase()}` }).waitFor();
+      }
+      await blocked.getByRole('button', { name: 'Remove eve@example.org' }).press('Enter');
+      await said('eve@example.org is not blocked any more');
+      const mute = section('Do not notify me').getByLabel('Do not announce mail from');
+      await mute.fill('news@example.org');
+      await mute.press('Enter');
+      await said('Mail from news@example.org is not announced');
+      assert.deepEqual(await ask('PrivacySettings/get'), {
+        id: 'singleton',
+        reach: 'friendsOfFriends',
+        blockedAddresses: [],
+        blockedDomains: ['spam.example'],
+        mutedSenders: ['news@example.org'],
+        mutedThreads: [],
+      });
+
+      await rules.getByRole('button', { name: 'Remove rule Bills' }).press('Enter');
+      await said('Rule removed');
+      await focused('Rules');
+      await page.keyboard.press('Escape');
+      await page.getByRole('heading', { name: 'Inbox' }).waitFor();
+      await page.locator('[aria-label=Settings]:focus').waitFor();
+
+      // A conversation is muted where it is read.
+      await page.locator('.row', { hasText: 'Number 6' }).first().locator('.open').click();
+      await page.getByRole('button', { name: 'Do not notify me' }).click();
+      await said('Mail in this conversation is not announced');
+      await page.getByRole('button', { name: 'Settings' }).click();
+      await section('Do not notify me')
+        .getByRole('button', { name: /Remove Number 6/ })
+        .click();
+      await said('is announced again');
+      assert.deepEqual((await ask('PrivacySettings/get'))?.mutedThreads, []);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('fits a phone: one pane at a time', async () => {
     const phone = await browser.newContext({ viewport: { width: 390, height: 844 }, hasTouch: true });
     try {

@@ -1,7 +1,8 @@
 // Looks at every process of the platform again and again, and keeps what it saw.
 import { setTimeout as delay } from 'node:timers/promises';
-import { z } from 'zod';
+import { ZodError } from 'zod';
 import { DirectoryFollower } from '../common/cell-client/follower.ts';
+import { mapSummary, type MapSummary } from '../common/cell-client/map-summary.ts';
 import { bearer } from '../common/http/platform-token.ts';
 import type { Logger } from '../common/log.ts';
 import { inParallel } from '../common/parallel.ts';
@@ -19,33 +20,6 @@ const MAX_PROCESSES = 2_000;
 const LEFT_MS = 60_000;
 /** From then on it matters that nothing is heard of a cell's coordination. */
 const STALE_SECONDS = 5;
-
-const summary = z.object({
-  mapVersion: z.number(),
-  ageSeconds: z.number(),
-  unassignedBuckets: z.number(),
-  exceptions: z.number(),
-  cells: z.array(
-    z.object({
-      name: z.string(),
-      state: z.string(),
-      dataCenter: z.string(),
-      buckets: z.number(),
-      ageSeconds: z.number(),
-      problem: z.string().optional(),
-      members: z.array(
-        z.object({
-          name: z.string(),
-          url: z.string(),
-          state: z.enum(['joining', 'serving', 'draining']),
-          version: z.string(),
-          share: z.number(),
-        }),
-      ),
-    }),
-  ),
-});
-export type MapSummary = z.infer<typeof summary>;
 
 export type CollectorOptions = {
   discoveryUrl: string;
@@ -117,10 +91,10 @@ export class Collector {
     const { discoveryUrl, token } = this.#options;
     try {
       const url = `${discoveryUrl.replace(/\/+$/, '')}/v1/summary`;
-      this.map = summary.parse(JSON.parse(await ask(url, { authorization: bearer(token) }, signal)));
+      this.map = mapSummary.parse(JSON.parse(await ask(url, { authorization: bearer(token) }, signal)));
       this.mapProblem = undefined;
     } catch (error) {
-      this.mapProblem = error instanceof z.ZodError ? 'its answer is no map' : (error as Error).message;
+      this.mapProblem = error instanceof ZodError ? 'its answer is no map' : (error as Error).message;
       return;
     }
     const now = Date.now();

@@ -34,6 +34,7 @@ export function consoleResources(
 ): KubeObject[] {
   const { owner } = context;
   const targets = TARGETS.filter(([role]) => role !== 'memcache-dirty' || spec.counts);
+  const places = targets.map(([role, port]) => ({ workload: role, host: podsHost(context, role), port }));
   return [
     ...targets.map(([role, port]) => podsService(context, role, port)),
     ...serviceResources(context, credentials, {
@@ -58,12 +59,18 @@ export function consoleResources(
         { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },
         {
           name: 'CELLPOST_CONSOLE_TARGETS',
-          value: targets.map(([role, port]) => `${role}=dns:${podsHost(context, role)}:${port}`).join(','),
+          value: [...places, ...operatorPlace(context)]
+            .map(({ workload, host, port }) => `${workload}=dns:${host}:${port}`)
+            .join(','),
         },
       ],
     }),
   ];
 }
+
+/** The chart brings its Service: the operator is not of the platform, and may be elsewhere. */
+const operatorPlace = ({ operatorPods }: PlatformContext) =>
+  operatorPods ? [{ workload: 'operator', ...operatorPods }] : [];
 
 function podsService({ owner }: PlatformContext, role: Role, port: number): Service {
   return service(childMeta(owner, `${roleName(owner, role)}${PODS}`, role), {

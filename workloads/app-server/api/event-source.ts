@@ -23,6 +23,7 @@ function statesOf(image: UserImage): States {
     Email: stateString(image.emailsChangedAt),
     Friend: stateString(image.friendsChangedAt),
     PrivacySettings: stateString(image.privacyChangedAt),
+    FilingSettings: stateString(image.filing.changedAt),
     EmailDelivery: stateString(image.lastDeliveryAt),
     Mailbox: stateString(image.mailboxesChangedAt),
     Thread: stateString(image.threadsChangedAt),

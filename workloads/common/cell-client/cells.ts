@@ -85,7 +85,7 @@ class DiscoveredCells implements Cells {
   constructor(options: CellsOptions) {
     this.#addressAsked = options.metrics?.cache('addresses');
     this.#token = options.token;
-    this.discovery = new DiscoveryClient(options.discoveryUrl, options.token);
+    this.discovery = new DiscoveryClient(options.discoveryUrl, options.token, options.metrics);
     this.#follower = new DirectoryFollower(options);
     this.#sender = new Sender(
       this.#follower,

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client, request, type Dispatcher } from 'undici';
 import { z } from 'zod';
 import { bearer } from '../http/platform-token.ts';
+import type { HedgeOutcome, RetryResult, WorkloadMetrics } from '../metrics/workload-metrics.ts';
 import { followingHeaders } from '../request-id.ts';
 import { BucketMap } from './buckets.ts';
 import type { CellRecord } from './directory-messages.ts';
@@ -50,10 +51,14 @@ export class DiscoveryClient {
   readonly #token: string;
   readonly #budget = new RetryBudget();
   readonly #times = new AnswerTimes(SLOW_MS);
+  readonly #hedged: ((outcome: HedgeOutcome) => void) | undefined;
+  readonly #retried: ((result: RetryResult) => void) | undefined;
 
-  constructor(discoveryUrl: string, token: string) {
+  constructor(discoveryUrl: string, token: string, metrics?: WorkloadMetrics) {
     this.#url = discoveryUrl.replace(/\/+$/, '');
     this.#token = token;
+    this.#hedged = metrics?.hedges('discovery');
+    this.#retried = metrics?.retries('discovery');
   }
 
   /** Adds a cell or changes it. @throws Unavailable, UnexpectedAnswer */
@@ -161,6 +166,7 @@ export class DiscoveryClient {
           times: this.#times,
           most: isQuestion ? MAX_TRIES : 1,
           mayTry: () => this.#budget.take(),
+          onHedge: this.#hedged,
         });
         if (expected.includes(status)) return { status, text };
         if (status !== 503) throw new UnexpectedAnswer(`${method} ${path}`, status, detailOf(text));
@@ -171,6 +177,7 @@ export class DiscoveryClient {
       }
       if (deadline - performance.now() < RETRY_MS) throw new Unavailable(`Discovery: ${why}`);
       await delay(RETRY_MS);
+      this.#retried?.('made');
     }
   }
 

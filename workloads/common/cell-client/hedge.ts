@@ -1,5 +1,6 @@
 // A second try beside the first, at another server, when the answer takes longer than nearly all of the last ones did. The
 // first answer wins and the other tries are ended. For questions that change nothing and that any of the servers can answer.
+import type { HedgeOutcome } from '../metrics/workload-metrics.ts';
 
 /** Answers that the delay is taken from. */
 const WINDOW = 128;
@@ -44,18 +45,21 @@ export type Hedged<T> = {
   most: number;
   /** Asks the retry budget before each further one. */
   mayTry: () => boolean;
+  /** Told once of a question whose first try was slow, and once more for each further try that the budget withheld. */
+  onHedge?: ((outcome: HedgeOutcome) => void) | undefined;
 };
 
 /** @returns the first answer; when there is none, what the last try ended with @throws the same */
-export function hedged<T>({ attempt, isAnswer, times, most, mayTry }: Hedged<T>): Promise<T> {
+export function hedged<T>({ attempt, isAnswer, times, most, mayTry, onHedge }: Hedged<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const endings: AbortController[] = [];
     let running = 0;
     let isDone = false;
     let timer: NodeJS.Timeout | undefined;
-    const finish = (settle: () => void): void => {
+    const finish = (settle: () => void, outcome: HedgeOutcome): void => {
       isDone = true;
       clearTimeout(timer);
+      if (endings.length > 1) onHedge?.(outcome);
       settle();
     };
     const start = (): void => {
@@ -70,19 +74,21 @@ export function hedged<T>({ attempt, isAnswer, times, most, mayTry }: Hedged<T>)
           if (isDone) return;
           if (isAnswer(result)) {
             times.note(performance.now() - began);
-            finish(() => resolve(result));
+            finish(() => resolve(result), index === 0 ? 'lost' : 'won');
             for (const other of endings) if (other !== ending) other.abort(new Error('another was faster'));
-          } else if (running === 0) finish(() => resolve(result));
+          } else if (running === 0) finish(() => resolve(result), 'failed');
         },
         (error: unknown) => {
           running--;
           if (!isDone && running === 0)
-            finish(() => reject(error instanceof Error ? error : new Error(String(error))));
+            finish(() => reject(error instanceof Error ? error : new Error(String(error))), 'failed');
         },
       );
       if (endings.length < most)
         timer = setTimeout(() => {
-          if (!isDone && mayTry()) start();
+          if (isDone) return;
+          if (mayTry()) start();
+          else onHedge?.('withheld');
         }, times.delayMs);
     };
     start();

@@ -3,6 +3,7 @@ import { mock, test, type TestContext } from 'node:test';
 import { Directory } from './directory.ts';
 import { Sender, type Attempt, type Policy } from './sender.ts';
 import { hashKey } from '../hash.ts';
+import { WorkloadMetrics } from '../metrics/workload-metrics.ts';
 import { BucketMap } from './buckets.ts';
 import type { RingMember } from '../ring/ring.ts';
 
@@ -71,19 +72,20 @@ class Followed {
 }
 
 /** Time stands still unless the test lets it go on. */
-function open(t: TestContext): { map: Followed; sender: Sender } {
+function open(t: TestContext): { map: Followed; sender: Sender; metrics: WorkloadMetrics } {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const map = new Followed();
-  const sender = new Sender(map, 'token', async () => true);
+  const metrics = new WorkloadMetrics('web');
+  const sender = new Sender(map, 'token', async () => true, metrics);
   t.after(() => sender.close());
-  return { map, sender };
+  return { map, sender, metrics };
 }
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('requests that wait go to a new owner at once, whatever the retries at the dead one cost', async (t) => {
-  const { map, sender } = open(t);
+  const { map, sender, metrics } = open(t);
   map.serve('a-0', '1');
   let alive = '';
   let askedInVain = 0;
@@ -104,6 +106,19 @@ test('requests that wait go to a new owner at once, whatever the retries at the 
   map.serve('a-1', '2');
   const answers = await Promise.all(requests);
   assert.ok(answers.every(({ response }) => response === 'a-1'));
+  const counted = async (result: string): Promise<number> => {
+    const text = await metrics.registry.metrics();
+    const line = `cellpost_web_retries_total{to="app-server",result="${result}"} `;
+    return Number(
+      text
+        .split('\n')
+        .find((one) => one.startsWith(line))
+        ?.slice(line.length),
+    );
+  };
+  // Every attempt but the first of each request.
+  assert.equal(await counted('made'), askedInVain);
+  assert.ok((await counted('held')) >= 400);
 });
 
 test('an owner that was started again on its address is another owner', async (t) => {

@@ -2,7 +2,12 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { bearer } from '../http/platform-token.ts';
-import type { CellCallResult, WorkloadMetrics } from '../metrics/workload-metrics.ts';
+import type {
+  CellCallResult,
+  HedgeOutcome,
+  RetryResult,
+  WorkloadMetrics,
+} from '../metrics/workload-metrics.ts';
 import { followingHeaders } from '../request-id.ts';
 import { inSpan } from '../tracing.ts';
 import type { Nowhere, Where } from './directory.ts';
@@ -98,6 +103,8 @@ export class Sender {
   readonly #nodes = new NodeConnections();
   readonly #offChange: () => void;
   readonly #called: ((result: CellCallResult) => void) | undefined;
+  readonly #hedged: ((outcome: HedgeOutcome) => void) | undefined;
+  readonly #retried: ((result: RetryResult) => void) | undefined;
   /** Requests to a cell go to its app servers in turn. */
   #turn = 0;
   /** By path: how long those take. */
@@ -111,6 +118,8 @@ export class Sender {
     metrics?: WorkloadMetrics,
   ) {
     this.#called = metrics?.cellCalls();
+    this.#hedged = metrics?.hedges('app-server');
+    this.#retried = metrics?.retries('app-server');
     this.#follower = follower;
     this.#isUnassigned = isUnassigned;
     this.#token = token;
@@ -155,6 +164,7 @@ export class Sender {
       hint = undefined;
       if (target) {
         if (attempts++ === 0) this.#nodes.of(target.url).budget.earn();
+        else this.#retried?.('made');
         const result = await this.#attempt(target, policy, leftMs(), attempt);
         if ('response' in result) return { response: result.response, attempts };
         const { verdict } = result;
@@ -192,6 +202,7 @@ export class Sender {
       const serving = this.#serving(cell);
       const target = serving[(this.#turn + attempts) % Math.max(1, serving.length)];
       if (target) {
+        if (attempts > 0) this.#retried?.('made');
         const { result, tries } = await this.#tryMembers(serving, this.#turn + attempts, options, leftMs());
         attempts += tries;
         if ('response' in result) {
@@ -234,6 +245,7 @@ export class Sender {
       times,
       most: policy.readOnly ? Math.min(2, members.length) : 1,
       mayTry: () => budget.take(),
+      onHedge: this.#hedged,
     });
     return { result, tries };
   }
@@ -282,8 +294,12 @@ export class Sender {
     if (isPlaced()) return true;
     await this.#follower.changed(Math.min(waitMs, leftMs()), policy.signal);
     if (target) {
-      while (leftMs() > 0 && !isPlaced() && !this.#nodes.of(target.url).budget.take())
+      let isHeld = false;
+      while (leftMs() > 0 && !isPlaced() && !this.#nodes.of(target.url).budget.take()) {
+        if (!isHeld) this.#retried?.('held');
+        isHeld = true;
         await this.#follower.changed(Math.min(LONGEST_WAIT_MS, leftMs()), policy.signal);
+      }
     }
     return isPlaced();
   }

@@ -13,6 +13,17 @@ type Tally = { labels: Record<string, string>; count: number };
 /** What became of one attempt of a call to an app server. */
 export type CellCallResult = 'answered' | 'redirected' | 'refused' | 'unknown';
 
+/** Whom the client library of the cells asks. */
+type Callee = 'app-server' | 'discovery';
+
+const HEDGE_OUTCOMES = ['won', 'lost', 'failed', 'withheld'] as const;
+/** What became of a question whose first try was slow: `withheld` is one that the retry budget had nothing left for. */
+export type HedgeOutcome = (typeof HEDGE_OUTCOMES)[number];
+
+const RETRY_RESULTS = ['made', 'held'] as const;
+/** What became of a call's further attempts: `held` is one that has to wait until the retry budget has something left. */
+export type RetryResult = (typeof RETRY_RESULTS)[number];
+
 export class WorkloadMetrics {
   readonly registry = new Registry();
   readonly #prefix: string;
@@ -136,6 +147,17 @@ export class WorkloadMetrics {
     return (result) => void this.#tally('cell_calls_total', help, { result }).count++;
   }
 
+  hedges(to: Callee): (outcome: HedgeOutcome) => void {
+    const help =
+      'Questions whose first try was slow: a further try answered first, the first did, none did, or the retry budget was used up';
+    return this.#counted('hedges_total', help, HEDGE_OUTCOMES, (outcome) => ({ to, outcome }));
+  }
+
+  retries(to: Callee): (result: RetryResult) => void {
+    const help = 'Further attempts of calls: made, and held up because the retry budget was used up';
+    return this.#counted('retries_total', help, RETRY_RESULTS, (result) => ({ to, result }));
+  }
+
   hbaseRetries(): (reason: string) => void {
     const help = 'Attempts of calls to HBase that failed, by what the server or the socket said';
     return (reason) => void this.#tally('hbase_retries_total', help, { reason }).count++;
@@ -157,6 +179,17 @@ export class WorkloadMetrics {
     const made = this.durations(name, help);
     this.#durations.set(name, made);
     return made;
+  }
+
+  /** Counts by one of a few words, all of which are told from the start: a rate begins at the zero before the first. */
+  #counted<W extends string>(
+    name: string,
+    help: string,
+    words: readonly W[],
+    labelsOf: (word: W) => Record<string, string>,
+  ): (word: W) => void {
+    for (const word of words) this.#tally(name, help, labelsOf(word));
+    return (word) => void this.#tally(name, help, labelsOf(word)).count++;
   }
 
   /** A number that is counted up, and read when somebody asks. */

@@ -24,6 +24,10 @@ const PATHS = {
   download: 'M12 4v11M7 11l5 5 5-5M4 20h16',
   exit: 'M14 4h5v16h-5M4 12h11M11 8l4 4-4 4',
   more: 'M6 9l6 6 6-6',
+  up: 'M6 15l6-6 6 6',
+  settings:
+    'M4 7h9M19 7h1M4 17h1M11 17h9M16 4.500a2.500 2.500 0 1 1 0 5 2.500 2.500 0 0 1 0-5zM8 14.500a2.500 2.500 0 1 1 0 5 2.500 2.500 0 0 1 0-5z',
+  mute: 'M4 4l16 16M9 5.500A5.500 5.500 0 0 1 17.500 10v3l1 2M6.500 9.500V14L5 17h12M10 20.500h4',
 };
 
 /** @param {{ name: string, filled?: boolean }} props */

@@ -1,10 +1,11 @@
-// The signed-in page: mailboxes, list and message side by side; one after the other on a phone.
+// The signed-in page: mailboxes, list and message (or the settings) side by side; one after the other on a phone.
 import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
 import { html } from 'htm/preact';
 import { Icon } from './icons.js';
 import { MailboxList } from './mailbox-list.js';
 import { MessageList } from './message-list.js';
 import { Reader } from './reader.js';
+import { Settings } from './settings.js';
 
 /** @import { MailStore } from './mail-store.js' */
 
@@ -13,7 +14,9 @@ export function Inbox({ store, onSignOut }) {
   const [, redraw] = useReducer((/** @type {number} */ count) => count + 1, 0);
   const [menuOpen, setMenuOpen] = useState(false);
   const [search, setSearch] = useState('');
+  const [inSettings, setInSettings] = useState(false);
   const searchInput = useRef(/** @type {HTMLInputElement | null} */ (null));
+  const settingsButton = useRef(/** @type {HTMLButtonElement | null} */ (null));
 
   useEffect(() => {
     const onChange = () => redraw(undefined);
@@ -25,19 +28,34 @@ export function Inbox({ store, onSignOut }) {
 
   const { unread, unseen } = store;
   useEffect(() => {
-    document.title = `${unseen > 0 ? '● ' : ''}${unread > 0 ? `(${unread}) ` : ''}Inbox · Cellpost`;
-  }, [unread, unseen]);
+    const place = inSettings ? 'Settings' : 'Inbox';
+    document.title = `${unseen > 0 ? '● ' : ''}${unread > 0 ? `(${unread}) ` : ''}${place} · Cellpost`;
+  }, [unread, unseen, inSettings]);
 
-  useShortcuts(store, searchInput);
+  useEffect(() => store.cover(inSettings), [store, inSettings]);
+
+  const leaveSettings = () => {
+    setInSettings(false);
+    settingsButton.current?.focus();
+  };
+  useShortcuts((key) => {
+    if (key === '/') searchInput.current?.focus();
+    else if (!inSettings) return runShortcut(store, key);
+    else if (key === 'Escape') leaveSettings();
+    else return false;
+    return true;
+  });
 
   /** @param {string} text */
   const runSearch = (text) => {
+    if (text.trim() !== '') setInSettings(false);
     const inbox = store.mailboxOfRole('inbox');
     if (text.trim() !== '') void store.show({ search: text.trim() });
     else if (inbox && 'search' in store.view) void store.show({ mailboxId: inbox.id });
   };
 
-  return html`<div class=${`inbox ${store.selectedId ? 'has-message' : ''} ${menuOpen ? 'menu-open' : ''}`}>
+  const hasMessage = store.selectedId && !inSettings;
+  return html`<div class=${`inbox ${hasMessage ? 'has-message' : ''} ${menuOpen ? 'menu-open' : ''}`}>
     <header class="bar">
       <button class="icon-button menu-button" aria-label="Mailboxes" onClick=${() => setMenuOpen(!menuOpen)}>
         <${Icon} name="menu" />
@@ -72,6 +90,19 @@ export function Inbox({ store, onSignOut }) {
           aria-label=${store.live ? 'Connected' : 'Not connected'}
         ></span>
         <span class="who">${store.username}</span>
+        ${
+          store.settings.isOffered &&
+          html`<button
+            ref=${settingsButton}
+            class="icon-button"
+            aria-current=${inSettings ? 'page' : undefined}
+            onClick=${() => (inSettings ? leaveSettings() : setInSettings(true))}
+            title="Settings"
+            aria-label="Settings"
+          >
+            <${Icon} name="settings" />
+          </button>`
+        }
         <button class="icon-button" onClick=${onSignOut} title="Sign out" aria-label="Sign out">
           <${Icon} name="exit" />
         </button>
@@ -79,14 +110,19 @@ export function Inbox({ store, onSignOut }) {
     </header>
     <${MailboxList}
       store=${store}
+      current=${inSettings ? undefined : store.currentMailbox?.id}
       onShow=${() => {
+        setInSettings(false);
         setMenuOpen(false);
         setSearch('');
       }}
     />
     <div class="scrim" onClick=${() => setMenuOpen(false)}></div>
-    <${MessageList} store=${store} />
-    <${Reader} store=${store} />
+    ${
+      inSettings
+        ? html`<${Settings} store=${store} onClose=${leaveSettings} />`
+        : html`<${MessageList} store=${store} /><${Reader} store=${store} />`
+    }
     <div class="toasts" role="status" aria-live="polite">
       ${
         store.toast &&
@@ -109,12 +145,8 @@ export function Inbox({ store, onSignOut }) {
   </div>`;
 }
 
-/**
- * j and k go through the list, e archives, # deletes, s stars, u marks as unread, / searches, Escape goes back.
- * @param {MailStore} store
- * @param {{ current: HTMLInputElement | null }} searchInput
- */
-function useShortcuts(store, searchInput) {
+/** @param {(key: string) => boolean} run with a key that is no text; false when it is none of ours */
+function useShortcuts(run) {
   useEffect(() => {
     /** @param {KeyboardEvent} event */
     const onKey = (event) => {
@@ -123,29 +155,24 @@ function useShortcuts(store, searchInput) {
         if (event.key === 'Escape') target.blur();
         return;
       }
-      if (runShortcut(store, event.key, searchInput.current)) event.preventDefault();
+      if (run(event.key)) event.preventDefault();
     };
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
-  }, [store]);
+  }, [run]);
 }
 
 /**
+ * j and k go through the list, e archives, # deletes, s stars, u marks as unread, Escape goes back.
  * @param {MailStore} store
  * @param {string} key
- * @param {HTMLInputElement | null} searchInput
- * @returns {boolean} false when the key is none of ours
  */
-function runShortcut(store, key, searchInput) {
+function runShortcut(store, key) {
   const { selectedId: id, ids } = store;
   const step = key === 'j' ? 1 : key === 'k' ? -1 : 0;
   if (step !== 0) {
     const next = id ? ids[ids.indexOf(id) + step] : ids[0];
     if (next) void store.select(next);
-    return true;
-  }
-  if (key === '/') {
-    searchInput?.focus();
     return true;
   }
   if (!id) return false;

@@ -6,8 +6,15 @@ import { readEvents } from './events.js';
 
 const USING = ['urn:ietf:params:jmap:core', 'urn:ietf:params:jmap:mail'];
 const MAIL = 'urn:ietf:params:jmap:mail';
-const COUNTS = 'urn:cellpost:counts';
+/** Our own; cells of earlier versions lack some of them. */
+export const COUNTS = 'urn:cellpost:counts';
+export const PRIVACY = 'urn:cellpost:privacy';
+export const FILING = 'urn:cellpost:filing';
+const OWN = [COUNTS, PRIVACY, FILING];
 const REQUEST_TIMEOUT_MS = 30_000;
+/** An action is tried again while the server can't be reached: it says what shall be, so twice does no harm. */
+const ACTION_TRIES = 6;
+const ACTION_PAUSE_MS = 700;
 /** The server sends a ping this often; a stream that is silent for longer is dead. */
 const PING_S = 30;
 const SILENCE_MS = 75_000;
@@ -49,9 +56,9 @@ export class JmapClient {
     return this.session.primaryAccounts[MAIL] ?? '';
   }
 
-  /** Does the user's cell tell what is new in the inbox? Cells of earlier versions do not. */
-  get hasCounts() {
-    return this.session.capabilities[COUNTS] !== undefined;
+  /** Does the user's cell offer this? @param {string} capability */
+  has(capability) {
+    return this.session.capabilities[capability] !== undefined;
   }
 
   /**
@@ -79,7 +86,7 @@ export class JmapClient {
     const response = await send('/jmap/api', {
       method: 'POST',
       headers: { authorization: this.#authorization, 'content-type': 'application/json' },
-      body: JSON.stringify({ using: this.hasCounts ? [...USING, COUNTS] : USING, methodCalls }),
+      body: JSON.stringify({ using: [...USING, ...OWN.filter((one) => this.has(one))], methodCalls }),
     });
     /** @type {{ methodResponses: Invocation[] }} */
     const { methodResponses } = await response.json();
@@ -134,6 +141,18 @@ export class JmapClient {
       onLive(false);
       await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random())));
       pauseMs = Math.min(pauseMs * 2, 10_000);
+    }
+  }
+}
+
+/** @template T @param {() => Promise<T>} step @returns {Promise<T>} @throws what the step throws, Unreachable at last */
+export async function untilReached(step) {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await step();
+    } catch (error) {
+      if (!(error instanceof Unreachable) || tries === ACTION_TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, ACTION_PAUSE_MS));
     }
   }
 }

@@ -1,8 +1,9 @@
-// What the page knows of the mailbox, and the actions on it. Components listen and draw; only this file talks JMAP.
+// What the page knows of the mailbox, and the actions on it. Components listen and draw; only the stores talk JMAP.
 import { loadConversation } from './conversation.js';
-import { SignInFailed, Unreachable } from './jmap.js';
+import { COUNTS, SignInFailed, untilReached } from './jmap.js';
 import { sortMailboxes } from './mailbox-kinds.js';
 import { emailChanges, queryOf, SUMMARY } from './queries.js';
+import { SettingsStore } from './settings-store.js';
 
 /** @import { Email, EmailDetails, Mailbox, Toast, View } from './types.d.ts' */
 /** @import { JmapClient } from './jmap.js' */
@@ -12,9 +13,6 @@ const PAGE = 50;
 const TOAST_MS = 6_000;
 /** More than that since the last look: everything is read anew. */
 const MAX_CHANGES = 200;
-/** An action is tried again while the server can't be reached: it says what shall be, so twice does no harm. */
-const ACTION_TRIES = 6;
-const ACTION_PAUSE_MS = 700;
 
 export class MailStore extends EventTarget {
   /** @type {JmapClient} */
@@ -26,6 +24,7 @@ export class MailStore extends EventTarget {
   #refreshAgain = false;
   /** Things changed while nobody saw the page. */
   #isBehind = false;
+  #isCovered = false;
   #nextToast = 1;
 
   /** @type {Mailbox[]} */
@@ -53,6 +52,7 @@ export class MailStore extends EventTarget {
   constructor(client) {
     super();
     this.#client = client;
+    this.settings = new SettingsStore(client);
   }
 
   get username() {
@@ -89,8 +89,9 @@ export class MailStore extends EventTarget {
 
   /** A page that nobody sees asks for the numbers in its title and no more. @param {Record<string, string>} states */
   async #hear(states) {
+    this.settings.hear(states);
     const { Counts } = states;
-    if (!document.hidden || !this.#client.hasCounts || Counts === undefined) return await this.refresh();
+    if (!document.hidden || !this.#client.has(COUNTS) || Counts === undefined) return await this.refresh();
     this.#isBehind = true;
     await this.#guard(async () => {
       const { unread, unseen } = await this.#client.counts(Counts);
@@ -101,11 +102,17 @@ export class MailStore extends EventTarget {
     });
   }
 
+  /** Says whether something else is shown in the place of the list. @param {boolean} isCovered */
+  cover(isCovered) {
+    this.#isCovered = isCovered;
+    this.#look();
+  }
+
   /** Who looks at the list of the inbox has seen what is new in it. */
   #look() {
     const inbox = this.mailboxOfRole('inbox');
     const isShown = inbox && 'mailboxId' in this.view && this.view.mailboxId === inbox.id;
-    if (!isShown || this.unseen === 0 || document.hidden) return;
+    if (!isShown || this.#isCovered || this.unseen === 0 || document.hidden) return;
     this.unseen = 0;
     // When it fails, the next look says the same.
     this.#client.call(['Counts/set', { update: { singleton: { unseen: 0 } } }]).catch(() => undefined);
@@ -240,23 +247,11 @@ export class MailStore extends EventTarget {
    */
   async #act(args, problemOf) {
     await this.#guard(async () => {
-      const [set] = await this.#untilReached(() => this.#client.call(['Email/set', args]));
+      const [set] = await untilReached(() => this.#client.call(['Email/set', args]));
       const problem = problemOf(set);
       if (problem) throw new Error(problem.description ?? problem.type);
     }, true);
     await this.refresh();
-  }
-
-  /** @template T @param {() => Promise<T>} step @returns {Promise<T>} */
-  async #untilReached(step) {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await step();
-      } catch (error) {
-        if (!(error instanceof Unreachable) || tries === ACTION_TRIES) throw error;
-        await new Promise((resolve) => setTimeout(resolve, ACTION_PAUSE_MS));
-      }
-    }
   }
 
   /** Shows at once what the server will say in a moment. @param {string} id @param {(email: Email) => Email} change */
@@ -286,7 +281,7 @@ export class MailStore extends EventTarget {
 
   /** @returns {Call[]} */
   #countsCalls() {
-    return this.#client.hasCounts ? [['Counts/get', { ids: null }]] : [];
+    return this.#client.has(COUNTS) ? [['Counts/get', { ids: null }]] : [];
   }
 
   /** @param {{ list: Mailbox[] }} got @param {{ list: { unseen: number }[] } | undefined} counts */
@@ -382,9 +377,14 @@ export class MailStore extends EventTarget {
     } catch (error) {
       this.loading = false;
       if (isAction) this.#forget();
-      if (error instanceof SignInFailed) this.dispatchEvent(new Event('signed-out'));
+      if (error instanceof SignInFailed) this.signOut();
       else this.say(error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** The login does not hold any more. */
+  signOut() {
+    this.dispatchEvent(new Event('signed-out'));
   }
 
   #changed() {

@@ -5,9 +5,8 @@ import { kindOf } from './mailbox-kinds.js';
 
 /** @import { MailStore } from './mail-store.js' */
 
-/** @param {{ store: MailStore, onShow: () => void }} props */
-export function MailboxList({ store, onShow }) {
-  const current = store.currentMailbox?.id;
+/** @param {{ store: MailStore, current: string | undefined, onShow: () => void }} props */
+export function MailboxList({ store, current, onShow }) {
   return html`<nav class="mailboxes" aria-label="Mailboxes">
     <p class="narrow-who"><img src="icon.svg" alt="" width="26" height="26" />${store.username}</p>
     <ul>

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { html } from 'htm/preact';
 import { Icon } from './icons.js';
 import { Message } from './message.js';
+import { muteThread } from './settings-reach.js';
 
 /** @import { MailStore } from './mail-store.js' */
 
@@ -62,6 +63,10 @@ function Actions({ store, id }) {
       className=${isStarred ? 'starred' : ''}
       run=${() => store.setKeyword(id, '$flagged', !isStarred)}
     />
+    ${
+      store.settings.privacy &&
+      html`<${Action} icon="mute" label="Do not notify me" run=${() => muteThread(store, email.threadId)} />`
+    }
   </div>`;
 }
 

@@ -1,4 +1,4 @@
-// The JMAP objects as this page asks for them (RFC 8620 section 2, RFC 8621 sections 2 and 4).
+// The JMAP objects as this page asks for them (RFC 8620 section 2, RFC 8621 sections 2 and 4; our own: docs/policy.md, docs/folders.md).
 
 export type Session = {
   username: string;
@@ -49,6 +49,36 @@ export type EmailDetails = Email & {
   attachments: BodyPart[];
   bodyValues: Record<string, { value: string; isEncodingProblem: boolean; isTruncated: boolean }>;
 };
+
+/** Whose mail is taken. */
+export type Reach = 'everyone' | 'friendsOfFriends' | 'friends';
+
+export type PrivacySettings = {
+  reach: Reach;
+  blockedAddresses: string[];
+  blockedDomains: string[];
+  mutedSenders: string[];
+  mutedThreads: string[];
+};
+
+export type Folder = 'inbox' | 'other' | 'junk';
+
+/** Conditions that are null hold always. */
+export type FilingRule = {
+  name: string;
+  from: string | null;
+  to: string | null;
+  subject: string | null;
+  listId: string | null;
+  mailboxId: string | null;
+  keywords: string[];
+  stop: boolean;
+};
+
+export type FilingSettings = { rules: FilingRule[]; senders: Record<string, Folder> };
+
+/** Why an object was not changed (RFC 8620 section 5.3). */
+export type SetError = { type: string; description?: string; properties?: string[] };
 
 export type Login = { address: string; password: string };
 
