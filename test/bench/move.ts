@@ -33,17 +33,7 @@ const moves = Number(values.moves);
 
 /** @returns the client's process: it ends when all is acknowledged */
 function send({ smtpSource, env }: PostfixPrograms, port: number, count: number, sessions: number) {
-  const args = [
-    '-d',
-    '-s',
-    `${sessions}`,
-    '-m',
-    `${count}`,
-    '-l',
-    `${MESSAGE_BYTES}`,
-    '-f',
-    'from@cellpost.test',
-  ];
+  const args = ['-s', `${sessions}`, '-m', `${count}`, '-l', `${MESSAGE_BYTES}`, '-f', 'from@cellpost.test'];
   return spawn(smtpSource, [...args, '-t', ADDRESS, `127.0.0.1:${port}`], {
     env,
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -104,7 +94,10 @@ const services = await startServices({ logStore: (cell, folder) => `sqlite:${fol
 resources.defer(() => services.close());
 const { cells } = services;
 const user = await cells.createUser({ addresses: [ADDRESS], displayName: 'Mover', password: 'password' });
-await once(send(programs, services.smtpPort, messages, FILLING_SESSIONS), 'exit');
+const [status] = (await once(send(programs, services.smtpPort, messages, FILLING_SESSIONS), 'exit')) as [
+  number,
+];
+if (status !== 0) throw new Error(`smtp-source ended with ${status}`);
 const load = new Load(cells, user);
 const mail = send(programs, services.smtpPort, 1_000_000, 1);
 const froze: number[] = [];

@@ -22,6 +22,13 @@ const SESSION_TIMEOUT_MS = 2_000;
 /** How long a planned leave may take for its snapshots. */
 const SAVE_MS = 3_000;
 
+/** How late a server may hear of another's leave from that one, and how often it hears it twice. */
+const TOLD_JITTER_MS = 300;
+const TOLD_DOUBLES = 0.2;
+
+/** Longer than those who serve wait for it. */
+const LONGEST_PREPARATION_MS = 1_500;
+
 export type Parts = {
   world: World;
   random: Random;
@@ -30,6 +37,8 @@ export type Parts = {
   history: History;
   model: Model;
   mutation: Mutation | undefined;
+  /** All of the cell. */
+  nodes: readonly SimNode[];
 };
 
 export type ClientRequest =
@@ -51,6 +60,7 @@ export class SimNode {
   readonly storeLinks: Links;
   readonly #parts: Parts;
   readonly #random: Random;
+  readonly #servers = new Map<string, Links>();
   #running: Running | undefined;
   #starts = 0;
   #attempts = 0;
@@ -59,12 +69,24 @@ export class SimNode {
     this.name = name;
     this.#parts = parts;
     this.#random = parts.random.fork(name);
-    const pair = (other: string) => ({
-      up: new Link(parts.world, `${name}>${other}`, this.#random),
-      down: new Link(parts.world, `${other}>${name}`, this.#random),
-    });
-    this.coordinationLinks = pair('coordination');
-    this.storeLinks = pair('store');
+    this.coordinationLinks = this.#linksTo('coordination');
+    this.storeLinks = this.#linksTo('store');
+  }
+
+  #linksTo(other: string): Links {
+    const { world } = this.#parts;
+    return {
+      up: new Link(world, `${this.name}>${other}`, this.#random),
+      down: new Link(world, `${other}>${this.name}`, this.#random),
+    };
+  }
+
+  #wayTo(server: string): Links {
+    const links = this.#servers.get(server) ?? this.#linksTo(server);
+    this.#servers.set(server, links);
+    links.up.jitterMs = links.down.jitterMs = TOLD_JITTER_MS;
+    links.up.doubles = TOLD_DOUBLES;
+    return links;
   }
 
   get process(): SimProcess | undefined {
@@ -123,6 +145,8 @@ export class SimNode {
         pid: this.#starts,
       },
       instance,
+      prepare: () => delay(clock, random.between(0, LONGEST_PREPARATION_MS)),
+      tellLeft: (members, session) => this.#tellLeft(members, session),
       release: (predicate) => (mutation === 'no release' ? Promise.resolve() : logs.release(predicate)),
     });
     const links = this.storeLinks;
@@ -150,6 +174,26 @@ export class SimNode {
     await running.membership.leave();
     await running.logs.close();
     if (this.#running === running) this.kill();
+  }
+
+  /** Each message by itself: it may be late, come twice or be lost. */
+  async #tellLeft(members: readonly { name: string }[], session: string): Promise<void> {
+    const told = members.map(({ name }) => {
+      const node = this.#parts.nodes.find((one) => one.name === name);
+      const { up, down } = this.#wayTo(name);
+      return new Promise<void>((resolve) =>
+        up.send(`${session} has left`, () => node?.hear(session, () => down.send('heard', resolve))),
+      );
+    });
+    await Promise.all(told);
+  }
+
+  hear(session: string, reply: () => void): void {
+    const running = this.#running;
+    running?.process.run(() => {
+      running.membership.hasLeft(session);
+      reply();
+    });
   }
 
   /** What an operator may do at any time: the image of a key is made anew from its log. */

@@ -59,9 +59,10 @@ export async function runPlan(plan: Plan): Promise<RunResult> {
     written: (key, seq, entry) => history.written(key, seq, entry),
     faultRate: plan.storeFaults,
   };
-  const parts: Parts = { world, random, coordination, disk, history, model, mutation };
+  const nodes: SimNode[] = [];
+  const parts: Parts = { world, random, coordination, disk, history, model, mutation, nodes };
   const network = new Network(world, random, names.clients, names.servers, plan.doubles);
-  const nodes = names.servers.map((name) => new SimNode(name, parts));
+  nodes.push(...names.servers.map((name) => new SimNode(name, parts)));
   const clients = names.clients.map(
     (name) => new SimClient({ world, random, name, keys: names.keys, nodes, network }),
   );

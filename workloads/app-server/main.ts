@@ -17,9 +17,10 @@ import { DEFAULT_TOKENS } from '../common/ring/ring.ts';
 import { startApiServer, type ApiServer } from './api/api-server.ts';
 import { INDEX_DEADLINE_MS, IndexRelations } from './index-relations.ts';
 import { openLogStore } from './log/open-log-store.ts';
-import { Membership } from './ring/membership.ts';
+import { keysByOwner, Membership } from './ring/membership.ts';
+import { Ownership } from './ring/ownership.ts';
 import type { RingIdentity } from './ring/ring-session.ts';
-import { tellSuccessors } from './tell-successors.ts';
+import { tellLeft, tellSuccessors } from './tell-successors.ts';
 
 const DEFAULT_PORT = 8081;
 /** More tokens make a ring that nobody can look up quickly, and no better spread. */
@@ -30,6 +31,8 @@ const DEFAULT_SESSION_TIMEOUT_MS = 2_000;
 const SAVE_DEADLINE_MS = 3_000;
 /** And how long its successors may read ahead then. */
 const AHEAD_DEADLINE_MS = 3_000;
+/** And how long they are told that it has left. */
+const LEFT_DEADLINE_MS = 1_000;
 /**
  * How long a server that was asked to hand over its users stays without any: longer than who asked needs to see that
  * everybody knows, and shorter than the operator lets a pod be unready before it takes it for stuck.
@@ -114,6 +117,21 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
       }),
     release: async (predicate) => api?.logs.release(predicate),
     onLoss: () => api?.gaveUp(),
+    async prepare(newcomers, view) {
+      const owners = keysByOwner(api?.logs.openKeys() ?? [], new Ownership(view));
+      const theirs = newcomers.flatMap(({ url }) => {
+        const keys = owners.get(url);
+        return keys ? [[url, keys] as const] : [];
+      });
+      await tellSuccessors(new Map(theirs), config.CELLPOST_PLATFORM_TOKEN, AHEAD_DEADLINE_MS, logger);
+    },
+    tellLeft: (members, session) =>
+      tellLeft(
+        members.map(({ url }) => url),
+        session,
+        config.CELLPOST_PLATFORM_TOKEN,
+        LEFT_DEADLINE_MS,
+      ),
     logger,
   });
   api = await startApiServer({
@@ -145,6 +163,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
         await membership.drain(DRAINED_MS);
       },
       rejoin: () => membership.rejoin(),
+      hasLeft: (session) => membership.hasLeft(session),
     },
   });
   resources.defer(() => api.close());

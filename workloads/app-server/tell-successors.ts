@@ -1,4 +1,5 @@
-// Before a planned leave: asks those who will own this server's logs to read them ahead, while it still serves.
+// A planned leave, to the others: while this server still serves, those who will own its logs are asked to read them ahead;
+// once it serves no more, all are told so, rather than left to see it on the ring.
 import { request } from 'undici';
 import { bearer } from '../common/http/platform-token.ts';
 import type { Logger } from '../common/log.ts';
@@ -16,16 +17,13 @@ export async function tellSuccessors(
 ): Promise<void> {
   const signal = AbortSignal.timeout(deadlineMs);
   const tell = async (url: string, theirs: readonly string[]): Promise<void> => {
-    for (let at = 0; at < theirs.length; at += MAX_KEYS_AHEAD) {
-      const { statusCode, body } = await request(new URL('/logs/ahead', url), {
-        method: 'POST',
-        headers: { authorization: bearer(platformToken), 'content-type': 'application/json' },
-        body: JSON.stringify({ keys: theirs.slice(at, at + MAX_KEYS_AHEAD) }),
+    for (let at = 0; at < theirs.length; at += MAX_KEYS_AHEAD)
+      await post(
+        new URL('/logs/ahead', url),
+        { keys: theirs.slice(at, at + MAX_KEYS_AHEAD) },
+        platformToken,
         signal,
-      });
-      await body.dump();
-      if (statusCode !== 204) throw new Error(`it answers ${statusCode}`);
-    }
+      );
   };
   const asked = Array.from(keys, ([url, theirs]) =>
     tell(url, theirs).catch((error: unknown) =>
@@ -33,4 +31,26 @@ export async function tellSuccessors(
     ),
   );
   await Promise.all(asked);
+}
+
+/** Resolves when all have heard that a session of this server drains. @throws when one of them did not */
+export async function tellLeft(
+  urls: readonly string[],
+  session: string,
+  platformToken: string,
+  deadlineMs: number,
+): Promise<void> {
+  const signal = AbortSignal.timeout(deadlineMs);
+  await Promise.all(urls.map((url) => post(new URL('/ring/left', url), { session }, platformToken, signal)));
+}
+
+async function post(url: URL, value: unknown, platformToken: string, signal: AbortSignal): Promise<void> {
+  const { statusCode, body } = await request(url, {
+    method: 'POST',
+    headers: { authorization: bearer(platformToken), 'content-type': 'application/json' },
+    body: JSON.stringify(value),
+    signal,
+  });
+  await body.dump();
+  if (statusCode !== 204) throw new Error(`${url.host} answers ${statusCode}`);
 }

@@ -9,7 +9,7 @@ import { deliver, type Delivery } from '../logic/delivery.ts';
 import type { MethodErrorType } from './errors.ts';
 import { senderDegree } from './sender-degree.ts';
 import type { Services } from './services.ts';
-import { isUnavailable, metricResultOf, unavailableProblem } from './unavailable.ts';
+import { isUnavailable, mayBeTold, metricResultOf, unavailableProblem } from './unavailable.ts';
 
 export type DeliveryOutcome = Omit<Partial<Answer>, 'number'>;
 
@@ -69,6 +69,7 @@ async function deliverOne(
     if (isUnavailable(error)) {
       timed(metricResultOf(error));
       services.logger.debug({ err: error }, 'sent elsewhere or told to wait');
+      await mayBeTold(error);
       const { status, more, ...problem } = unavailableProblem(error);
       return { status, problem: JSON.stringify({ ...problem, ...more }) };
     }

@@ -13,6 +13,7 @@ import { postCounts } from './user-counts.ts';
 import { parseEventSourceQuery, type EventStreams } from './event-source.ts';
 import { checkRequest, runRequest } from './jmap-request.ts';
 import { getFriends } from './friends.ts';
+import { postLeft } from './left.ts';
 import { MAX_CONCURRENT_REQUESTS, MAX_CONCURRENT_UPLOADS, MAX_EVENT_STREAMS } from './limits.ts';
 import { authenticate, isService } from './principal.ts';
 import { deleteLog, postAdopt, postMove, postPrepare } from './moves.ts';
@@ -201,6 +202,10 @@ export function addRoutes(app: Express, services: Services, streams: EventStream
   app.post(
     '/drain',
     serviceRoute('drain', (_request, response) => postDrain(services, response)),
+  );
+  app.post(
+    '/ring/left',
+    serviceRoute('left', (request, response) => postLeft(services, request, response)),
   );
   app.delete(
     '/drain',

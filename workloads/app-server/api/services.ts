@@ -21,6 +21,8 @@ export type Place = {
   /** Hands over all users and keeps none until rejoin(), which comes by itself. @throws LeaseLost when it does not serve */
   drain(): Promise<void>;
   rejoin(): void;
+  /** Another server of the ring drains in that session of its. */
+  hasLeft(session: string): void;
 };
 
 export type Services = {

@@ -57,7 +57,14 @@ export function unavailableProblem(error: Unavailable): {
   };
 }
 
-export function sendUnavailable(response: Response, error: Unavailable): void {
+/** To be awaited before a refusal is told. */
+export async function mayBeTold(error: Unavailable): Promise<void> {
+  if (error instanceof Misdirected) await error.tellAfter;
+}
+
+export async function sendUnavailable(response: Response, error: Unavailable): Promise<void> {
+  await mayBeTold(error);
+  if (response.destroyed) return;
   const { status, type, detail, more } = unavailableProblem(error);
   if (status === 503) response.set('Retry-After', String(RETRY_AFTER_SECONDS));
   sendProblem(response, status, type, detail, more);

@@ -36,7 +36,7 @@ function answerError(
     sendProblem(response, error.status, error.type, error.message, error.more);
   else if (isUnavailable(error)) {
     logger.debug({ err: error }, 'sent elsewhere or told to wait');
-    sendUnavailable(response, error);
+    void sendUnavailable(response, error);
   } else if (error instanceof BlobNotFound) notFound(response);
   else next(error);
 }

@@ -1,8 +1,8 @@
 // A server's place on its cell's ring over all its sessions, and the gate that says what it may answer for.
-import { delay, type Clock, type Timer } from '../../common/clock.ts';
+import { delay, withDeadline, type Clock, type Timer } from '../../common/clock.ts';
 import type { CoordinationSession } from '../../common/coordination/coordination.ts';
 import type { Logger } from '../../common/log.ts';
-import type { MemberState, RingView } from '../../common/ring/ring.ts';
+import type { MemberState, RingMember, RingView } from '../../common/ring/ring.ts';
 import { LeaseLost, Misdirected } from '../log/user-log-errors.ts';
 import type { OwnershipGate } from '../log/user-log-types.ts';
 import { Ownership } from './ownership.ts';
@@ -15,6 +15,9 @@ const LONGEST_PAUSE_MS = 1_000;
 /** What a client is told to wait while a key changes hands: a few round trips to the coordination. */
 const HANDOVER_MS = 25;
 
+/** How long a member that joins lets those wait who were sent to it. */
+const SOON_MS = 250;
+
 export type MembershipOptions = {
   clock: Clock;
   /** Opens a session that is connected; the signal ends the waiting. */
@@ -26,6 +29,10 @@ export type MembershipOptions = {
   release: (predicate: (key: string) => boolean) => Promise<void>;
   /** Keys may go to others, who don't serve them yet; the gate refuses them already. */
   onLoss?: () => void;
+  /** Lets newcomers, which the view has and which serve nothing yet, make ready for what they will own. */
+  prepare?: (newcomers: readonly RingMember[], view: RingView) => Promise<void>;
+  /** Tells other members that a session of this server drains, as they would see a moment later. */
+  tellLeft?: (members: readonly RingMember[], session: string) => Promise<void>;
   logger?: Logger;
 };
 
@@ -125,23 +132,29 @@ export class Membership implements OwnershipGate {
 
   /** Who will own keys when this server has left: the keys of each, by its URL. */
   successors(keys: readonly string[]): Map<string, string[]> {
-    const after = new Ownership(this.view, this.#options.identity.name);
-    const byUrl = new Map<string, string[]>();
-    for (const key of keys) {
-      const url = after.owner(key)?.url;
-      if (url === undefined) continue;
-      const theirs = byUrl.get(url);
-      if (theirs) theirs.push(key);
-      else byUrl.set(url, [key]);
-    }
-    return byUrl;
+    return keysByOwner(keys, new Ownership(this.view, this.#options.identity.name));
   }
 
   redirect(key: string): Misdirected {
-    const owner = this.#current?.ownership?.owner(key);
+    const ring = this.#current;
+    const owner = ring?.ownership?.owner(key);
+    // The others send those here already whom they let go of.
+    if (ring?.state === 'joining' && owner?.session === this.#session?.sessionId)
+      return new Misdirected(key, owner, this.ringVersion, HANDOVER_MS, this.#atMostSoon(ring.serving));
     // To a member that joins, or from one that drains (its successors have yet to see it).
-    const underWay = owner?.state !== 'serving' || this.#current?.state !== 'serving';
-    return new Misdirected(key, owner, this.ringVersion, underWay ? HANDOVER_MS : 0);
+    const told = ring?.told;
+    const underWay = owner?.state !== 'serving' || (ring?.state !== 'serving' && !told);
+    return new Misdirected(key, owner, this.ringVersion, underWay ? HANDOVER_MS : 0, told);
+  }
+
+  async #atMostSoon(event: Promise<void>): Promise<void> {
+    const { clock } = this.#options;
+    await withDeadline(clock, event, SOON_MS, () => new Error('not yet')).catch(() => {});
+  }
+
+  /** Another member told that it drains in this session of its. */
+  hasLeft(session: string): void {
+    this.#current?.hasLeft(session);
   }
 
   tenure(): { server: string; session: string } {
@@ -169,8 +182,9 @@ export class Membership implements OwnershipGate {
 
   /** Returns when the session is over and nothing of it is left. */
   async #takePartIn(session: CoordinationSession): Promise<void> {
-    const { clock, identity, release, onLoss, logger } = this.#options;
-    const ring = new RingSession({ clock, session, identity, release, onLoss, logger });
+    const { clock, identity, logger, ...others } = this.#options;
+    const { onLoss } = others;
+    const ring = new RingSession({ ...others, clock, session, identity, logger });
     this.#current = ring;
     this.#session = session;
     if (this.#ended.signal.aborted) ring.end('closed');
@@ -205,4 +219,17 @@ export class Membership implements OwnershipGate {
     }
     await this.close();
   }
+}
+
+/** @returns the keys of each owner, by its URL */
+export function keysByOwner(keys: readonly string[], ownership: Ownership): Map<string, string[]> {
+  const byUrl = new Map<string, string[]>();
+  for (const key of keys) {
+    const url = ownership.owner(key)?.url;
+    if (url === undefined) continue;
+    const theirs = byUrl.get(url);
+    if (theirs) theirs.push(key);
+    else byUrl.set(url, [key]);
+  }
+  return byUrl;
 }

@@ -25,6 +25,7 @@ import { decodeAck, encodeAck } from './ack.ts';
 import { Changes } from './changes.ts';
 import { Lease } from './lease.ts';
 import { Ownership } from './ownership.ts';
+import { Sight } from './sight.ts';
 
 /** Between tries of a call that got no answer. */
 const RETRY_MS = 50;
@@ -34,6 +35,12 @@ const LOOK_AGAIN_MS = 500;
 
 /** How long a leaving member stays, so that the others see it drain rather than vanish; they need a round trip. */
 const SEEN_MS = 2_000;
+
+/** How long a newcomer has to read ahead what it takes over, before the others let go of it. */
+const PREPARE_MS = 1_000;
+
+/** How long a leaving member waits for the others to hear it from itself. They see it drain on the ring, too. */
+const TELL_MS = 200;
 
 /** How long a leaving member finishes what is under way before the others take over: most appends take less. */
 const FINISH_MS = 10;
@@ -60,6 +67,10 @@ export type RingSessionOptions = {
   release: (predicate: (key: string) => boolean) => Promise<void>;
   /** As MembershipOptions.onLoss. */
   onLoss?: (() => void) | undefined;
+  /** As MembershipOptions.prepare. */
+  prepare?: ((newcomers: readonly RingMember[], view: RingView) => Promise<void>) | undefined;
+  /** As MembershipOptions.tellLeft. */
+  tellLeft?: ((members: readonly RingMember[], session: string) => Promise<void>) | undefined;
   logger?: Logger | undefined;
 };
 
@@ -73,6 +84,9 @@ export class RingSession {
   #watcher: RingWatcher | undefined;
   #view: RingView = { version: 0, members: [] };
   #ownership: Ownership | undefined;
+  readonly #sight = new Sight();
+  #told: Promise<void> | undefined;
+  readonly #serving = Promise.withResolvers<void>();
   #acknowledging = false;
   #unacknowledged = false;
 
@@ -97,6 +111,16 @@ export class RingSession {
     return this.#ownership;
   }
 
+  /** Settled when this member serves, or its session is over. */
+  get serving(): Promise<void> {
+    return this.#serving.promise;
+  }
+
+  /** While this member drains: settled when those who own its keys now have been told. */
+  get told(): Promise<void> | undefined {
+    return this.#told;
+  }
+
   get hasLease(): boolean {
     return !this.lost.signal.aborted && (this.#lease?.isValid ?? false);
   }
@@ -114,10 +138,12 @@ export class RingSession {
     this.#lease = new Lease(clock, session, `${LEASES}/${identity.name}`);
     await this.#register(ACKS, new Uint8Array());
     await this.#register(NODES, this.#encoded());
-    this.#watcher = watchRing(session, (view) => this.#install(view), undefined, clock);
+    this.#watcher = watchRing(session, (view) => this.#see(view), undefined, clock);
     await this.#allHaveAcknowledged();
-    await this.#publish('serving');
+    // The others sent those here whom they let go of, so it serves before everybody can see it.
     this.#state = 'serving';
+    this.#serving.resolve();
+    await this.#publish('serving');
     this.#changes.note();
   }
 
@@ -130,14 +156,34 @@ export class RingSession {
     const released = this.release(() => true);
     // No read under way is answered any more, and a write that is late meets the next owner's fence: so the others take over
     // without waiting for all of them.
-    await Promise.race([released, delay(clock, FINISH_MS)]);
-    await Promise.all([this.#publish('draining'), released]);
+    const finished = Promise.race([released, delay(clock, FINISH_MS)]);
+    const { tellLeft } = this.#options;
+    if (tellLeft) this.#told = finished.then(() => this.#tellLeft(tellLeft));
+    await finished;
+    await Promise.all([this.#publish('draining'), this.#told, released]);
     const giveUpAt = clock.now() + SEEN_MS;
     while (clock.now() < giveUpAt) {
       const seen = this.#changes.count;
       if (await this.#allAcks((members) => !members.includes(this.#options.session.sessionId))) return;
       await this.#pause(seen);
     }
+  }
+
+  /**
+   * A member says that it drains: it answers for nothing any more in this session of its, whatever the ring shows still.
+   * So what it tells is as good as its node, and sooner here.
+   */
+  hasLeft(session: string): void {
+    if (this.#sight.hasLeft(session)) this.#install();
+  }
+
+  async #tellLeft(tell: NonNullable<RingSessionOptions['tellLeft']>): Promise<void> {
+    const { clock, identity, session, logger } = this.#options;
+    const others = this.#view.members.filter(({ name }) => name !== identity.name);
+    const telling = tell(others, session.sessionId);
+    await withDeadline(clock, telling, TELL_MS, () => new Error(`not done after ${TELL_MS} ms`)).catch(
+      (error: unknown) => logger?.info({ err: error }, 'not all heard of the leave from this server'),
+    );
   }
 
   /** The gate is shut from this call on. What is under way goes on: release it before the session is closed. */
@@ -147,13 +193,41 @@ export class RingSession {
     this.#watcher?.close();
     this.#offState();
     this.lost.abort(new Error(reason));
+    this.#serving.resolve();
     this.#changes.note();
   }
 
+  #see(seen: RingView): void {
+    const { session, prepare } = this.#options;
+    this.#sight.see(seen);
+    const newcomers = this.#sight.newcomers(session.sessionId);
+    if (prepare && newcomers.length > 0 && this.#state === 'serving')
+      void this.#prepare(newcomers, prepare(newcomers, seen));
+    else this.#sight.prepared(newcomers);
+    this.#install();
+  }
+
+  /**
+   * While newcomers prepare, this member serves on as if it had not seen them: they wait for its acknowledgement. That goes
+   * for members only which it never had in its view: who has counted once counts on.
+   */
+  async #prepare(newcomers: readonly RingMember[], preparing: Promise<void>): Promise<void> {
+    const { clock, logger } = this.#options;
+    await withDeadline(
+      clock,
+      preparing,
+      PREPARE_MS,
+      () => new Error(`not done after ${PREPARE_MS} ms`),
+    ).catch((error: unknown) => logger?.info({ err: error }, 'a newcomer takes over unprepared'));
+    this.#sight.prepared(newcomers);
+    this.#install();
+  }
+
   /** A view counts from this moment: what others own in it is refused before anybody can hear that we have seen it. */
-  #install(view: RingView): void {
+  #install(): void {
     if (this.lost.signal.aborted) return;
     const { identity, session } = this.#options;
+    const view = this.#sight.view();
     const self = view.members.find((member) => member.name === identity.name);
     if (self?.session !== session.sessionId) return this.end('somebody removed this member from the ring');
     this.#view = view;
