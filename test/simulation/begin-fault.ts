@@ -1,7 +1,9 @@
 // Faults as they happen to a simulated cell.
+import { beginMove } from './begin-move.ts';
 import type { SimCoordination } from './coordination-server.ts';
 import { damage } from './damage.ts';
 import { isDamage, type Fault } from './faults.ts';
+import type { History } from './history.ts';
 import type { Link } from './link.ts';
 import type { Network } from './network.ts';
 import type { SimNode } from './node.ts';
@@ -16,6 +18,7 @@ export type FaultyCell = {
   network: Network;
   coordination: SimCoordination;
   disk: Disk;
+  history: History;
   /** A mutation: see damage.ts. */
   sealsDamage: boolean;
 };
@@ -38,6 +41,7 @@ export function beginFault(fault: Fault, cell: FaultyCell): () => void {
     return () => coordination.setDown(false);
   }
   if (kind === 'cut client' || kind === 'cut pair') return cut(...network.of(target));
+  if (kind === 'move') return beginMove(target, cell);
   if (isDamage(kind)) {
     if (kind !== 'regenerate') {
       const random = cell.random.fork(`damage ${fault.atMs} ${target}`);

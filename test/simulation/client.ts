@@ -1,4 +1,5 @@
 // A client: delivers and reads, follows redirects, repeats what was not answered, and delivers some things again much later.
+import { describeAsk, makeAsk } from './asks.ts';
 import type { Answer, ClientRequest, SimNode } from './node.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
@@ -17,6 +18,10 @@ const MAX_UNDER_WAY = 6;
 const FRESH = 0.25;
 const FRESH_MS = 700;
 
+/** Questions to the API, beside each request; and how many a client has under way. */
+const ASKS = 0.1;
+const MAX_ASKS_UNDER_WAY = 6;
+
 /** Deliveries remembered for being made again. */
 const REMEMBERED = 30;
 
@@ -27,21 +32,26 @@ export type ClientOptions = {
   keys: readonly string[];
   nodes: readonly SimNode[];
   network: Network;
+  /** Have servers an API? */
+  asks: boolean;
 };
 
 export class SimClient {
   readonly errors = new Map<string, number>();
   readonly #options: ClientOptions;
   readonly #random: Random;
+  readonly #askRandom: Random;
   readonly #owners = new Map<string, string>();
   readonly #earlier: { key: string; deliveryKey: string }[] = [];
   #deliveries = 0;
   #underWay = 0;
+  #asksUnderWay = 0;
   #stopped = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#random = options.random.fork(options.name);
+    this.#askRandom = this.#random.fork('asks');
   }
 
   start(): void {
@@ -78,7 +88,12 @@ export class SimClient {
     const timer = world.after(ATTEMPT_MS, `${this.#options.name} gives up on ${node.name}`, () =>
       settle(refused('TimedOut')),
     );
-    const what = request.kind === 'deliver' ? request.deliveryKey : 'read';
+    const what =
+      request.kind === 'deliver'
+        ? request.deliveryKey
+        : request.kind === 'ask'
+          ? describeAsk(request)
+          : 'read';
     const label = `${this.#options.name} ${what} ${request.key}`;
     const { up, down } = network.between(this.#options.name, node.name);
     up.send(label, () =>
@@ -94,19 +109,32 @@ export class SimClient {
     this.#options.world.after(pauseMs, `${this.#options.name} rests no more`, () => {
       if (this.#stopped) return;
       this.#rest();
+      if (this.#options.asks) this.#ask();
       if (this.#underWay >= MAX_UNDER_WAY) return;
       this.#underWay++;
       this.send(this.#next(), () => this.#underWay--);
     });
   }
 
+  #ask(): void {
+    const random = this.#askRandom;
+    const key = this.#key(random, random.integer(0, this.#options.keys.length - 1));
+    if (!random.chance(ASKS) || this.#asksUnderWay >= MAX_ASKS_UNDER_WAY) return;
+    this.#asksUnderWay++;
+    this.send(makeAsk(random, key, this.#options.keys), () => this.#asksUnderWay--);
+  }
+
+  #key(random: Random, index: number): string {
+    const isFresh = random.chance(FRESH);
+    return isFresh
+      ? `user:f${Math.floor(this.#options.world.now / FRESH_MS)}`
+      : (this.#options.keys[index] ?? '');
+  }
+
   #next(): ClientRequest {
     const random = this.#random;
     const index = random.integer(0, this.#options.keys.length - 1);
-    const isFresh = random.chance(FRESH);
-    const key = isFresh
-      ? `user:f${Math.floor(this.#options.world.now / FRESH_MS)}`
-      : (this.#options.keys[index] ?? '');
+    const key = this.#key(random, index);
     // Some are mostly read, so that stale images are looked at, and not found out by their own writes first.
     if (random.chance(index % 2 === 0 ? 0.4 : 0.85)) {
       return { kind: 'read', key, slowMs: random.chance(0.05) ? random.between(0, LONGEST_READ_MS) : 0 };

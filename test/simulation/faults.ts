@@ -2,7 +2,7 @@
 import { pairName } from './network.ts';
 import type { Random } from './random.ts';
 
-/** Each kind, and to what it happens: a server, a client, the way between the two, a key's data, the coordination. */
+/** Each kind, and to what it happens: a server, a client, the way between the two, a key's data, a user, the coordination. */
 const TARGETS = {
   kill: 'server',
   pause: 'server',
@@ -33,6 +33,7 @@ const TARGETS = {
   'flip page': 'key',
   'lose page': 'key',
   regenerate: 'key',
+  move: 'user',
 } as const;
 
 export type FaultKind = keyof typeof TARGETS;
@@ -59,9 +60,10 @@ const LONGEST_MS = 6_000;
 
 /** What happens to servers moves keys about, without which little of the rest is ever seen. */
 const SERVER_WEIGHT = 3;
-const WEIGHTED = FAULTS.flatMap((kind) =>
-  TARGETS[kind] === 'server' ? Array.from({ length: SERVER_WEIGHT }, () => kind) : [kind],
-);
+const weighted = (isReal: boolean): FaultKind[] =>
+  FAULTS.filter((kind) => isReal || TARGETS[kind] !== 'user').flatMap((kind) =>
+    TARGETS[kind] === 'server' ? Array.from({ length: SERVER_WEIGHT }, () => kind) : [kind],
+  );
 
 export function isDamage(kind: FaultKind): kind is DamageKind {
   return TARGETS[kind] === 'key';
@@ -69,18 +71,21 @@ export function isDamage(kind: FaultKind): kind is DamageKind {
 
 /**
  * Every other script has a few kinds only: what goes wrong after many handovers is not seen in a cell that is mostly down.
+ * @param isReal have keys real users? Only these can move
  * @param kinds these instead
  */
 export function makeFaults(
   random: Random,
   names: Names,
   untilMs: number,
+  isReal: boolean,
   kinds?: readonly FaultKind[],
 ): Fault[] {
   const faults: Fault[] = [];
+  const all = weighted(isReal);
   const drawn = random.chance(0.5)
-    ? WEIGHTED
-    : Array.from({ length: random.integer(1, 4) }, () => random.pick(WEIGHTED));
+    ? all
+    : Array.from({ length: random.integer(1, 4) }, () => random.pick(all));
   const calmMs = random.pick([400, 1_000, 2_000, 4_000]);
   for (let atMs = random.between(0, 2_000); atMs < untilMs; atMs += random.between(0, 2 * calmMs)) {
     const forMs = random.chance(0.5) ? random.between(1, 800) : random.between(800, LONGEST_MS);
@@ -104,6 +109,7 @@ function target(random: Random, kind: FaultKind, { servers, clients, keys }: Nam
     case 'pair':
       return pairName(random.pick(clients), random.pick(servers));
     case 'key':
+    case 'user':
       return random.pick(keys);
     case 'coordination':
       return 'coordination';

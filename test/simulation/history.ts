@@ -15,12 +15,19 @@ type KeyHistory = {
   /** Attempts that are on disk, and those that were refused with an error that says that they are not. */
   attempts: Set<string>;
   refused: Set<string>;
+  /** The entry by which it was moved to another cell last, when that was acknowledged. */
+  movedAt: number;
 };
 
 const NOTHING = { count: 0, digest: 0 };
 
 /** What a request must see at least, taken when it begins. */
-export type Begun = { key: string; floor: number };
+export type Begun = {
+  key: string;
+  floor: number;
+  /** Is it served by another cell, as far as anybody was told? */
+  isAway: boolean;
+};
 
 export class History {
   readonly #world: World;
@@ -68,12 +75,35 @@ export class History {
   }
 
   begin(key: string): Begun {
-    return { key, floor: this.#of(key).floor };
+    return { key, floor: this.#of(key).floor, isAway: this.#isAway(key) };
+  }
+
+  /** A log was moved to another cell with this entry, and somebody was told so. */
+  moved(key: string, seq: number): void {
+    this.#of(key).movedAt = seq;
+  }
+
+  /** Something of a user is answered: not by this cell, while another one has the user. */
+  checkHome({ key, isAway }: Begun, what: string): void {
+    if (isAway && this.#isAway(key))
+      this.#fail(`${what} ${key} was answered, who had moved to another cell (invariant 6)`);
+  }
+
+  hasEntry(key: string, seq: number): boolean {
+    return this.#keys.get(key)?.entries[seq - 1] !== undefined;
+  }
+
+  /** @param id `seq.index` */
+  hasDelivery(key: string, id: string): boolean {
+    const { entry } = this.#keys.get(key)?.entries[Number.parseInt(id, 10) - 1] ?? {};
+    return entry?.deliveries.some((delivery) => delivery.id === id) ?? false;
   }
 
   /** A delivery is acknowledged: invariants 1, 4 and 5. */
-  acknowledge({ key, floor }: Begun, deliveryKey: string, result: DeliverResult): void {
+  acknowledge(begun: Begun, deliveryKey: string, result: DeliverResult): void {
+    const { key, floor } = begun;
     const history = this.#of(key);
+    this.checkHome(begun, 'a write of');
     this.acknowledged++;
     if (result.duplicate) this.duplicates++;
     if (result.strangers > 0) this.#fail(`a write of ${key} saw another's messages (invariant 6)`);
@@ -94,8 +124,10 @@ export class History {
   }
 
   /** A read is answered: invariants 3 and 4. */
-  answer({ key, floor }: Begun, result: ReadResult): void {
+  answer(begun: Begun, result: ReadResult): void {
+    const { key, floor } = begun;
     const history = this.#of(key);
+    this.checkHome(begun, 'a read of');
     this.reads++;
     if (result.strangers > 0) this.#fail(`a read of ${key} saw another's messages (invariant 6)`);
     if (result.seq < floor)
@@ -119,6 +151,12 @@ export class History {
     }
   }
 
+  /** Nothing has come after the move yet. */
+  #isAway(key: string): boolean {
+    const { movedAt, entries } = this.#of(key);
+    return movedAt > 0 && movedAt === entries.length;
+  }
+
   #of(key: string): KeyHistory {
     let history = this.#keys.get(key);
     if (!history) {
@@ -130,6 +168,7 @@ export class History {
         acknowledged: new Map(),
         attempts: new Set(),
         refused: new Set(),
+        movedAt: 0,
       };
       this.#keys.set(key, history);
     }

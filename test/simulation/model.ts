@@ -1,4 +1,5 @@
 // What a simulated cell keeps for its users: a toy that shows at once when something is off, or the real images.
+import type { RequestListener } from 'node:http';
 import type { Clock } from '../../workloads/common/clock.ts';
 import type { EntryCodec } from '../../workloads/app-server/log/entry-codec.ts';
 import type { LogStore } from '../../workloads/app-server/log/log-store.ts';
@@ -54,13 +55,22 @@ export type Written = {
 export const addToDigest = (digest: number, hash: number): number =>
   (Math.imul(digest, 1_000_003) + hash) | 0;
 
-type SimLogsOptions = {
+export type SimLogsOptions = {
   store: LogStore;
   gate: OwnershipGate;
   clock: Clock;
   /** Chooses between a small cache and a large one. */
   pick: <T>(choices: readonly T[]) => T;
   mutation: Mutation | undefined;
+  /** Does the server serve, and hold its lease? */
+  serves: () => boolean;
+};
+
+/** A server's API. */
+export type Door = {
+  app: RequestListener;
+  gaveUp(): void;
+  close(): void;
 };
 
 /** The logs of one server. */
@@ -72,6 +82,8 @@ export type SimLogs = {
   saveSnapshots(deadlineMs: number): Promise<void>;
   regenerate(key: string): Promise<void>;
   verify(key: string): Promise<Verified>;
+  /** Undefined where users are toys. */
+  door: Door | undefined;
   close(): Promise<void>;
 };
 
@@ -93,6 +105,8 @@ export type ModelParts<S, A> = {
   look(state: S, owner: string, checked: boolean): Omit<ReadResult, 'seq'>;
   /** The deliveries among the actions of an entry. */
   deliveriesOf(seq: number, timeMs: number, actions: readonly A[]): Written['deliveries'];
+  isServedHere?: (state: S) => boolean;
+  openDoor?: (logs: UserLogs<S, A>, options: SimLogsOptions) => Door;
 };
 
 export function modelOf<S, A>(parts: ModelParts<S, A>): Model {
@@ -106,9 +120,10 @@ export function modelOf<S, A>(parts: ModelParts<S, A>): Model {
 }
 
 function openLogs<S, A>(
-  { codec, fold, cacheBytes, deliver, look }: ModelParts<S, A>,
-  { store, gate, clock, pick, mutation }: SimLogsOptions,
+  { codec, fold, cacheBytes, deliver, look, isServedHere, openDoor }: ModelParts<S, A>,
+  options: SimLogsOptions,
 ): SimLogs {
+  const { store, gate, clock, pick, mutation } = options;
   const checked = mutation !== 'no page check';
   const logs = new UserLogs<S, A>({
     store,
@@ -122,8 +137,11 @@ function openLogs<S, A>(
     gate,
     clock,
     cacheBytes: pick(cacheBytes),
+    isServedHere: mutation === 'no home check' ? undefined : isServedHere,
   });
+  const door = openDoor?.(logs, options);
   return {
+    door,
     deliver: (delivery) =>
       logs.write(delivery.to, (tx) => deliver(tx, delivery, checked, mutation !== 'no dedupe')),
     read: (key, again) =>
@@ -138,6 +156,9 @@ function openLogs<S, A>(
     saveSnapshots: (deadlineMs) => logs.saveSnapshots(deadlineMs),
     regenerate: async (key) => void (await logs.regenerate(key)),
     verify: (key) => logs.verify(key, () => {}),
-    close: () => logs.close(),
+    async close() {
+      door?.close();
+      await logs.close();
+    },
   };
 }

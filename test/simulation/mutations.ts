@@ -1,6 +1,10 @@
 // Ways to break the system on purpose, each by one of the things that keep it whole. A simulation that does not see them
 // proves nothing.
 import { ACKS, decodeMember, NODES } from '../../workloads/common/ring/registry.ts';
+import type { Ordinal } from '../../workloads/app-server/image/ids.ts';
+import { MessageReader } from '../../workloads/app-server/image/message-reader.ts';
+import type { MessageAdded } from '../../workloads/app-server/log/actions.ts';
+import { PasswordVerifier, type Verdict } from '../../workloads/app-server/logic/credentials.ts';
 import { encodeAck } from '../../workloads/app-server/ring/ack.ts';
 import type { Clock } from '../../workloads/common/clock.ts';
 import type { CoordinationSession } from '../../workloads/common/coordination/coordination.ts';
@@ -35,6 +39,12 @@ export const MUTATIONS = [
   'no user in a key',
   /** Entries have the time that the machine's clock shows. */
   'no order of time',
+  /** Every password is right. */
+  'no password check',
+  /** What an image doesn't keep of a message is remembered without whose it was. */
+  "no user in a message's key",
+  /** Users who were moved to another cell are served as before. */
+  'no home check',
 ] as const;
 export type Mutation = (typeof MUTATIONS)[number];
 
@@ -80,4 +90,28 @@ export function withoutOrder<A>(codec: EntryCodec<A>, clock: Clock): EntryCodec<
     encode: (entry) => codec.encode({ ...entry, timeMs: clock.wall() }),
     decode: (bytes) => codec.decode(bytes),
   };
+}
+
+/** Whoever asks gets in. */
+export class TrustingVerifier extends PasswordVerifier {
+  override verify(): Promise<Verdict> {
+    return Promise.resolve({ ok: true });
+  }
+}
+
+/** One user's message is as good as another's of the same number. */
+export class ForgetfulReader extends MessageReader {
+  readonly #known = new Map<Ordinal, MessageAdded>();
+
+  override async load(key: string, ids: Iterable<Ordinal>): Promise<Map<Ordinal, MessageAdded>> {
+    const wanted = [...ids];
+    const missing = wanted.filter((id) => !this.#known.has(id));
+    for (const [id, message] of await super.load(key, missing)) this.#known.set(id, message);
+    const found = new Map<Ordinal, MessageAdded>();
+    for (const id of wanted) {
+      const message = this.#known.get(id);
+      if (message) found.set(id, message);
+    }
+    return found;
+  }
 }

@@ -15,6 +15,9 @@ import type { Links } from './network.ts';
 import { SimProcess } from './process.ts';
 import type { Random } from './random.ts';
 import { SimStore, type Disk } from './store.ts';
+import { describeAsk, isStream, requestOf, type Ask } from './asks.ts';
+import { sendTo, type HttpRequest } from './wire.ts';
+import type { Told } from './told.ts';
 import type { World } from './world.ts';
 
 const SESSION_TIMEOUT_MS = 2_000;
@@ -35,6 +38,7 @@ export type Parts = {
   coordination: SimCoordination;
   disk: Disk;
   history: History;
+  told: Told;
   model: Model;
   mutation: Mutation | undefined;
   /** All of the cell. */
@@ -42,7 +46,7 @@ export type Parts = {
 };
 
 export type ClientRequest =
-  { kind: 'deliver'; key: string; deliveryKey: string } | { kind: 'read'; key: string; slowMs: number };
+  { kind: 'deliver'; key: string; deliveryKey: string } | { kind: 'read'; key: string; slowMs: number } | Ask;
 
 export type Answer =
   { ok: true } | { ok: false; error: string; owner: string | undefined; retryAfterMs: number };
@@ -148,6 +152,7 @@ export class SimNode {
       prepare: () => delay(clock, random.between(0, LONGEST_PREPARATION_MS)),
       tellLeft: (members, session) => this.#tellLeft(members, session),
       release: (predicate) => (mutation === 'no release' ? Promise.resolve() : logs.release(predicate)),
+      onLoss: () => logs.door?.gaveUp(),
     });
     const links = this.storeLinks;
     const logs = model.openLogs({
@@ -156,6 +161,7 @@ export class SimNode {
       clock,
       pick: (choices) => random.pick(choices),
       mutation,
+      serves: () => membership.isReady(),
     });
     this.#running = { process, membership, logs, sessions };
     void membership.join();
@@ -215,6 +221,7 @@ export class SimNode {
     const running = this.#running;
     if (!running) return reply({ ok: false, error: 'ConnectionRefused', owner: undefined, retryAfterMs: 50 });
     running.process.run(() => {
+      if (request.kind === 'ask') return this.#answer(running, request, reply);
       const work =
         request.kind === 'deliver' ? this.#deliver(running, request) : this.#read(running, request);
       work.then(
@@ -222,6 +229,37 @@ export class SimNode {
         (error: unknown) => reply(refusal(error)),
       );
     });
+  }
+
+  /** A request to the server's API by whoever runs the cell; nobody hears the answer if the server is gone by then. */
+  request(asked: HttpRequest, answered: (status: number, body: string) => void): void {
+    const running = this.#running;
+    running?.process.run(() => {
+      if (running.logs.door) sendTo(running.logs.door.app, asked, { said: () => undefined, done: answered });
+    });
+  }
+
+  /** Asked by a client: what is said is looked at, and a stream is followed for its time. */
+  #answer({ logs, process }: Running, ask: Ask, reply: (answer: Answer) => void): void {
+    const { history, told, world } = this.#parts;
+    if (!logs.door) throw new Error('users who are toys are asked nothing');
+    const begun = history.begin(ask.key);
+    let isOver = false;
+    const settle = (status: number, body: string): void => {
+      if (isOver) return;
+      isOver = true;
+      world.trace(`${process.name} ${describeAsk(ask)} of ${ask.key}: ${status}`);
+      told.answered(ask, status, begun);
+      reply(answerOf(status, body));
+    };
+    const hangUp = sendTo(logs.door.app, requestOf(ask), {
+      said(status, text) {
+        told.said(ask, status, text);
+        if (status === 200 && isStream(ask)) settle(status, '');
+      },
+      done: settle,
+    });
+    if (isStream(ask)) process.clock.after(ask.forMs, hangUp);
   }
 
   async #deliver({ logs }: Running, request: ClientRequest & { kind: 'deliver' }): Promise<void> {
@@ -246,6 +284,16 @@ export class SimNode {
     if (result.changed) world.fail(`${key} was changed under a reader`);
     history.answer(begun, result);
   }
+}
+
+/** To be asked again elsewhere (421) or later (503); all else is an answer, also a refusal. */
+function answerOf(status: number, body: string): Answer {
+  if (status !== 421 && status !== 503) return { ok: true };
+  const { owner, retryAfterMs = 50 } = JSON.parse(body) as {
+    owner?: { name: string };
+    retryAfterMs?: number;
+  };
+  return { ok: false, error: `status ${status}`, owner: owner?.name, retryAfterMs };
 }
 
 function refusal(error: unknown): Answer {

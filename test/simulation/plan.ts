@@ -66,7 +66,7 @@ export function makePlan({
     faultsMs: FAULTS_MS,
     mutation,
     exclusive,
-    faults: makeFaults(random.fork('faults'), namesOf(counts), SCRIPT_MS, kinds),
+    faults: makeFaults(random.fork('faults'), namesOf(counts), SCRIPT_MS, real, kinds),
   };
 }
 

@@ -3,7 +3,7 @@
 import { decodeEmail } from '../../workloads/app-server/image/email-record.ts';
 import { imageFold } from '../../workloads/app-server/image/fold.ts';
 import { indexOf, ordinal, parseEmailId, seqOf, type Ordinal } from '../../workloads/app-server/image/ids.ts';
-import { asUser, type Image } from '../../workloads/app-server/image/model.ts';
+import { asUser, isAtHome, type Image } from '../../workloads/app-server/image/model.ts';
 import { decodePage, type PageRef } from '../../workloads/app-server/image/pages/page.ts';
 import { imageSnapshots } from '../../workloads/app-server/image/snapshot.ts';
 import { message } from '../../workloads/app-server/image/testing.ts';
@@ -14,6 +14,8 @@ import type { Fold } from '../../workloads/app-server/log/user-log-types.ts';
 import * as logic from '../../workloads/app-server/logic/delivery.ts';
 import { createUser, type Tx } from '../../workloads/app-server/logic/users.ts';
 import { hashText } from './hash-text.ts';
+import { addressOf, credentialsOf, markOf, userIdOf } from './people.ts';
+import { CELL, openDoor } from './real-door.ts';
 import {
   addToDigest,
   modelOf,
@@ -30,7 +32,6 @@ const CACHE_BYTES = [30_000_000, 4_000_000_000];
 /** Users who begin with so many messages that their snapshots have pages beside them. */
 const IS_LARGE = /^user:u[0-2]$/;
 const EARLIER_MESSAGES = 800;
-const CREDENTIALS = { salt: Uint8Array.of(1), hash: Uint8Array.of(2), n: 2, r: 1, p: 1 };
 const BLOB = '00'.repeat(32);
 
 function sizedFold(checked: boolean): Fold<Image, Action> {
@@ -92,20 +93,26 @@ function deliver(
 ): DeliverResult {
   const { state, seq } = tx;
   const user = asUser(state)?.user;
-  const strangers = user && user.userId !== to ? 1 : 0;
-  const profile = { userId: to, addresses: [`${to.replace('user:', '')}@cellpost.test`], displayName: to };
+  const userId = userIdOf(to);
+  const strangers = user && user.userId !== userId ? 1 : 0;
+  const profile = { userId, addresses: [addressOf(userId)], displayName: markOf(userId) };
   const put = (onto: Tx, name: string, lookedFor: string): ReturnType<typeof logic.deliver> =>
     logic.deliver(onto, {
       deliveryKey: lookedFor,
       receivedAtMs: timeOf(name),
       envelope: { mailFrom: attempt, rcptTo: profile.addresses },
       channel: 'email',
-      message: message({ messageId: [name], references: [threadOf(name)] }),
+      message: message({
+        messageId: [name],
+        references: [threadOf(name)],
+        subject: `A letter ${markOf(userId)}`,
+        to: [{ name: null, email: addressOf(userId) }],
+      }),
       sizeBytes: sizeOf(to),
       body: { kind: 'blob', sha256: BLOB },
     });
   if (!user) {
-    createUser(tx, 'a', profile, CREDENTIALS);
+    createUser(tx, CELL, profile, credentialsOf(userId));
     const earlier = IS_LARGE.test(to) ? EARLIER_MESSAGES : 0;
     for (let n = 0; n < earlier; n++) put(tx, `earlier-${n}`, `earlier-${n}`);
   }
@@ -160,6 +167,8 @@ export const realImages: Model = modelOf<Image, Action>({
   cacheBytes: CACHE_BYTES,
   deliver,
   look,
+  isServedHere: (image) => isAtHome(image, CELL),
+  openDoor,
   deliveriesOf: (seq, _timeMs, actions) =>
     actions.flatMap((action, index) => {
       if (action.type !== 'messageAdded') return [];

@@ -33,7 +33,17 @@ const { values } = parseArgs({
 const DEFAULT_SEEDS = 10;
 const startedAt = performance.now();
 const seconds = () => (performance.now() - startedAt) / 1000;
-const totals = { runs: 0, steps: 0, virtualMs: 0, reads: 0, acknowledged: 0, duplicates: 0, fences: 0 };
+const COUNTED = ['steps', 'virtualMs', 'reads', 'told', 'acknowledged', 'duplicates', 'fences'] as const;
+const totals = {
+  runs: 0,
+  steps: 0,
+  virtualMs: 0,
+  reads: 0,
+  told: 0,
+  acknowledged: 0,
+  duplicates: 0,
+  fences: 0,
+};
 
 function plansToRun(): Iterable<Plan> {
   if (values.replay !== undefined) return [parsePlan(readFileSync(values.replay, 'utf8'))];
@@ -53,13 +63,12 @@ function* manyPlans(plan: (seed: number) => Plan): Generator<Plan, void, undefin
 
 function count(result: RunResult): void {
   totals.runs++;
-  for (const name of ['steps', 'virtualMs', 'reads', 'acknowledged', 'duplicates', 'fences'] as const)
-    totals[name] += result[name];
+  for (const name of COUNTED) totals[name] += result[name];
 }
 
 function describeRun({ plan, ...result }: RunResult, tookMs: number): string {
   return (
-    `seed ${plan.seed}: ${result.steps} steps, ${Math.round(result.virtualMs / 1000)} s, ${result.reads} reads, ` +
+    `seed ${plan.seed}: ${result.steps} steps, ${Math.round(result.virtualMs / 1000)} s, ${result.reads} reads, ${result.told} answers of APIs, ` +
     `${result.acknowledged} writes (${result.duplicates} again), ${result.shared} shared entries, ` +
     `${result.fences} fences, ${result.hash}, ${Math.round(tookMs)} ms, ${JSON.stringify(result.errors)}`
   );
@@ -69,7 +78,7 @@ function summary(): string {
   const rate = totals.runs / seconds();
   return (
     `${totals.runs} runs in ${seconds().toFixed(0)} s (${rate.toFixed(2)} a second): ${totals.steps} steps, ` +
-    `${(totals.virtualMs / 3_600_000).toFixed(1)} h, ${totals.reads} reads, ${totals.acknowledged} writes ` +
+    `${(totals.virtualMs / 3_600_000).toFixed(1)} h, ${totals.reads} reads, ${totals.told} answers of APIs, ${totals.acknowledged} writes ` +
     `(${totals.duplicates} again), ${totals.fences} fences`
   );
 }

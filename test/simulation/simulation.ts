@@ -11,6 +11,7 @@ import { SimNode, type Parts } from './node.ts';
 import { isLate, makePlan, namesOf, type Plan, type PlanOptions } from './plan.ts';
 import { Random } from './random.ts';
 import type { Disk } from './store.ts';
+import { Told } from './told.ts';
 import { realImages } from './real-images.ts';
 import { World } from './world.ts';
 
@@ -33,6 +34,8 @@ export type RunResult = {
   steps: number;
   virtualMs: number;
   reads: number;
+  /** Answers and events of APIs that were looked at. */
+  told: number;
   acknowledged: number;
   duplicates: number;
   fences: number;
@@ -60,11 +63,12 @@ export async function runPlan(plan: Plan): Promise<RunResult> {
     faultRate: plan.storeFaults,
   };
   const nodes: SimNode[] = [];
-  const parts: Parts = { world, random, coordination, disk, history, model, mutation, nodes };
+  const told = new Told(world, history);
+  const parts: Parts = { world, random, coordination, disk, history, told, model, mutation, nodes };
   const network = new Network(world, random, names.clients, names.servers, plan.doubles);
   nodes.push(...names.servers.map((name) => new SimNode(name, parts)));
   const clients = names.clients.map(
-    (name) => new SimClient({ world, random, name, keys: names.keys, nodes, network }),
+    (name) => new SimClient({ world, random, name, keys: names.keys, nodes, network, asks: plan.real }),
   );
   for (const node of nodes) {
     const ownRandom = random.fork(`start of ${node.name}`);
@@ -73,7 +77,16 @@ export async function runPlan(plan: Plan): Promise<RunResult> {
     world.after(atMs, `${node.name} starts`, () => node.start());
   }
   const sealsDamage = mutation === 'no snapshot check';
-  const heal = scheduleFaults(plan, { world, random, nodes, network, coordination, disk, sealsDamage });
+  const heal = scheduleFaults(plan, {
+    world,
+    random,
+    nodes,
+    network,
+    coordination,
+    disk,
+    history,
+    sealsDamage,
+  });
   for (const client of clients) client.start();
   await world.run(() => {
     if (plan.exclusive && world.steps % 5 === 0) checkExclusive(world, names.keys, nodes);
@@ -97,6 +110,7 @@ export async function runPlan(plan: Plan): Promise<RunResult> {
     steps: world.steps,
     virtualMs: world.now,
     reads: history.reads,
+    told: told.count,
     acknowledged: history.acknowledged,
     duplicates: history.duplicates,
     fences: history.fences,

@@ -21,6 +21,17 @@ export const systemClock: Clock = {
   },
 };
 
+/** Calls again and again, so many milliseconds apart, until it is cancelled. */
+export function every(clock: Clock, periodMs: number, work: () => void): Timer {
+  const begin = (): Timer =>
+    clock.after(periodMs, () => {
+      timer = begin();
+      work();
+    });
+  let timer = begin();
+  return { cancel: () => timer.cancel() };
+}
+
 /** Resolves after so many milliseconds; rejects with the signal's reason when it is aborted before. */
 export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

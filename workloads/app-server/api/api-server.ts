@@ -14,17 +14,11 @@ import { StoreHealth } from '../log/store-health.ts';
 import type { OwnershipGate } from '../log/user-log-types.ts';
 import { UserLogs } from '../log/user-log.ts';
 import { PasswordVerifier } from '../logic/credentials.ts';
-import { BlobIds } from './blob-ids.ts';
-import { ChangeFeed } from './change-feed.ts';
+import { openApi } from './api.ts';
 import { DeliveryChannels, MAX_IN_FLIGHT } from './delivery-channels.ts';
-import { EventStreams } from './event-source.ts';
-import { ActionReader } from './log-changes.ts';
-import { ApiMetrics } from './metrics.ts';
 import { Refiler } from './refiler.ts';
-import { addRoutes } from './routes.ts';
-import { measured, type Relations } from '../relations.ts';
-import type { Logs, Place, Services } from './services.ts';
-import { UserLoads } from './user-load.ts';
+import type { Relations } from '../relations.ts';
+import type { Logs, Place } from './services.ts';
 
 /** Of the memory for caches, this share is for messages' headers and structure; the rest is for images. */
 const MESSAGES_SHARE = 0.25;
@@ -62,8 +56,7 @@ export type ApiServer = {
 
 /** @throws the listener's error when the port is taken */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { store, blobs, gate, cell, logger, platformToken, cacheBytes } = options;
-  const metrics = new ApiMetrics(options.metrics);
+  const { store, blobs, gate, cell, logger, cacheBytes } = options;
   const health = new StoreHealth(store);
   const messageBytes = Math.floor(cacheBytes * MESSAGES_SHARE);
   const logs: Logs = new UserLogs({
@@ -78,36 +71,25 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     metrics: logMetrics(options.metrics),
     onStored: (error) => health.appended(error),
   });
-  const services: Services = {
-    logs,
+  const messages = new MessageReader({
     store,
-    gate,
-    cell,
     blobs,
-    messages: new MessageReader({
-      store,
-      blobs,
-      codec: entryCodec,
-      cacheBytes: messageBytes,
-      asked: options.metrics.cache('messages'),
-    }),
-    actions: new ActionReader(store, entryCodec),
+    codec: entryCodec,
+    cacheBytes: messageBytes,
+    asked: options.metrics.cache('messages'),
+  });
+  const api = openApi({
+    ...options,
+    logs,
+    messages,
     passwords: new PasswordVerifier(),
-    blobIds: new BlobIds(platformToken),
-    relations: options.relations && measured(options.relations, options.metrics.stage('index')),
-    metrics,
-    loads: new UserLoads(systemClock),
-    logger,
-    platformToken,
-    node: () => ({ ...options.node(), users: logs.stats().open }),
-    place: options.place,
-  };
-  metrics.watchLogs(() => logs.stats());
+    clock: systemClock,
+    serves: () => options.ready() === true,
+  });
+  const { services } = api;
   const { relations } = services;
-  const refiler = relations && new Refiler({ logs, messages: services.messages, relations, logger });
+  const refiler = relations && new Refiler({ logs, messages, relations, logger });
   options.metrics.queue('refiles', () => refiler?.waiting ?? 0);
-  const streams = new EventStreams({ logs, gate, cell, metrics });
-  const feed = new ChangeFeed(logs, () => options.ready() === true);
   const listener = await listenHttp({
     host: options.host,
     port: options.port,
@@ -119,11 +101,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     },
     healthy: () => store.health?.() ?? true,
     streams: ['GET /users/:userId/jmap/eventsource', 'GET /changes'],
-    routes: (app) => addRoutes(app, services, streams, feed),
+    routes: (app) => api.addRoutes(app),
   }).catch(async (error: unknown) => {
     health.close();
-    streams.close();
-    feed.close();
+    api.close();
     await refiler?.close();
     await logs.close();
     throw error;
@@ -134,12 +115,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   return {
     listener,
     logs,
-    gaveUp: () => feed.gaveUp(),
+    gaveUp: () => api.gaveUp(),
     async close() {
       health.close();
-      streams.close();
-      // Whoever follows reads from the logs what the requests that still end here change.
-      feed.close();
+      api.close();
       await Promise.all([channels.close(), listener.close(), refiler?.close()]);
       await logs.close();
     },

@@ -7,6 +7,7 @@ import type { ReadableStream as NodeWebStream } from 'node:stream/web';
 import { after, test } from 'node:test';
 import { feedLine, type FeedLine } from '../../common/changes/feed-lines.ts';
 import { listenHttp, type HttpListener } from '../../common/http/server.ts';
+import { systemClock } from '../../common/clock.ts';
 import { createLogger } from '../../common/log.ts';
 import { EMPTY_USER } from '../image/empty.ts';
 import { ordinal } from '../image/ids.ts';
@@ -26,7 +27,7 @@ async function start(
 ): Promise<{ tell: Listener; listener: HttpListener; feed: ChangeFeed }> {
   let tell: Listener = () => undefined;
   const logs = { onAppended: (listener: Listener) => ((tell = listener), () => undefined) };
-  const feed = new ChangeFeed(logs, serves, remembered);
+  const feed = new ChangeFeed(logs, serves, systemClock, remembered);
   const listener = await listenHttp({
     host: '127.0.0.1',
     port: 0,

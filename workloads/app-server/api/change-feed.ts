@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
+import { every, type Clock, type Timer } from '../../common/clock.ts';
 import { CHANGE_KINDS, PING_MS, type ChangeKind, type FeedLine } from '../../common/changes/feed-lines.ts';
 import { sendProblem } from '../../common/http/server.ts';
 import { seqOf } from '../image/ids.ts';
@@ -45,16 +46,18 @@ export class ChangeFeed {
   #last = 0;
   readonly #followers = new Set<Follower>();
   readonly #stopListening: () => void;
-  readonly #pings: NodeJS.Timeout;
+  readonly #clock: Clock;
+  readonly #pings: Timer;
   readonly #serves: () => boolean;
   #heldSince = 0;
 
   /** @param serves does this server serve, and hold its lease? */
-  constructor(logs: Pick<Logs, 'onAppended'>, serves: () => boolean, remembered = REMEMBERED) {
+  constructor(logs: Pick<Logs, 'onAppended'>, serves: () => boolean, clock: Clock, remembered = REMEMBERED) {
+    this.#clock = clock;
     this.#remembered = remembered;
     this.#serves = serves;
     this.#stopListening = logs.onAppended((key, seq, image) => this.#note(key, seq, image));
-    this.#pings = setInterval(() => this.#ping(), PING_MS);
+    this.#pings = every(clock, PING_MS, () => this.#ping());
   }
 
   get followers(): number {
@@ -82,7 +85,7 @@ export class ChangeFeed {
       instance: this.#instance,
       number: next - 1,
       resumed,
-      timeMs: Date.now(),
+      timeMs: this.#clock.wall(),
       heldSince: this.#held(),
     });
     this.#flush(follower);
@@ -97,7 +100,7 @@ export class ChangeFeed {
 
   /** Tells what is left and ends all streams. May be called twice. */
   close(): void {
-    clearInterval(this.#pings);
+    this.#pings.cancel();
     this.#stopListening();
     for (const follower of this.#followers) {
       this.#flush(follower);
@@ -141,7 +144,7 @@ export class ChangeFeed {
         this.#write(follower, {
           type: 'ping',
           number: this.#last,
-          timeMs: Date.now(),
+          timeMs: this.#clock.wall(),
           heldSince: this.#held(),
         });
     }

@@ -1,5 +1,6 @@
 // Push of state changes over an event stream (RFC 8620 section 7.3).
 import type { Request, Response } from 'express';
+import { every, type Clock, type Timer } from '../../common/clock.ts';
 import { stateString } from '../image/ids.ts';
 import { countsChangedAt } from '../image/counts.ts';
 import { isAtHome, type UserImage } from '../image/model.ts';
@@ -65,11 +66,13 @@ export class EventStreams {
   readonly #gate: OwnershipGate;
   readonly #cell: string;
   readonly #metrics: ApiMetrics;
+  readonly #clock: Clock;
   readonly #streams = new Map<string, Set<Stream>>();
   readonly #stopListening: () => void;
-  readonly #ownerCheck: NodeJS.Timeout;
+  readonly #ownerCheck: Timer;
 
-  constructor(options: { logs: Logs; gate: OwnershipGate; cell: string; metrics: ApiMetrics }) {
+  constructor(options: { logs: Logs; gate: OwnershipGate; cell: string; metrics: ApiMetrics; clock: Clock }) {
+    this.#clock = options.clock;
     this.#cell = options.cell;
     this.#logs = options.logs;
     this.#gate = options.gate;
@@ -82,7 +85,7 @@ export class EventStreams {
         else this.#end(stream, 'moved');
       }
     });
-    this.#ownerCheck = setInterval(() => this.#endLost(), OWNER_CHECK_MS);
+    this.#ownerCheck = every(this.#clock, OWNER_CHECK_MS, () => this.#endLost());
   }
 
   /** How many streams the user has open. */
@@ -122,9 +125,11 @@ export class EventStreams {
       });
     const closed = this.#metrics.streamOpened();
     const ping =
-      pingSeconds === 0 ? undefined : setInterval(() => this.#ping(stream, pingSeconds), pingSeconds * 1000);
+      pingSeconds === 0
+        ? undefined
+        : every(this.#clock, pingSeconds * 1000, () => this.#ping(stream, pingSeconds));
     response.once('close', () => {
-      clearInterval(ping);
+      ping?.cancel();
       closed();
       this.#remove(stream);
     });
@@ -186,7 +191,7 @@ export class EventStreams {
   /** Ends all streams. May be called twice. */
   close(): void {
     this.#stopListening();
-    clearInterval(this.#ownerCheck);
+    this.#ownerCheck.cancel();
     for (const streams of this.#streams.values()) for (const stream of streams) this.#end(stream, 'closing');
   }
 }

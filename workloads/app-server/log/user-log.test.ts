@@ -543,3 +543,16 @@ test('closing finishes what waits and refuses what comes', async () => {
   assert.equal(disk.entries.size, 2);
   await logs.close();
 });
+
+test('a log that another server has brought back is served by one that had opened it before', async () => {
+  const isServedHere = ({ words }: Words): boolean => words.lastIndexOf('moved') <= words.lastIndexOf('back');
+  const bringBack = (state: Words): string | undefined => (isServedHere(state) ? undefined : 'back');
+  const { logs: before, disk } = open({ isServedHere });
+  await add(before, 'moved');
+  const { logs: after } = open({ isServedHere, disk, session: 's2' });
+  await assert.rejects(wordsOf(after), Misdirected);
+  assert.equal(await before.adopt('k', bringBack), 2);
+  await assert.rejects(wordsOf(after), Misdirected);
+  assert.equal(await after.adopt('k', bringBack), 2);
+  assert.deepEqual(await wordsOf(after), ['moved', 'back']);
+});

@@ -188,7 +188,11 @@ export class UserLogs<S, A> {
       await replay.apply(rows);
     const { state, seq, timeMs } = replay.image;
     const added = seq === 0 ? undefined : action(state);
-    if (added === undefined) return seq;
+    if (added === undefined) {
+      // Another one may have added it, after this server had opened the log and found that it is served elsewhere.
+      await this.release((open) => open === key);
+      return seq;
+    }
     const entry = codec.encode({
       timeMs: Math.max(timeMs, clock.wall()),
       writer: nextWriter(),

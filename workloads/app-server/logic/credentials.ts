@@ -58,12 +58,15 @@ type Failures = { count: number; atMs: number };
 
 export class PasswordVerifier {
   readonly #now: () => number;
+  readonly #matches: typeof matches;
   readonly #key = randomBytes(32);
   readonly #verified: LRUCache<string, true>;
   readonly #failures = new LRUCache<string, Failures>({ max: MAX_FAILURE_RECORDS });
 
-  constructor(now: () => number = Date.now) {
+  /** @param check compares a password with a hash: in a simulation nothing may happen in other threads */
+  constructor(now: () => number = Date.now, check = matches) {
     this.#now = now;
+    this.#matches = check;
     // Used again, it lasts longer: so nobody who is signed in is locked out by another's wrong passwords.
     this.#verified = new LRUCache({ max: MAX_VERIFIED, ttl: VERIFIED_TTL_MS, updateAgeOnHas: true });
   }
@@ -80,7 +83,7 @@ export class PasswordVerifier {
     // Counted before the check, so that many at once don't pass together.
     this.#fail(userId);
     if (password.length > MAX_PASSWORD_LENGTH) return { ok: false };
-    const ok = await matches(password, credentials ?? NOBODY);
+    const ok = await this.#matches(password, credentials ?? NOBODY);
     if (!ok || !digest) return { ok: false };
     this.#failures.delete(userId);
     this.#verified.set(digest, true);

@@ -60,18 +60,10 @@ export type HttpOptions = {
 export async function listenHttp(options: HttpOptions): Promise<HttpListener> {
   const { host, port, adminPort, metrics, ready, healthy = () => true } = options;
   const health = { metrics, healthy, ready };
-  const app = newApp();
-  if (adminPort === undefined) addHealth(app, health);
-  else addPublicHealth(app, health);
   const took = metrics.requests();
-  app.use(follow(options.logger, options.isPublic === true));
-  app.use(measure(took, new Set(options.streams)));
-  options.routes(app);
-  app.use((_request, response) => {
-    sendProblem(response, 404, 'about:blank', 'There is nothing here.');
-  });
-  app.use(errorHandler(options.logger));
-
+  const app = httpApp(options, took, (app) =>
+    adminPort === undefined ? addHealth(app, health) : addPublicHealth(app, health),
+  );
   const { before } = options;
   const door = await listen(host, port, (request, response) => {
     const startedAt = performance.now();
@@ -90,6 +82,29 @@ export async function listenHttp(options: HttpOptions): Promise<HttpListener> {
     close: () =>
       (closing ??= Promise.all([closeDoor(door), admin && closeDoor(admin)]).then(() => undefined)),
   };
+}
+
+/** What becomes of a request, but for the socket that it came by. @param first adds routes before all others */
+export function httpApp(
+  {
+    logger,
+    isPublic = false,
+    streams,
+    routes,
+  }: Pick<HttpOptions, 'logger' | 'isPublic' | 'streams' | 'routes'>,
+  took: ReturnType<WorkloadMetrics['requests']>,
+  first: (app: Express) => void = () => undefined,
+): Express {
+  const app = newApp();
+  first(app);
+  app.use(follow(logger, isPublic));
+  app.use(measure(took, new Set(streams)));
+  routes(app);
+  app.use((_request, response) => {
+    sendProblem(response, 404, 'about:blank', 'There is nothing here.');
+  });
+  app.use(errorHandler(logger));
+  return app;
 }
 
 function newApp(): Express {
