@@ -62,7 +62,7 @@ export async function askServers(way: Way, live: LiveCell): Promise<{ facts: Rol
   const wanted = { zookeeper: spec.zookeeper.replicas, appServers: spec.appServers.replicas };
   const facts: RollFacts = {
     bounds: { maxErrorPercent, maxP99Ms },
-    goesBack: false,
+    goesBack: [],
     wanted,
     // A quorum of which not all servers could be asked is not judged.
     ...(zookeeper.size === wanted.zookeeper && { zookeeper }),

@@ -31,7 +31,7 @@ export async function drainAppServer(work: CellWork, ordinal: number): Promise<s
     if (!(await appServerPlace.drain(url, token))) return undefined;
   } catch (error) {
     // What a bad version can't do must not keep it.
-    if (error instanceof PlaceError && work.marks.rolledBack) return undefined;
+    if (error instanceof PlaceError && work.marks.images.cellpost.rolledBack) return undefined;
     throw error;
   }
   const deadline = performance.now() + SEEN_WAIT_MS;
