@@ -170,6 +170,8 @@ export type PlatformSpec = {
   /** Absent: there is no console. */
   console?: { resources: Resources; namespaces: string[] };
   web: { replicas: number; resources: Resources; service: { type: ServiceType } };
+  /** Whom its pods and those of its cells may call besides what they need; all the world unless restricted. */
+  egress: { restricted: boolean; ports: number[] };
   /** Absent: nobody reads metrics who may not call the services anyway. */
   tracing?: TracingSpec;
   monitoring?: { scrapers: { namespace: string; labels: Record<string, string> }[] };

@@ -2,6 +2,7 @@
 import { blobStoreUrl } from '../blob-store-url.ts';
 import { imagesOf, scrapersOf, userIndexUrl } from '../platform/context.ts';
 import type { Peer } from '../resources/manifests.ts';
+import { egressOf, type Egress } from '../resources/egress.ts';
 import { ownerOf, type Owner } from '../resources/owner.ts';
 import { imageAt } from '../resources/service-pod.ts';
 import type { Settings } from '../settings.ts';
@@ -26,6 +27,7 @@ export type CellContext = {
   operatorLabels: Record<string, string>;
   /** Who may read metrics. */
   scrapers: Peer[];
+  egress: Egress;
   /** Undefined: there are no traces. */
   tracing: TracingSpec | undefined;
 };
@@ -63,6 +65,7 @@ export function cellContext(
     operatorNamespace: settings.namespace,
     operatorLabels: settings.labels,
     scrapers: scrapersOf(platform),
+    egress: egressOf(platform, settings.domain),
     tracing: platform.spec.tracing,
   };
 }

@@ -1,6 +1,7 @@
 // All that the builders of a platform's objects need to know besides its spec.
 import { blobStoreUrl } from '../blob-store-url.ts';
 import { peer, type Peer } from '../resources/manifests.ts';
+import { egressOf, type Egress } from '../resources/egress.ts';
 import { ownerOf, serviceHost, type Owner } from '../resources/owner.ts';
 import { imageAt } from '../resources/service-pod.ts';
 import type { Settings } from '../settings.ts';
@@ -20,6 +21,7 @@ export type PlatformContext = {
   operatorLabels: Record<string, string>;
   /** Who may read metrics. */
   scrapers: Peer[];
+  egress: Egress;
   /** Undefined: there are no traces. */
   tracing: TracingSpec | undefined;
 };
@@ -62,6 +64,7 @@ export function platformContext(platform: Platform, settings: Settings): Platfor
     operatorNamespace: settings.namespace,
     operatorLabels: settings.labels,
     scrapers: scrapersOf(platform),
+    egress: egressOf(platform, settings.domain),
     tracing: platform.spec.tracing,
   };
 }

@@ -58,6 +58,7 @@ const context: CellContext = {
   operatorNamespace: 'system',
   operatorLabels: { 'app.kubernetes.io/component': 'operator' },
   scrapers: [],
+  egress: { restricted: true, blobs: { ports: [7070] }, traces: [], more: [] },
   tracing: undefined,
 };
 

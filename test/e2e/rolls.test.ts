@@ -171,7 +171,8 @@ for (const { fault, what, says, itsOwn } of BAD) {
 
 test('a bad image of HBase is rolled back at its first pod; no request fails', async (t) => {
   const before = await uids();
-  const good = (await getCell()).status?.hbaseImage?.good;
+  const { spec, status: served } = await getCell();
+  const good = served?.hbaseImage?.good;
   assert.ok(good);
   const load = await startLoad(cluster, users, 'bad-hbase');
   try {
@@ -194,7 +195,7 @@ test('a bad image of HBase is rolled back at its first pod; no request fails', a
   assert.equal(anew.length, 1, `pods that were not touched stay: ${anew.join()}`);
   assert.deepEqual(load.report.failures, []);
   await assertLoadKept(cluster, users, load.report);
-  await patch({ images: null });
+  await patch({ images: spec.images ?? null });
   await settled('the cell to run what it ran', undefined, READY_DEADLINE_MS);
 });
 

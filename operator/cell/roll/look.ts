@@ -4,13 +4,14 @@ import { podHost } from '../../resources/owner.ts';
 import { TYPES } from '../../runtime/resources.ts';
 import type { PodObject, World } from '../../world.ts';
 import { IMAGE_KINDS } from '../images.ts';
+import { APP_SERVER_PORT } from '../resources/app-servers.ts';
 import type { CellWork } from '../steps.ts';
 import type { AnswersOfServer, AppServerFacts, RollFacts } from './facts.ts';
 import { readySecondsOf, rollGroups } from './members.ts';
 import { onTrial } from './on-trial.ts';
 import type { RollGroup, Shut } from './plan.ts';
 import { ROLL_ROLES } from './roles.ts';
-import { APP_SERVER_PORT, askDiscovery, urlOf } from './sight.ts';
+import { askDiscovery, urlOf } from './sight.ts';
 import { askStorage } from './storage.ts';
 
 /** `gates`: those that are shut, in order. */
