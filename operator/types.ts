@@ -36,6 +36,8 @@ export type CellState = 'Enabled' | 'Draining' | 'Disabled' | 'Hibernated';
 export type CellSpec = {
   state: CellState;
   version?: string;
+  /** `hbase`: of ZooKeeper, HDFS and HBase. */
+  images?: { hbase?: string };
   dataCenter: string;
   platform: { name: string; namespace?: string };
   zookeeper: ZooKeeperSpec;
@@ -70,7 +72,9 @@ type RolloutSpec = {
 /** A roll that is under way: pods to make anew in all, and so far. */
 export type RollStatus = { total: number; done: number; current: string };
 /** An image that failed, and goes back into use only when the spec says another and then it again. */
-export type RolledBack = { image: string; message: string };
+type RolledBack = { image: string; message: string };
+/** `good`: the last image with which all servers of its kind ran, and that was watched for long enough. */
+export type ImageRecord = { good?: string; rolledBack?: RolledBack };
 
 export type Condition = {
   type: string;
@@ -111,9 +115,11 @@ export type CellStatus = CommonStatus & {
   /** Servers whose regions or blocks move away for good. */
   leaving?: string[];
   resting?: Resting;
-  /** The last image with which all app servers served, and that was watched for long enough. */
+  /** Of the app servers' image. */
   goodImage?: string;
   rolledBack?: RolledBack;
+  /** Of the image of ZooKeeper, HDFS and HBase. `default`: what runs where the spec names none. */
+  hbaseImage?: ImageRecord & { default?: string };
 };
 
 export type Cell = KubeObject & { spec: CellSpec; status?: CellStatus };
@@ -164,6 +170,8 @@ export type PlatformSpec = {
   /** Absent: there is no console. */
   console?: { resources: Resources; namespaces: string[] };
   web: { replicas: number; resources: Resources; service: { type: ServiceType } };
+  /** Whom its pods and those of its cells may call besides what they need; all the world unless restricted. */
+  egress: { restricted: boolean; ports: number[] };
   /** Absent: nobody reads metrics who may not call the services anyway. */
   tracing?: TracingSpec;
   monitoring?: { scrapers: { namespace: string; labels: Record<string, string> }[] };

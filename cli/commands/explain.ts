@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { TYPES, type KubeObject } from '../../operator/runtime/resources.ts';
+import { called, givenBy } from '../../operator/rollout/given.ts';
 import type { Rollout } from '../../operator/rollout/types.ts';
 import type { Cell, CommonStatus } from '../../operator/types.ts';
 import { withKubernetes } from '../kubernetes.ts';
@@ -74,7 +75,7 @@ function aboutOf(kind: keyof typeof KINDS, object: Explained): string {
   if (kind === 'cell') return (object as Cell).spec.state;
   if (kind === 'platform') return '';
   const { spec, status } = object as Rollout;
-  return [spec.version, status?.summary].filter((text) => text !== undefined).join(', ');
+  return [called(givenBy(spec)), status?.summary].filter((text) => text !== undefined).join(', ');
 }
 
 function inWords(told: Explanation): string {

@@ -5,6 +5,7 @@ import { Exec, HttpMethod, type KubeConfig } from '@kubernetes/client-node';
 import { request } from 'undici';
 import { z } from 'zod';
 import type { AppServerFacts, RollFacts, ZooKeeperFacts } from '../../operator/cell/roll/facts.ts';
+import { APP_SERVER_PORT } from '../../operator/cell/resources/app-servers.ts';
 import { COMPONENT, type Role } from '../../operator/resources/owner.ts';
 import { askBy } from '../../operator/outside/app-server.ts';
 import { parseMonitor } from '../../operator/outside/zookeeper.ts';
@@ -14,7 +15,6 @@ import type { LiveCell } from './live.ts';
 
 const TIMEOUT_MS = 5_000;
 const MONITOR = ['sh', '-c', 'echo mntr | nc -w 2 127.0.0.1 2181'];
-const APP_SERVER_PORT = 8081;
 const NAME_NODE = { port: 9870, query: 'Hadoop:service=NameNode,name=FSNamesystem', tag: 'tag.HAState' };
 const MASTER = {
   port: 16_010,
@@ -62,7 +62,7 @@ export async function askServers(way: Way, live: LiveCell): Promise<{ facts: Rol
   const wanted = { zookeeper: spec.zookeeper.replicas, appServers: spec.appServers.replicas };
   const facts: RollFacts = {
     bounds: { maxErrorPercent, maxP99Ms },
-    goesBack: false,
+    goesBack: [],
     wanted,
     // A quorum of which not all servers could be asked is not judged.
     ...(zookeeper.size === wanted.zookeeper && { zookeeper }),

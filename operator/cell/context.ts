@@ -2,22 +2,32 @@
 import { blobStoreUrl } from '../blob-store-url.ts';
 import { imagesOf, scrapersOf, userIndexUrl } from '../platform/context.ts';
 import type { Peer } from '../resources/manifests.ts';
+import { egressOf, type Egress } from '../resources/egress.ts';
 import { ownerOf, type Owner } from '../resources/owner.ts';
 import { imageAt } from '../resources/service-pod.ts';
 import type { Settings } from '../settings.ts';
-import type { Cell, CellStatus, Platform, PullPolicy, TracingSpec } from '../types.ts';
+import type { Cell, Platform, PullPolicy, TracingSpec } from '../types.ts';
+import { imageInUse, imageRecordsOf, type ImageKind } from './images.ts';
 
 export type CellContext = {
   owner: Owner;
   platform: { name: string; namespace: string };
-  /** `asked`: what the spec says; `cellpost`: that, or the last good one after it was rolled back. */
-  images: { asked: string; cellpost: string; hbase: string; pullPolicy: PullPolicy };
+  /**
+   * Of each kind: what the spec says, or the last good one after that was rolled back. `asked`: what the spec says;
+   * `defaultHbase`: what it would be if the spec named none.
+   */
+  images: Record<ImageKind, string> & {
+    asked: Record<ImageKind, string>;
+    defaultHbase: string;
+    pullPolicy: PullPolicy;
+  };
   blobStoreUrl: string;
   userIndexUrl: string;
   operatorNamespace: string;
   operatorLabels: Record<string, string>;
   /** Who may read metrics. */
   scrapers: Peer[];
+  egress: Egress;
   /** Undefined: there are no traces. */
   tracing: TracingSpec | undefined;
 };
@@ -27,25 +37,27 @@ export function platformOf(cell: Cell): { name: string; namespace: string } {
   return { name, namespace: namespace ?? cell.metadata.namespace ?? '' };
 }
 
-/** An image that was rolled back stays out of use, until the spec has said another one. */
-function effectiveImage(asked: string, status: CellStatus | undefined): string {
-  return status?.rolledBack?.image === asked ? (status.goodImage ?? asked) : asked;
-}
-
 export function cellContext(
   cell: Cell,
   platform: Platform,
   settings: Pick<Settings, 'domain' | 'images' | 'namespace' | 'labels'>,
 ): CellContext {
-  const { cellpost, hbase } = imagesOf(platform, settings);
-  const asked = imageAt(cellpost, cell.spec.version);
+  const given = imagesOf(platform, settings);
+  // A cell that serves keeps its own: a change of the platform's would roll all cells at once.
+  const defaultHbase = cell.status?.hbaseImage?.default ?? given.hbase;
+  const asked = {
+    cellpost: imageAt(given.cellpost, cell.spec.version),
+    hbase: cell.spec.images?.hbase ?? defaultHbase,
+  };
+  const records = imageRecordsOf(cell.status);
   return {
     owner: ownerOf(cell, settings.domain),
     platform: platformOf(cell),
     images: {
       asked,
-      cellpost: effectiveImage(asked, cell.status),
-      hbase,
+      defaultHbase,
+      cellpost: imageInUse(asked.cellpost, records.cellpost),
+      hbase: imageInUse(asked.hbase, records.hbase),
       pullPolicy: platform.spec.images.pullPolicy,
     },
     blobStoreUrl: blobStoreUrl(platform.spec.blobStore),
@@ -53,6 +65,7 @@ export function cellContext(
     operatorNamespace: settings.namespace,
     operatorLabels: settings.labels,
     scrapers: scrapersOf(platform),
+    egress: egressOf(platform, settings.domain),
     tracing: platform.spec.tracing,
   };
 }

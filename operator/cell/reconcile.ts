@@ -13,6 +13,7 @@ import { cellContext, platformOf, type CellContext } from './context.ts';
 import { CELL_FINALIZER, deleteCell, deletionRefused, type MapAccess } from './delete.ts';
 import { hibernationSteps } from './hibernate.ts';
 import { seenSizes, specNow } from './hardware/sizes.ts';
+import { IMAGE_KINDS } from './images.ts';
 import { hibernates, observeCell } from './observation.ts';
 import { cellStatus, type Deletion } from './status.ts';
 import { cellSteps, marksOf, type CellStepName, type CellWork, type Marks } from './steps.ts';
@@ -51,7 +52,10 @@ async function bringUp(world: World, object: Cell, deletion?: Deletion): Promise
     reports = [{ name: 'zookeeper', title: 'Find the platform', outcome: 'waiting', message: platform }];
   } else {
     context = cellContext(cell, platform.platform, world.settings);
-    if (marks.rolledBack && marks.rolledBack.image !== context.images.asked) delete marks.rolledBack;
+    for (const kind of IMAGE_KINDS) {
+      const record = marks.images[kind];
+      if (record.rolledBack?.image !== context.images.asked[kind]) delete record.rolledBack;
+    }
     // Pods that hibernate are in no roll; those that wake are new.
     if (hibernates(cell)) delete marks.roll;
     const asked = object.spec;
@@ -66,7 +70,7 @@ async function bringUp(world: World, object: Cell, deletion?: Deletion): Promise
     observed: observeCell(world.caches, owner, cell),
     reports,
     marks,
-    image: context?.images.cellpost,
+    images: context?.images,
     ...(deletion && { deletion }),
     now,
   });

@@ -7,6 +7,9 @@ import { cellStatus, type StatusInput } from './status.ts';
 
 const NOW = new Date('2026-11-23T09:00:00.500Z');
 const IMAGE = 'registry.test/cellpost:2.0';
+const HBASE = 'registry.test/hbase:2.0';
+const images = { cellpost: IMAGE, hbase: HBASE, defaultHbase: 'registry.test/hbase:1.0' };
+const none = { hbase: {}, cellpost: {} };
 const seen = (ready: number, wanted: number, more: Partial<Observed> = {}): Observed => ({
   exists: true,
   replicas: wanted,
@@ -43,8 +46,8 @@ function statusOf(more: Partial<StatusInput> = {}): CellStatus {
       podTroubles: [],
     },
     reports: [{ name: 'roll', title: 'Roll the pods', outcome: 'done', message: '' }],
-    marks: { discovery: { name: 'a', record: 'r' } },
-    image: IMAGE,
+    marks: { discovery: { name: 'a', record: 'r' }, images: none },
+    images,
     now: NOW,
     ...more,
   });
@@ -62,9 +65,10 @@ test('a cell of which all is there serves, and says which version it runs and ca
 });
 
 test('the first image is good when all servers run it; a later one only when the roll says so', () => {
-  const marks = { discovery: { name: 'a', record: 'r' }, goodImage: 'registry.test/cellpost:1.0' };
+  const good = 'registry.test/cellpost:1.0';
+  const marks = { discovery: { name: 'a', record: 'r' }, images: { ...none, cellpost: { good } } };
   const onTrial = statusOf({ marks });
-  assert.deepEqual([onTrial.version, onTrial.goodImage], ['2.0', marks.goodImage]);
+  assert.deepEqual([onTrial.version, onTrial.goodImage], ['2.0', good]);
   const observed = {
     zookeeper: seen(3, 3),
     storage: { hbase: seen(1, 1) },
@@ -75,12 +79,30 @@ test('the first image is good when all servers run it; a later one only when the
   assert.equal(statusOf({ observed }).goodImage, undefined);
 });
 
+test('the image of ZooKeeper and the storage is good when all of them run it; its default is the cell’s once it can serve', () => {
+  const runs = { image: HBASE };
+  const observed = (hbase: Observed): StatusInput['observed'] => ({
+    zookeeper: seen(3, 3, runs),
+    storage: { hbase },
+    hbase,
+    appServers: seen(2, 2, { image: IMAGE }),
+    podTroubles: [],
+  });
+  assert.equal(statusOf({ observed: observed(seen(0, 1, runs)) }).hbaseImage, undefined);
+  assert.equal(statusOf({ observed: observed(seen(1, 1)) }).hbaseImage, undefined, 'not told to run it yet');
+  assert.deepEqual(statusOf({ observed: observed(seen(1, 1, runs)) }).hbaseImage, { good: HBASE });
+  const serving = statusOf({ marks: { schema: 's', images: { ...none, hbase: { good: 'old' } } } });
+  assert.deepEqual(serving.hbaseImage, { default: images.defaultHbase, good: 'old' });
+  const later = statusOf({ cell: cell(serving), images: { ...images, defaultHbase: 'of the platform now' } });
+  assert.equal(later.hbaseImage?.default, images.defaultHbase);
+});
+
 test('a gate that is shut is told as Paused when waiting alone may not help', () => {
   const reports: StatusInput['reports'] = [
     { name: 'roll', title: 'Roll the pods', outcome: 'waiting', message: 'Too many errors.' },
   ];
   const shut = { reason: 'ErrorRate', message: 'Too many errors.', paused: true };
-  const marks = { discovery: { name: 'a', record: 'r' }, shut };
+  const marks = { discovery: { name: 'a', record: 'r' }, images: none, shut };
   const status = statusOf({ reports, marks });
   assert.deepEqual([status.nextAction, status.blockedBy], ['Roll the pods', 'Too many errors.']);
   assert.equal(conditionOf(status, 'Paused')?.reason, 'ErrorRate');
@@ -92,10 +114,18 @@ test('a gate that is shut is told as Paused when waiting alone may not help', ()
 
 test('a version that was rolled back is told until the spec names another', () => {
   const rolledBack = { image: IMAGE, message: 'Pod a-app-1: it crashes.' };
-  const marks = { discovery: { name: 'a', record: 'r' }, rolledBack };
+  const record = { name: 'a', record: 'r' };
+  const marks = { discovery: record, images: { ...none, cellpost: { rolledBack } } };
   const degraded = conditionOf(statusOf({ marks }), 'Degraded');
   assert.deepEqual([degraded?.status, degraded?.reason], ['True', 'RolledBack']);
   assert.equal(degraded?.message, 'Version 2.0 was rolled back: Pod a-app-1: it crashes.');
+  const bad = { image: HBASE, message: 'Pod a-zk-1: it crashes.' };
+  const storage = statusOf({ marks: { discovery: record, images: { ...none, hbase: { rolledBack: bad } } } });
+  assert.equal(
+    conditionOf(storage, 'Degraded')?.message,
+    `Image ${HBASE} was rolled back: Pod a-zk-1: it crashes.`,
+  );
+  assert.deepEqual(storage.hbaseImage?.rolledBack, bad);
 });
 
 test('a condition keeps the time at which its status changed', () => {

@@ -13,7 +13,9 @@ import {
   type ConditionNow,
   type RoleProgress,
 } from '../status.ts';
-import type { Cell, CellStatus } from '../types.ts';
+import type { Cell, CellStatus, ImageRecord } from '../types.ts';
+import type { CellContext } from './context.ts';
+import { IMAGE_KINDS, type ImageKind, type ImageRecords } from './images.ts';
 import { hibernates, wantedPods, type CellObservation } from './observation.ts';
 import type { CellStepName, Marks } from './steps.ts';
 
@@ -25,8 +27,8 @@ export type StatusInput = {
   observed: CellObservation;
   reports: StepReport<CellStepName>[];
   marks: Marks;
-  /** The image that app servers should run; undefined while the platform is not known. */
-  image: string | undefined;
+  /** What pods should run; undefined while the platform is not known. */
+  images: Pick<CellContext['images'], ImageKind | 'defaultHbase'> | undefined;
   /** Why a deletion does not go on. */
   deletion?: Deletion;
   now: Date;
@@ -56,8 +58,8 @@ export function cellStatus(input: StatusInput): CellStatus {
     ...(input.deletion ? [{ type: 'Deleting', status: 'False' as const, ...input.deletion }] : []),
   ];
   const version = runningVersion(input);
-  // The first image of a cell has none before it to be measured by.
-  const goodImage = marks.goodImage ?? (allServe(input) ? input.image : undefined);
+  const { cellpost, hbase } = recordsNow(input);
+  const defaultHbase = defaultHbaseImage(input);
   const selector = Object.entries(selectorOf(owner, 'app-server'))
     .map(([name, value]) => `${name}=${value}`)
     .join(',');
@@ -85,8 +87,11 @@ export function cellStatus(input: StatusInput): CellStatus {
     ...(marks.roll && { roll: marks.roll }),
     ...(marks.leaving && { leaving: marks.leaving }),
     ...(marks.resting && { resting: marks.resting }),
-    ...(goodImage !== undefined && { goodImage }),
-    ...(marks.rolledBack && { rolledBack: marks.rolledBack }),
+    ...(cellpost.good !== undefined && { goodImage: cellpost.good }),
+    ...(cellpost.rolledBack && { rolledBack: cellpost.rolledBack }),
+    ...((hbase.good ?? hbase.rolledBack ?? defaultHbase) !== undefined && {
+      hbaseImage: { ...(defaultHbase !== undefined && { default: defaultHbase }), ...hbase },
+    }),
     conditions: mergeConditions(cell.status?.conditions, conditions, generation, now),
   };
 }
@@ -108,16 +113,37 @@ function rolesOf({ cell, observed }: StatusInput): RoleProgress[] {
 /** Steps that are open while users are served. */
 const BESIDE_SERVING: ReadonlySet<CellStepName> = new Set(['discovery', 'hardware', 'roll']);
 
-/** A version that was rolled back is told until the spec names another. */
-function rolledBackCondition({ marks }: StatusInput): ConditionNow | undefined {
-  if (!marks.rolledBack) return undefined;
-  const { image, message } = marks.rolledBack;
+/** The first image of a cell has none before it to be measured by. */
+function recordsNow(input: StatusInput): ImageRecords {
+  const { marks, images, observed } = input;
+  const { hbase, cellpost } = marks.images;
+  const storage = [observed.zookeeper, ...Object.values(observed.storage)];
+  const storageRuns = storage.every(
+    ({ image, upToDate, ready, replicas }) =>
+      image === images?.hbase && upToDate && ready > 0 && ready === replicas,
+  );
+  const first = (image: string | undefined, runs: boolean): ImageRecord =>
+    runs && image !== undefined ? { good: image } : {};
   return {
-    type: 'Degraded',
-    status: 'True',
-    reason: 'RolledBack',
-    message: `Version ${versionOf(image)} was rolled back: ${message}`,
+    hbase: { ...first(images?.hbase, storageRuns), ...hbase },
+    cellpost: { ...first(images?.cellpost, allServe(input)), ...cellpost },
   };
+}
+
+/** From the day on which the cell can serve it is the cell's own; until then a bad one is mended at the platform. */
+function defaultHbaseImage({ cell, marks, images }: StatusInput): string | undefined {
+  return cell.status?.hbaseImage?.default ?? (marks.schema === undefined ? undefined : images?.defaultHbase);
+}
+
+/** An image that was rolled back is told until the spec names another. */
+function rolledBackCondition({ marks }: StatusInput): ConditionNow | undefined {
+  const sentences = IMAGE_KINDS.flatMap((kind) => {
+    const { image = '', message = '' } = marks.images[kind].rolledBack ?? {};
+    const called = kind === 'cellpost' ? `Version ${versionOf(image)}` : `Image ${image}`;
+    return image === '' ? [] : [`${called} was rolled back: ${message}`];
+  });
+  if (sentences.length === 0) return undefined;
+  return { type: 'Degraded', status: 'True', reason: 'RolledBack', message: sentences.join(' ') };
 }
 
 /** There while a roll waits for something that waiting alone may not mend. */
@@ -154,14 +180,12 @@ function readyCondition({ reports, marks, observed, cell }: StatusInput): Condit
 
 /** The version is told when all app servers run it; until then the one before stands. */
 function runningVersion(input: StatusInput): string | undefined {
-  const { cell, image } = input;
-  return allServe(input) && image !== undefined ? versionOf(image) : cell.status?.version;
+  const { cell, images } = input;
+  return allServe(input) && images ? versionOf(images.cellpost) : cell.status?.version;
 }
 
 /** What was seen is from before this reconcile's changes, so what the pods run is told by what was seen as well. */
-function allServe({ cell, observed, image }: StatusInput): boolean {
-  const { upToDate, ready } = observed.appServers;
-  return (
-    observed.appServers.image === image && upToDate && ready > 0 && ready === cell.spec.appServers.replicas
-  );
+function allServe({ cell, observed, images }: StatusInput): boolean {
+  const { image, upToDate, ready } = observed.appServers;
+  return image === images?.cellpost && upToDate && ready > 0 && ready === cell.spec.appServers.replicas;
 }

@@ -3,18 +3,10 @@ import { ensembleGate, type EnsembleMark } from '../ensemble.ts';
 import type { StorageRole } from '../resources/owner.ts';
 import { hashOf } from '../runtime/apply.ts';
 import { DONE, waitFor, type Step } from '../runtime/steps.ts';
-import type {
-  Cell,
-  CellSpec,
-  CellStatus,
-  FormatMark,
-  Platform,
-  Resting,
-  RolledBack,
-  RollStatus,
-} from '../types.ts';
+import type { Cell, CellSpec, CellStatus, FormatMark, Platform, Resting, RollStatus } from '../types.ts';
 import { ensureAll, type World } from '../world.ts';
 import type { CellContext } from './context.ts';
+import { imageRecordsOf, type ImageRecords } from './images.ts';
 import type { CellObservation } from './observation.ts';
 import { growEnsemble } from './hardware/ensemble.ts';
 import { shrinkRoles } from './hardware/shrink.ts';
@@ -41,8 +33,7 @@ export type Marks = EnsembleMark &
     leaving?: string[] | undefined;
     resting?: Resting | undefined;
     roll?: RollStatus | undefined;
-    goodImage?: string;
-    rolledBack?: RolledBack;
+    images: ImageRecords;
     /** The gate that holds the roll up just now; not remembered. */
     shut?: Shut | undefined;
   };
@@ -75,8 +66,7 @@ export function marksOf(status: CellStatus | undefined): Marks {
     ...(status?.hdfs?.formattedAt && { formattedAt: status.hdfs.formattedAt }),
     ...(status?.discovery && { discovery: status.discovery }),
     ...(status?.roll && { roll: status.roll }),
-    ...(status?.goodImage && { goodImage: status.goodImage }),
-    ...(status?.rolledBack && { rolledBack: status.rolledBack }),
+    images: imageRecordsOf(status),
   };
 }
 

@@ -1,6 +1,7 @@
 // All that the builders of a platform's objects need to know besides its spec.
 import { blobStoreUrl } from '../blob-store-url.ts';
 import { peer, type Peer } from '../resources/manifests.ts';
+import { egressOf, type Egress } from '../resources/egress.ts';
 import { ownerOf, serviceHost, type Owner } from '../resources/owner.ts';
 import { imageAt } from '../resources/service-pod.ts';
 import type { Settings } from '../settings.ts';
@@ -21,6 +22,7 @@ export type PlatformContext = {
   operatorPods: Settings['pods'];
   /** Who may read metrics. */
   scrapers: Peer[];
+  egress: Egress;
   /** Undefined: there are no traces. */
   tracing: TracingSpec | undefined;
 };
@@ -64,6 +66,7 @@ export function platformContext(platform: Platform, settings: Settings): Platfor
     operatorLabels: settings.labels,
     operatorPods: settings.pods,
     scrapers: scrapersOf(platform),
+    egress: egressOf(platform, settings.domain),
     tracing: platform.spec.tracing,
   };
 }

@@ -52,7 +52,7 @@ async function ask(
   );
   return {
     bounds: { maxErrorPercent: 100, maxP99Ms: Infinity },
-    goesBack: false,
+    goesBack: [],
     wanted: { zookeeper: spec.zookeeper.replicas, appServers: 0 },
     zookeeper: new Map(answers.flatMap(({ name, facts }) => (facts ? [[name, facts]] : []))),
     appServers: [],

@@ -47,7 +47,8 @@ const context: CellContext = {
   },
   platform: { name: 'cellpost', namespace: 'shared' },
   images: {
-    asked: 'registry:5000/cellpost:1.2',
+    asked: { cellpost: 'registry:5000/cellpost:1.2', hbase: 'hbase:1' },
+    defaultHbase: 'hbase:1',
     cellpost: 'registry:5000/cellpost:1.2',
     hbase: 'hbase:1',
     pullPolicy: 'IfNotPresent',
@@ -57,6 +58,7 @@ const context: CellContext = {
   operatorNamespace: 'system',
   operatorLabels: { 'app.kubernetes.io/component': 'operator' },
   scrapers: [],
+  egress: { restricted: true, blobs: { ports: [7070] }, traces: [], more: [] },
   tracing: undefined,
 };
 

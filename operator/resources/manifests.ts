@@ -24,9 +24,13 @@ export type NetworkPolicy = KubeObject & {
   spec: {
     podSelector: { matchLabels: Record<string, string> };
     policyTypes: string[];
-    ingress: { from?: Peer[]; ports: { port: number; protocol: 'TCP' }[] }[];
+    ingress: { from?: Peer[]; ports: PolicyPort[] }[];
+    egress?: { to?: Peer[]; ports: PolicyPort[] }[];
   };
 };
+type PolicyPort = { port: number; protocol: 'TCP' | 'UDP' };
+/** Whom pods may call at which ports; anybody when nobody is named. */
+export type Call = { to?: Peer[]; ports: number[]; udp?: true };
 
 const of = (type: ResourceType, metadata: ObjectMeta): KubeObject => ({
   apiVersion: type.apiVersion,
@@ -72,22 +76,37 @@ export const disruptionBudget = (
   spec: { maxUnavailable: 1, selector: { matchLabels } },
 });
 
-/** Lets in only what is listed; what pods of the role call is their peers' business. */
+/**
+ * Lets in only what is listed, and out only what is.
+ * @param calls undefined: pods may call whom they like. Those who call anybody find their names, too
+ */
 export const networkPolicy = (
   metadata: ObjectMeta,
   matchLabels: Record<string, string>,
   allow: { from?: Peer[]; ports: number[] }[],
+  calls: Call[] | undefined,
 ): NetworkPolicy => ({
   ...of(TYPES.networkPolicy, metadata),
   spec: {
     podSelector: { matchLabels },
-    policyTypes: ['Ingress'],
-    ingress: allow.map(({ from, ports }) => ({
-      ...(from && { from }),
-      ports: ports.map((port) => ({ port, protocol: 'TCP' as const })),
-    })),
+    policyTypes: ['Ingress', ...(calls ? ['Egress'] : [])],
+    ingress: allow.map(({ from, ports }) => ({ ...(from && { from }), ports: policyPorts(ports, ['TCP']) })),
+    ...(calls && {
+      egress: (calls.length > 0 ? [DNS, ...calls] : []).map((call) => egressRule(call)),
+    }),
   },
 });
+
+const egressRule = ({ to, ports, udp }: Call): { to?: Peer[]; ports: PolicyPort[] } => ({
+  ...(to && { to }),
+  ports: policyPorts(ports, udp ? ['UDP', 'TCP'] : ['TCP']),
+});
+
+/** Name servers are pods, processes of nodes, or both, by the cluster. */
+const DNS: Call = { ports: [53], udp: true };
+
+const policyPorts = (ports: number[], protocols: PolicyPort['protocol'][]): PolicyPort[] =>
+  ports.flatMap((port) => protocols.map((protocol) => ({ port, protocol })));
 
 /** What lets those read metrics who may. */
 export const scraping = (scrapers: Peer[], port: number): { from: Peer[]; ports: number[] }[] =>

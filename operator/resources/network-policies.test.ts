@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KubeObject } from '../runtime/resources.ts';
-import type { NetworkPolicy } from './manifests.ts';
+import type { PlatformSpec } from '../types.ts';
+import { callTo, callToNameServer } from './egress.ts';
+import type { NetworkPolicy, Peer } from './manifests.ts';
+import { namesIn, readTable } from './network-page.ts';
 import { COMPONENT } from './owner.ts';
 import { cellChildren, platformChildren } from './testing.ts';
 
 type Labels = Record<string, string>;
 /** Who calls and who is called: `cell/app-server`, `platform/web`, `operator`, `the world`. */
-type Pod = { name: string; namespace: string; labels: Labels };
+type Pod = { name: string; owner: string; namespace: string; labels: Labels };
 
 const NAMESPACE = 'cellpost';
 
@@ -18,158 +21,223 @@ const hdfs = await cellChildren('samples-hdfs/cell-c.yaml');
 const isPolicy = (object: KubeObject): object is NetworkPolicy => object.kind === 'NetworkPolicy';
 
 /** One pod of each StatefulSet and Deployment. */
-function podsOf(prefix: string, objects: KubeObject[]): Pod[] {
+function podsOf(kind: 'platform' | 'cell', objects: KubeObject[]): Pod[] {
   return objects.flatMap((object) => {
     if (!('spec' in object)) return [];
     const { template } = object.spec as { template?: { metadata: { labels: Labels } } };
     if (!template) return [];
     const { labels } = template.metadata;
-    return [{ name: `${prefix}/${labels[COMPONENT]}`, namespace: NAMESPACE, labels }];
+    const owner = labels[`cellpost.dev/${kind}`] ?? '';
+    return [{ name: `${kind}/${labels[COMPONENT]}`, owner, namespace: NAMESPACE, labels }];
   });
 }
 
 const OPERATOR: Pod = {
   name: 'operator',
+  owner: '',
   namespace: NAMESPACE,
   labels: { 'app.kubernetes.io/name': 'cellpost', [COMPONENT]: 'operator' },
 };
-const WORLD: Pod = { name: 'the world', namespace: 'elsewhere', labels: {} };
+const WORLD: Pod = { name: 'the world', owner: '', namespace: 'elsewhere', labels: {} };
+const PODS = [...podsOf('platform', platform), ...podsOf('cell', local), ...podsOf('cell', hdfs)];
+const POLICIES = [...platform, ...local, ...hdfs].filter(isPolicy);
 
 const matches = (labels: Labels, wanted: Labels | undefined): boolean =>
   Object.entries(wanted ?? {}).every(([key, value]) => labels[key] === value);
 
-/** The ports of `to` that `from` reaches; undefined: no policy speaks of `to`, so all of them. */
-function portsOf(policies: NetworkPolicy[], from: Pod, to: Pod): number[] | undefined {
-  const own = policies.filter(
+const policiesOf = (policies: NetworkPolicy[], pod: Pod): NetworkPolicy[] =>
+  policies.filter(
     ({ metadata, spec }) =>
-      (metadata.namespace ?? NAMESPACE) === to.namespace && matches(to.labels, spec.podSelector.matchLabels),
+      (metadata.namespace ?? NAMESPACE) === pod.namespace &&
+      matches(pod.labels, spec.podSelector.matchLabels),
   );
-  if (own.length === 0) return undefined;
-  const ports = own.flatMap(({ spec }) =>
-    spec.ingress
-      .filter(
-        (rule) =>
-          !rule.from ||
-          rule.from.some(({ podSelector, namespaceSelector }) => {
-            const home = namespaceSelector
-              ? matches({ 'kubernetes.io/metadata.name': from.namespace }, namespaceSelector.matchLabels)
-              : from.namespace === to.namespace;
-            return home && matches(from.labels, podSelector?.matchLabels);
-          }),
-      )
-      .flatMap((rule) => rule.ports.map(({ port }) => port)),
+
+/** @param home the namespace of the policy */
+const isOne = (pod: Pod, home: string, { podSelector, namespaceSelector }: Peer): boolean =>
+  (namespaceSelector
+    ? matches({ 'kubernetes.io/metadata.name': pod.namespace }, namespaceSelector.matchLabels)
+    : pod.namespace === home) && matches(pod.labels, podSelector?.matchLabels);
+
+const tcp = (ports: { port: number; protocol: string }[]): number[] =>
+  ports.filter(({ protocol }) => protocol === 'TCP').map(({ port }) => port);
+const sorted = (ports: Iterable<number>): number[] => [...new Set(ports)].sort((a, b) => a - b);
+
+/** The ports at which a pod lets another in. */
+function letsIn(policies: NetworkPolicy[], to: Pod, from: Pod): number[] {
+  const own = policiesOf(policies, to);
+  assert.ok(own.length > 0, `a policy speaks of ${to.name}`);
+  return sorted(
+    own.flatMap(({ spec }) =>
+      spec.ingress
+        .filter((rule) => !rule.from || rule.from.some((one) => isOne(from, to.namespace, one)))
+        .flatMap(({ ports }) => tcp(ports)),
+    ),
   );
-  return [...new Set(ports)].sort((a, b) => a - b);
 }
 
-/** By who is called: `ports from callers`, in no order of callers. Doors that all may call are told as such. */
-function allowed(pods: Pod[], policies: NetworkPolicy[]): Record<string, string[]> {
-  const callers = [...pods, OPERATOR, WORLD];
-  const table: Record<string, string[]> = {};
-  for (const to of pods) {
-    const byPort = new Map<number, string[]>();
-    for (const from of callers) {
-      const ports = portsOf(policies, from, to);
-      assert.ok(ports, `a policy speaks of ${to.name}`);
-      for (const port of ports) byPort.set(port, [...(byPort.get(port) ?? []), from.name]);
+/** The ports at which a pod may call another that its policy knows by its labels. */
+function mayCall(policies: NetworkPolicy[], from: Pod, to: Pod): number[] {
+  return sorted(
+    policiesOf(policies, from).flatMap(({ spec }) => {
+      assert.ok(spec.policyTypes.includes('Egress') && spec.egress, `${from.name} is restricted`);
+      return spec.egress
+        .filter((rule) => rule.to?.some((one) => one.podSelector && isOne(to, from.namespace, one)))
+        .flatMap(({ ports }) => tcp(ports));
+    }),
+  );
+}
+
+type Edges = Record<string, number[]>;
+function add(edges: Edges, from: string, to: string, ports: number[]): void {
+  const name = `${from} → ${to}`;
+  if (ports.length > 0) edges[name] = sorted([...(edges[name] ?? []), ...ports]);
+}
+
+const worlds = new Map(PODS.map((pod) => [pod, letsIn(POLICIES, pod, WORLD)]));
+/** Without what is open to the world. */
+const ownPorts = (to: Pod, ports: number[]): number[] =>
+  ports.filter((port) => !worlds.get(to)?.includes(port));
+
+test('pods reach whom the page says, and nobody else', async () => {
+  const edges: Edges = {};
+  for (const to of PODS) {
+    add(edges, WORLD.name, to.name, worlds.get(to) ?? []);
+    add(edges, OPERATOR.name, to.name, ownPorts(to, letsIn(POLICIES, to, OPERATOR)));
+    for (const from of PODS) {
+      const out = mayCall(POLICIES, from, to);
+      const both = letsIn(POLICIES, to, from).filter((port) => out.includes(port));
+      if (both.length > 0 && from.name.startsWith('cell/') && to.name.startsWith('cell/'))
+        assert.equal(from.owner, to.owner, 'cells share nothing');
+      add(edges, from.name, to.name, both);
     }
-    table[to.name] = [...byPort]
-      .sort(([a], [b]) => a - b)
-      .map(([port, names]) => {
-        const who = names.length === callers.length ? 'all' : names.toSorted().join(', ');
-        return `${port} from ${who}`;
-      });
   }
-  return table;
-}
-
-const PLATFORM = {
-  'platform/zookeeper': [
-    '2181 from operator, platform/discovery, platform/zookeeper',
-    '2888 from platform/zookeeper',
-    '3888 from platform/zookeeper',
-  ],
-  'platform/discovery': [
-    '8090 from operator, platform/console, platform/discovery, platform/memcache-dirty, platform/mta-proxy, platform/user-index, platform/web',
-  ],
-  'platform/mta-proxy': ['2525 from all', '8082 from platform/console'],
-  'platform/user-index': ['8083 from cell/app-server, platform/console, platform/web'],
-  'platform/memcached': ['11211 from platform/memcache-dirty'],
-  'platform/memcache-dirty': ['8084 from platform/console, platform/web'],
-  // kubectl port-forward comes from the pod's own node, which no policy speaks of.
-  'platform/console': ['8085 from platform/mta-proxy'],
-  'platform/web': ['8080 from all', '8180 from platform/console'],
-};
-const APP_SERVERS = [
-  '8081 from cell/app-server, operator, platform/console, platform/discovery, platform/memcache-dirty, platform/mta-proxy, platform/user-index, platform/web',
-];
-
-test('pods are called by whom the design lets call them, with HBase in one pod', () => {
-  const pods = [...podsOf('platform', platform), ...podsOf('cell', local)];
-  assert.deepEqual(allowed(pods, [...platform, ...local].filter(isPolicy)), {
-    ...PLATFORM,
-    'cell/zookeeper': [
-      '2181 from cell/app-server, cell/hbase, cell/zookeeper, operator, platform/discovery',
-      '2888 from cell/zookeeper',
-      '3888 from cell/zookeeper',
-    ],
-    'cell/hbase': [
-      '8080 from operator',
-      '16000 from cell/app-server, cell/hbase, operator',
-      '16020 from cell/app-server, cell/hbase, operator',
-    ],
-    'cell/app-server': APP_SERVERS,
-  });
+  const drawn: Edges = {};
+  for (const [from, to = '', ports] of await readTable('Pods')) {
+    // Of the chart; its own test looks at it.
+    if (to.startsWith('the chart')) continue;
+    for (const one of namesIn(from)) add(drawn, one, to, namesIn(ports).map(Number));
+  }
+  assert.deepEqual(edges, drawn);
 });
 
-test('pods are called by whom the design lets call them, with HBase on HDFS', () => {
-  const pods = [...podsOf('platform', platform), ...podsOf('cell', hdfs)];
-  assert.deepEqual(allowed(pods, [...platform, ...hdfs].filter(isPolicy)), {
-    ...PLATFORM,
-    'cell/zookeeper': [
-      '2181 from cell/app-server, cell/hbase-master, cell/hbase-rest, cell/name-node, cell/region-server, cell/zookeeper, operator, platform/discovery',
-      '2888 from cell/zookeeper',
-      '3888 from cell/zookeeper',
-    ],
-    'cell/journal-node': [
-      '8480 from cell/journal-node, cell/name-node, operator',
-      '8485 from cell/journal-node, cell/name-node',
-    ],
-    'cell/name-node': [
-      '8019 from cell/name-node, operator',
-      '8020 from cell/data-node, cell/hbase-master, cell/name-node, cell/region-server, operator',
-      '9870 from cell/journal-node, cell/name-node, operator',
-    ],
-    'cell/data-node': [
-      '9864 from operator',
-      '9866 from cell/data-node, cell/hbase-master, cell/region-server',
-      '9867 from cell/data-node, cell/hbase-master, cell/region-server',
-    ],
-    'cell/hbase-master': [
-      '16000 from cell/app-server, cell/hbase-master, cell/hbase-rest, cell/region-server, operator',
-      '16010 from operator',
-    ],
-    'cell/region-server': [
-      '16020 from cell/app-server, cell/hbase-master, cell/hbase-rest, cell/region-server, operator',
-      '16030 from operator',
-    ],
-    'cell/hbase-rest': ['8080 from operator'],
-    'cell/app-server': APP_SERVERS,
+test('what one end lets through the other does, too', () => {
+  for (const from of PODS)
+    for (const to of PODS)
+      assert.deepEqual(
+        mayCall(POLICIES, from, to),
+        ownPorts(to, letsIn(POLICIES, to, from)),
+        `${from.name} of ${from.owner} → ${to.name} of ${to.owner}`,
+      );
+});
+
+const BLOBS = 7070;
+const TRACES = 4318;
+const HOOK = 8787;
+const NAME_SERVER = 5354;
+const MEMCACHED = 11212;
+const OUTSIDE: Record<string, number> = {
+  'name servers: 53, UDP and TCP': 53,
+  'the blob store: of `blobStore.s3.endpoint`': BLOBS,
+  'who takes traces: of `tracing.endpoint`': TRACES,
+  'the policy hook: of `mtaProxy.policy.url`': HOOK,
+  'name servers: of `mtaProxy.authentication.dnsServers`': NAME_SERVER,
+  'memcached: of `counts.memcached.servers`': MEMCACHED,
+};
+
+test('pods reach out of the cluster as the page says', async () => {
+  const change = (spec: PlatformSpec): void => {
+    spec.blobStore.s3.endpoint = `https://s3.example.org:${BLOBS}`;
+    spec.tracing = { endpoint: `http://collector.monitoring.svc:${TRACES}`, percent: 100 };
+    spec.mtaProxy.policy = { url: `http://hook.example.org:${HOOK}/ask` };
+    spec.mtaProxy.authentication = { dnsServers: ['192.0.2.53', `192.0.2.54:${NAME_SERVER}`] };
+    if (spec.counts) spec.counts.memcached.servers = [`cache.example.org:${MEMCACHED}`];
+  };
+  const policies = [
+    ...(await platformChildren(change)),
+    ...(await cellChildren('samples/cell-a.yaml', undefined, change)),
+    ...(await cellChildren('samples-hdfs/cell-c.yaml', undefined, change)),
+  ].filter(isPolicy);
+  const seen = new Map<number, Set<string>>();
+  for (const pod of PODS)
+    for (const { spec } of policiesOf(policies, pod))
+      for (const { to, ports } of spec.egress ?? [])
+        if (!to?.some(({ podSelector }) => podSelector))
+          for (const { port } of ports) seen.set(port, (seen.get(port) ?? new Set()).add(pod.name));
+  const all = [...new Set(PODS.map(({ name }) => name))];
+  const drawn = new Map(
+    (await readTable('Out of the cluster')).map(([from = '', to = '', ports = '']) => {
+      const port = OUTSIDE[`${to}: ${ports}`];
+      assert.ok(port, `${to}: ${ports}`);
+      const but = /^all but (.+)$/.exec(from)?.[1];
+      return [port, but === undefined ? namesIn(from) : all.filter((name) => name !== but)];
+    }),
+  );
+  const inOrder = (entries: Iterable<[number, Iterable<string>]>): [number, string[]][] =>
+    [...entries].map(([port, names]): [number, string[]] => [port, [...names].toSorted()]);
+  assert.deepEqual(
+    inOrder(seen).toSorted(([a], [b]) => a - b),
+    inOrder(drawn).toSorted(([a], [b]) => a - b),
+  );
+});
+
+test('a platform may lift what its pods are restricted to, or add ports', async () => {
+  const children = async (egress: PlatformSpec['egress']): Promise<NetworkPolicy[]> => {
+    const change = (spec: PlatformSpec): void => {
+      spec.egress = egress;
+    };
+    const cell = await cellChildren('samples-hdfs/cell-c.yaml', undefined, change);
+    return [...(await platformChildren(change)), ...cell].filter(isPolicy);
+  };
+  for (const { spec } of await children({ restricted: false, ports: [] })) {
+    assert.deepEqual(spec.policyTypes, ['Ingress']);
+    assert.equal(spec.egress, undefined);
+  }
+  const more = {
+    ports: [5353, 9000].flatMap((port) => ['UDP', 'TCP'].map((protocol) => ({ port, protocol }))),
+  };
+  for (const { spec } of await children({ restricted: true, ports: [5353, 9000] }))
+    assert.deepEqual(spec.egress?.at(-1), more);
+});
+
+test('an address is its port, and its namespace where it is a Service’s', () => {
+  const inNamespace = (name: string, port: number): unknown => ({
+    to: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': name } } }],
+    ports: [port],
   });
+  const domain = 'cluster.local';
+  for (const url of ['http://s3.files.svc.cluster.local:9000', 'http://s3.files.svc:9000'])
+    assert.deepEqual(callTo(url, domain), inNamespace('files', 9000));
+  assert.deepEqual(callTo('https://s3.files.svc', domain), inNamespace('files', 443));
+  assert.deepEqual(callTo('https://s3.example.org', domain), { ports: [443] });
+  assert.deepEqual(callTo('http://s3.example.org', domain), { ports: [80] });
+  assert.deepEqual(callTo('http://s3.files.svc.other.domain:9000', domain), { ports: [9000] });
+  assert.deepEqual(callTo('http://[2001:db8::1]:9000', domain), { ports: [9000] });
+  assert.deepEqual(callTo('http://s3.files:9000', domain), { ports: [9000] });
+  for (const plain of ['192.0.2.53', '2001:db8::53']) assert.deepEqual(callToNameServer(plain), []);
+  const at5353 = [{ ports: [5353], udp: true }];
+  for (const other of ['192.0.2.53:5353', '[2001:db8::53]:5353'])
+    assert.deepEqual(callToNameServer(other), at5353);
 });
 
 test('pods that are named as scrapers reach the ports of metrics, and no other pod does', async () => {
-  const monitoring = { scrapers: [{ namespace: 'monitoring', labels: { app: 'prometheus' } }] };
+  const change = (spec: PlatformSpec): void => {
+    spec.monitoring = { scrapers: [{ namespace: 'monitoring', labels: { app: 'prometheus' } }] };
+  };
   const policies = [
-    ...(await platformChildren({ monitoring })),
-    ...(await cellChildren('samples/cell-a.yaml', undefined, { monitoring })),
-  ];
+    ...(await platformChildren(change)),
+    ...(await cellChildren('samples/cell-a.yaml', undefined, change)),
+  ].filter(isPolicy);
   const pods = [...podsOf('platform', platform), ...podsOf('cell', local)];
-  const scraper: Pod = { name: 'prometheus', namespace: 'monitoring', labels: { app: 'prometheus' } };
+  const scraper: Pod = {
+    name: 'prometheus',
+    owner: '',
+    namespace: 'monitoring',
+    labels: { app: 'prometheus' },
+  };
   const reached = (from: Pod): Record<string, number[]> =>
     Object.fromEntries(
       pods.flatMap((to) => {
-        const ports = portsOf(policies.filter(isPolicy), from, to) ?? [];
+        const ports = letsIn(policies, to, from);
         return ports.length > 0 ? [[to.name, ports]] : [];
       }),
     );

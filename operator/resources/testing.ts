@@ -49,17 +49,19 @@ async function readSample(path: string, crd: string): Promise<KubeObject> {
   return withDefaults(spec.versions[0]?.schema.openAPIV3Schema ?? {}, object) as KubeObject;
 }
 
-/** What a test sets beside what the sample says. */
-type More = Pick<PlatformSpec, 'monitoring' | 'tracing'>;
+/** What is different in the spec of the sample. */
+type Change<Spec> = (spec: Spec) => void;
+const asItIs = (): void => undefined;
 
-async function readPlatform(more: More = {}): Promise<Platform> {
+async function readPlatform(change: Change<PlatformSpec>): Promise<Platform> {
   const platform = (await readSample('samples/platform.yaml', 'platforms')) as Platform;
-  return { ...platform, spec: { ...platform.spec, ...more } };
+  change(platform.spec);
+  return platform;
 }
 
 /** All objects of the sample platform. */
-export async function platformChildren(more?: More): Promise<KubeObject[]> {
-  const platform = await readPlatform(more);
+export async function platformChildren(change: Change<PlatformSpec> = asItIs): Promise<KubeObject[]> {
+  const platform = await readPlatform(change);
   const { spec } = platform;
   const context = platformContext(platform, settings);
   return [
@@ -78,18 +80,15 @@ export async function platformChildren(more?: More): Promise<KubeObject[]> {
   ];
 }
 
-/**
- * All objects of a sample cell: `samples/cell-a.yaml`, `samples-hdfs/cell-c.yaml`.
- * @param change what is different in its spec
- */
+/** All objects of a sample cell: `samples/cell-a.yaml`, `samples-hdfs/cell-c.yaml`. */
 export async function cellChildren(
   path: string,
-  change: (spec: Cell['spec']) => void = () => undefined,
-  more?: More,
+  change: Change<Cell['spec']> = asItIs,
+  changePlatform: Change<PlatformSpec> = asItIs,
 ): Promise<KubeObject[]> {
   const cell = (await readSample(path, 'cells')) as Cell;
   change(cell.spec);
-  return childrenOf(cell, await readPlatform(more));
+  return childrenOf(cell, await readPlatform(changePlatform));
 }
 
 /** All objects of a cell, as the API server has it. */

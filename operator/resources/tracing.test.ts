@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { V1EnvVar, V1PodTemplateSpec } from '@kubernetes/client-node';
 import { test } from 'node:test';
 import type { KubeObject } from '../runtime/resources.ts';
+import type { PlatformSpec } from '../types.ts';
 import { cellChildren, platformChildren } from './testing.ts';
 
 /** The variables of OpenTelemetry of each container, by its name. */
@@ -19,13 +20,15 @@ function variables(objects: KubeObject[]): Record<string, V1EnvVar[]> {
 }
 
 test('a platform that names who takes traces has its services and app servers send them there', async () => {
-  const tracing = { endpoint: 'http://collector.monitoring:4318', percent: 5 };
+  const trace = (spec: PlatformSpec): void => {
+    spec.tracing = { endpoint: 'http://collector.monitoring:4318', percent: 5 };
+  };
   const env = [
     { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://collector.monitoring:4318' },
     { name: 'OTEL_TRACES_SAMPLER', value: 'parentbased_traceidratio' },
     { name: 'OTEL_TRACES_SAMPLER_ARG', value: '0.05' },
   ];
-  assert.deepEqual(variables(await platformChildren({ tracing })), {
+  assert.deepEqual(variables(await platformChildren(trace)), {
     discovery: env,
     'mta-proxy': env,
     'user-index': env,
@@ -33,7 +36,7 @@ test('a platform that names who takes traces has its services and app servers se
     console: env,
     web: env,
   });
-  assert.deepEqual(variables(await cellChildren('samples/cell-a.yaml', undefined, { tracing })), {
+  assert.deepEqual(variables(await cellChildren('samples/cell-a.yaml', undefined, trace)), {
     'app-server': env,
   });
 });

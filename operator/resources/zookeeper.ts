@@ -2,13 +2,14 @@
 import { hashOf } from '../runtime/apply.ts';
 import type { KubeObject } from '../runtime/resources.ts';
 import type { PullPolicy, ZooKeeperSpec } from '../types.ts';
+import { onlyTo, type Egress } from './egress.ts';
 import { heapMib, zookeeperJavaOptions } from './java.ts';
 import { configMap, disruptionBudget, networkPolicy, service, statefulSet, type Peer } from './manifests.ts';
 import { childMeta, podHost, roleName, selectorOf, serviceHost, type Owner } from './owner.ts';
 import { CONTAINER_SECURITY, claimTemplate, podTemplate, probeScript, probeTcp, resourcesOf } from './pod.ts';
 import { script } from './scripts.ts';
 
-const CLIENT_PORT = 2181;
+export const CLIENT_PORT = 2181;
 const PEER_PORT = 2888;
 const ELECTION_PORT = 3888;
 /** Measured: 75 MB resident with a heap of 64 MB. */
@@ -22,6 +23,7 @@ export type ZooKeeperOptions = {
   pullPolicy: PullPolicy;
   /** Who may connect as a client. */
   clients: Peer[];
+  egress: Egress;
 };
 
 /** `zookeeper://host:2181,…/chroot` for our own programs. */
@@ -53,6 +55,8 @@ export function zookeeperResources(options: ZooKeeperOptions): KubeObject[] {
   const name = roleName(owner, ROLE);
   const selector = selectorOf(owner, ROLE);
   const meta = childMeta(owner, name, ROLE);
+  const members = [{ podSelector: { matchLabels: selector } }];
+  const ports = [CLIENT_PORT, PEER_PORT, ELECTION_PORT];
   const files = {
     'start.sh': script('zookeeper-start.sh'),
     'live.sh': script('zookeeper-live.sh'),
@@ -74,10 +78,15 @@ export function zookeeperResources(options: ZooKeeperOptions): KubeObject[] {
       ],
     }),
     disruptionBudget(meta, selector),
-    networkPolicy(meta, selector, [
-      { from: options.clients, ports: [CLIENT_PORT] },
-      { from: [{ podSelector: { matchLabels: selector } }], ports: [CLIENT_PORT, PEER_PORT, ELECTION_PORT] },
-    ]),
+    networkPolicy(
+      meta,
+      selector,
+      [
+        { from: options.clients, ports: [CLIENT_PORT] },
+        { from: members, ports },
+      ],
+      onlyTo(options.egress, [{ to: members, ports }]),
+    ),
     statefulSet(meta, {
       serviceName: name,
       replicas: spec.servers ?? spec.replicas,

@@ -6,6 +6,7 @@ import { ofRole } from '../observe.ts';
 import { ownerOf } from '../resources/owner.ts';
 import type { Cell } from '../types.ts';
 import type { PodObject, World } from '../world.ts';
+import { givenBy } from './given.ts';
 import { stateOf, type Member } from './member.ts';
 import type { Observed } from './plan.ts';
 import { stagesOf } from './stages.ts';
@@ -51,9 +52,10 @@ function bakingCells({ spec, status }: Rollout, { cells, platform }: Observed): 
   const open = stages[index];
   if (!open) return [];
   const concerned = open.name === 'platform' ? stages.slice(0, index) : [open];
+  const given = givenBy(spec);
   return concerned
     .flatMap(({ members }) => members)
-    .filter((member) => member.kind === 'cell' && stateOf(member, spec.version) === 'reached');
+    .filter((member) => member.kind === 'cell' && stateOf(member, given) === 'reached');
 }
 
 function servingPods({ caches, settings }: World, cell: Cell): PodObject[] {

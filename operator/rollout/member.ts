@@ -1,10 +1,11 @@
-// What a rollout sees of a cell, or of the platform's services: pure functions of the objects.
+// What a rollout sees of a cell, or of the platform's own pods: pure functions of the objects.
 import { z } from 'zod';
 import { platformOf } from '../cell/context.ts';
 import { versionOf } from '../resources/service-pod.ts';
 import { keyOf, type KubeObject } from '../runtime/resources.ts';
-import type { Cell, CommonStatus, Condition, Platform } from '../types.ts';
-import type { Rollout } from './types.ts';
+import type { Cell, CellStatus, CommonStatus, Condition, Platform } from '../types.ts';
+import { asksFor, givenBy } from './given.ts';
+import type { Given, Rollout } from './types.ts';
 
 /** On what a rollout has changed: which one, and what to go back to. It is written together with the version. */
 export const MARK_ANNOTATION = 'cellpost.dev/rollout';
@@ -14,6 +15,8 @@ const markSchema = z.object({
   rollout: z.string(),
   /** The version before; null when the spec named none. */
   previous: z.string().nullable(),
+  /** Likewise the image of HBase; absent when the rollout gives none. */
+  previousHbase: z.string().nullable().optional(),
   /** When the version, or the one before, was written. */
   at: z.iso.datetime(),
   /** It has been taken back. */
@@ -24,7 +27,7 @@ export type Mark = z.infer<typeof markSchema>;
 type Trouble = {
   message: string;
   since: string;
-  /** The cell itself has given the version up, and runs the one before. */
+  /** The cell itself has given up what the rollout gives, and runs what it had before. */
   final: boolean;
 };
 
@@ -35,8 +38,8 @@ export type Member = {
   name: string;
   labels: Record<string, string>;
   dataCenter: string;
-  /** The version that its spec asks for. */
-  version: string | undefined;
+  /** What its spec asks for. */
+  asks: Given;
   /** Of this rollout. */
   mark: Mark | undefined;
   /** It runs what its spec says, all of it. */
@@ -51,11 +54,11 @@ export type Member = {
 
 export type MemberState = 'pending' | 'rolling' | 'reached' | 'changed' | 'goingBack' | 'back';
 
-/** Where a member is on its way to the version. */
-export function stateOf(member: Member, version: string): MemberState {
+/** Where a member is on its way to what is given. */
+export function stateOf(member: Member, given: Given): MemberState {
   const { mark, settled } = member;
   if (mark?.back) return settled ? 'back' : 'goingBack';
-  if (member.version === version) return settled ? 'reached' : 'rolling';
+  if (asksFor(member.asks, given)) return settled ? 'reached' : 'rolling';
   return mark ? 'changed' : 'pending';
 }
 
@@ -68,6 +71,8 @@ export function cellMember(cell: Cell, rollout: Rollout): Member {
   // A version that its own cell still watches has not been reached.
   const proven = status?.goodImage === undefined || versionOf(status.goodImage) === spec.version;
   const runs = spec.version === undefined || (status?.version === spec.version && proven);
+  const hbase = spec.images?.hbase ?? status?.hbaseImage?.default;
+  const storageRuns = hbase === undefined || status?.hbaseImage?.good === hbase;
   const done = spec.state === 'Disabled' ? conditionOf(status, 'Progressing')?.status === 'False' : ready;
   return {
     kind: 'cell',
@@ -75,12 +80,12 @@ export function cellMember(cell: Cell, rollout: Rollout): Member {
     name: cell.metadata.name,
     labels: cell.metadata.labels ?? {},
     dataCenter: spec.dataCenter,
-    version: spec.version,
+    asks: { version: spec.version, hbase: spec.images?.hbase },
     mark: markOf(cell, rollout),
-    settled: idle || (seen && runs && done),
+    settled: idle || (seen && runs && storageRuns && done),
     serves: idle || spec.state === 'Disabled' || ready,
     // A status of an older spec speaks of another version.
-    trouble: idle || !seen ? undefined : troubleOf(status),
+    trouble: idle || !seen ? undefined : cellTroubleOf(status, givenBy(rollout.spec)),
     object: cell,
   };
 }
@@ -90,15 +95,19 @@ export function platformMember(platform: Platform, rollout: Rollout): Member {
   const seen = status?.observedGeneration === platform.metadata.generation;
   const runs = spec.version === undefined || status?.version === spec.version;
   const ready = isTrue(status, 'Ready');
+  // Its own ZooKeeper is rolled while it is ready.
+  const complete =
+    rollout.spec.images === undefined || conditionOf(status, 'Progressing')?.status === 'False';
   return {
     kind: 'platform',
     title: 'the platform',
     name: platform.metadata.name,
     labels: {},
     dataCenter: '',
-    version: spec.version,
+    // What it runs stays in its status when the spec names it no longer: it is named, to go back to it.
+    asks: { version: spec.version, hbase: spec.images.hbase ?? status?.images?.hbase },
     mark: markOf(platform, rollout),
-    settled: seen && runs && ready,
+    settled: seen && runs && ready && complete,
     serves: ready,
     trouble: seen ? troubleOf(status) : undefined,
     object: platform,
@@ -130,6 +139,17 @@ function troubleOf(status: CommonStatus | undefined): Trouble | undefined {
   if (degraded?.status !== 'True') return undefined;
   const { message, reason, lastTransitionTime } = degraded;
   return { message, since: lastTransitionTime, final: reason === 'RolledBack' };
+}
+
+/** One that gave something else up, of an earlier rollout or by hand, runs well without it. */
+function cellTroubleOf(status: CellStatus | undefined, given: Given): Trouble | undefined {
+  const trouble = troubleOf(status);
+  if (!trouble?.final) return trouble;
+  const { rolledBack, hbaseImage } = status ?? {};
+  const isGiven =
+    (rolledBack && versionOf(rolledBack.image) === given.version) ||
+    (hbaseImage?.rolledBack && hbaseImage.rolledBack.image === given.hbase);
+  return isGiven ? trouble : undefined;
 }
 
 const conditionOf = (status: CommonStatus | undefined, type: string): Condition | undefined =>

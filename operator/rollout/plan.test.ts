@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { givenBy } from './given.ts';
 import { stateOf, type Mark, type Member } from './member.ts';
 import { iso, planRollout, type Memory, type Plan } from './plan.ts';
 import { stagesOf } from './stages.ts';
@@ -29,7 +30,7 @@ const member = (name: string, more: Partial<Member> = {}): Member => ({
   name,
   labels: {},
   dataCenter: 'here',
-  version: '1.0',
+  asks: { version: '1.0' },
   mark: undefined,
   settled: true,
   serves: true,
@@ -80,9 +81,9 @@ class Fleet {
     const mark: Mark =
       goesBack && one.mark
         ? { ...one.mark, back: true, at }
-        : { rollout: 'r', previous: one.version ?? null, back: false, at };
+        : { rollout: 'r', previous: one.asks.version ?? null, back: false, at };
     const version = goesBack ? (one.mark?.previous ?? undefined) : spec.version;
-    this.change(one.name, { mark, version, settled: false });
+    this.change(one.name, { mark, asks: { version }, settled: false });
   }
 
   change(name: string, more: Partial<Member>): void {
@@ -96,8 +97,8 @@ class Fleet {
       if (name === undefined || one.name === name) this.change(one.name, { settled: true, serves: true });
   }
 
-  states(version = SPEC.version): Record<string, string> {
-    return Object.fromEntries(this.members.map((one) => [one.name, stateOf(one, version)]));
+  states(given = givenBy(SPEC)): Record<string, string> {
+    return Object.fromEntries(this.members.map((one) => [one.name, stateOf(one, given)]));
   }
 }
 
@@ -207,7 +208,7 @@ test('a degraded canary takes everything back after its time, at once when the c
     world.settle();
     assert.equal(world.reconcile(spec).outcome, 'RolledBack');
     assert.deepEqual(world.states(), { c00: 'back', c01: 'pending', c02: 'pending', cellpost: 'pending' });
-    assert.equal(world.cells()[0]?.version, '1.0');
+    assert.equal(world.cells()[0]?.asks.version, '1.0');
   }
 });
 
@@ -264,7 +265,7 @@ test('a cell that does not get there in time is a failure, and one that does not
 test('what somebody else has changed stops the rollout, with a sentence', () => {
   const world = new Fleet(fleet(2), false);
   world.reconcile(SPEC);
-  world.change('c00', { version: '1.5' });
+  world.change('c00', { asks: { version: '1.5' } });
   const plan = world.reconcile(SPEC);
   assert.equal(plan.held?.reason, 'ChangedByOthers');
   assert.match(plan.blockedBy, /^Somebody else has set cell c00 to 1\.5; set it to 2\.0 again, or abort/);
@@ -370,7 +371,7 @@ test('whatever happens, few cells are away at once, stages keep their order, and
         waves: waves.map((percent) => ({ percent })),
       };
       const away = (): number =>
-        world.cells().filter((cell) => stateOf(cell, spec.version) === 'rolling' || !cell.serves).length;
+        world.cells().filter((cell) => stateOf(cell, givenBy(spec)) === 'rolling' || !cell.serves).length;
       const reconcile = (crash: 'before' | 'after' | 'never'): Plan => {
         const before = away();
         const plan = world.reconcile(spec, crash);
@@ -414,7 +415,7 @@ test('whatever happens, few cells are away at once, stages keep their order, and
           states.every((state) => state === 'back' || state === 'pending'),
           states.join(),
         );
-        assert.ok(world.members.every(({ version }) => version === '1.0'));
+        assert.ok(world.members.every(({ asks }) => asks.version === '1.0'));
       } else {
         assert.equal(outcome, 'Complete');
         assert.ok(

@@ -1,9 +1,10 @@
 // What a rollout does next: a pure function of its spec, of what is seen of its members and of what its status remembers.
 // It may be asked at any moment, also after a crash in the middle: which members have the version, and what they had
 // before, is written on the members themselves.
+import { called, givenBy } from './given.ts';
 import { stateOf, type Member } from './member.ts';
 import { stagesOf, type Stage } from './stages.ts';
-import type { Failure, Outcome, RolloutSpec, StageStatus } from './types.ts';
+import type { Failure, Given, Outcome, RolloutSpec, StageStatus } from './types.ts';
 
 export type Observed = { cells: readonly Member[]; platform: Member | undefined };
 /** What the status remembers. */
@@ -50,6 +51,7 @@ export const iso = (date: Date): string => date.toISOString().replace(/\.\d+Z$/,
 /** One look at the fleet. */
 class Look {
   readonly #spec: RolloutSpec;
+  readonly #given: Given;
   readonly #stages: Stage[];
   readonly #remembered: Map<string, StageStatus>;
   readonly #now: Date;
@@ -58,6 +60,7 @@ class Look {
 
   constructor(spec: RolloutSpec, stages: Stage[], memory: Memory, now: Date) {
     this.#spec = spec;
+    this.#given = givenBy(spec);
     this.#stages = stages;
     this.#remembered = new Map((memory.stages ?? []).map((stage) => [stage.name, stage]));
     this.#now = now;
@@ -90,7 +93,7 @@ class Look {
   }
 
   #answersOf({ title, badAnswers = '' }: Member): string {
-    return `${capital(title)} answers badly at ${this.#spec.version}: ${badAnswers}`;
+    return `${capital(title)} answers badly at ${called(this.#given)}: ${badAnswers}`;
   }
 
   #failureOf({ title, trouble, mark }: Member, rolling: boolean): string | undefined {
@@ -99,20 +102,20 @@ class Look {
       // It may have been so before it got the version; what counts is how long it has been so with it.
       const since = Math.max(Date.parse(trouble.since), mark ? Date.parse(mark.at) : 0);
       if (trouble.final || this.#isOver(since, degradedSeconds))
-        return `${capital(title)} is degraded at ${this.#spec.version}: ${trouble.message}`;
+        return `${capital(title)} is degraded at ${called(this.#given)}: ${trouble.message}`;
     }
     if (rolling && mark && this.#isOver(Date.parse(mark.at), cellDeadlineSeconds))
-      return `${capital(title)} did not get to ${this.#spec.version} within ${cellDeadlineSeconds} s.`;
+      return `${capital(title)} did not get to ${called(this.#given)} within ${cellDeadlineSeconds} s.`;
     return undefined;
   }
 
   forward(): Plan {
-    const { version } = this.#spec;
+    const wanted = called(this.#given);
     const changed = this.#members().find((member) => this.#state(member) === 'changed');
     if (changed) {
-      const message = `Somebody else has set ${changed.title} to ${changed.version ?? 'no version'}; set it to ${version} again, or abort the rollout.`;
+      const message = `Somebody else has set ${changed.title} to ${called(this.#oursOf(changed)) || 'nothing of its own'}; set it to ${wanted} again, or abort the rollout.`;
       const held = { reason: 'ChangedByOthers' as const, message };
-      return { ...this.rest(), nextAction: `Give ${version} to ${changed.title}`, blockedBy: message, held };
+      return { ...this.rest(), nextAction: `Give ${wanted} to ${changed.title}`, blockedBy: message, held };
     }
     const progress: StageStatus[] = [];
     let open: (Stage & { status: StageStatus }) | undefined;
@@ -138,7 +141,7 @@ class Look {
     if (push.length > 0)
       return {
         ...common,
-        nextAction: `Give ${version} to ${listOf(chosen.length > 0 ? chosen : push)}`,
+        nextAction: `Give ${wanted} to ${listOf(chosen.length > 0 ? chosen : push)}`,
         blockedBy,
         ...(held && { held }),
       };
@@ -146,7 +149,7 @@ class Look {
       return {
         ...common,
         nextAction: `Complete ${name}`,
-        blockedBy: `${listOf(waiting)} must run ${version} without trouble.`,
+        blockedBy: `${listOf(waiting)} must run ${wanted} without trouble.`,
       };
     const until = iso(new Date(Date.parse(open?.status.readySince ?? '') + this.#spec.bakeSeconds * 1_000));
     return { ...common, nextAction: `Pass ${name}`, blockedBy: `It bakes until ${until}.` };
@@ -253,12 +256,21 @@ class Look {
     return Number.isFinite(this.#againInMs) ? { againInMs: this.#againInMs } : {};
   }
 
+  /** What a member asks for, of what the rollout gives. */
+  #oursOf({ asks }: Member): Given {
+    const { version, hbase } = this.#given;
+    return {
+      ...(version !== undefined && { version: asks.version }),
+      ...(hbase !== undefined && { hbase: asks.hbase }),
+    };
+  }
+
   #members(): Member[] {
     return this.#stages.flatMap(({ members }) => members);
   }
 
   #state(member: Member): ReturnType<typeof stateOf> {
-    return stateOf(member, this.#spec.version);
+    return stateOf(member, this.#given);
   }
 }
 

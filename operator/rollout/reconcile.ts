@@ -9,7 +9,7 @@ import type { Caches, World } from '../world.ts';
 import { askMembers } from './answers.ts';
 import { cellMember, isOfRollout, platformKeyOf, platformMember } from './member.ts';
 import { planRollout, type Observed } from './plan.ts';
-import { pushVersion, takeBack } from './push.ts';
+import { pushGiven, takeBack } from './push.ts';
 import { rolloutStatus, waitingStatus } from './status.ts';
 import type { Rollout, RolloutStatus } from './types.ts';
 
@@ -35,8 +35,8 @@ export async function reconcileRollout(world: World, key: string): Promise<Recon
   // Before anything goes back it is written down why: a cell that recovers by that must not turn the rollout round again.
   await tell(world, rollout, rolloutStatus(rollout, plan, members, now));
   for (const member of plan.push) {
-    if (plan.goesBack) await takeBack(world, member);
-    else await pushVersion(world, rollout, member);
+    if (plan.goesBack) await takeBack(world, rollout, member);
+    else await pushGiven(world, rollout, member);
   }
   return { againInMs: Math.min(plan.againInMs ?? LOOK_AGAIN_MS, asked > 0 ? ASK_AGAIN_MS : LOOK_AGAIN_MS) };
 }

@@ -1,8 +1,9 @@
 // What a rollout's status says: a pure function of the plan.
 import { mergeConditions, type ConditionNow } from '../status.ts';
+import { called, givenBy } from './given.ts';
 import { stateOf, type Member } from './member.ts';
 import type { Plan } from './plan.ts';
-import type { Outcome, Rollout, RolloutStatus } from './types.ts';
+import type { Given, Outcome, Rollout, RolloutStatus } from './types.ts';
 
 /** Of members that are on their way, in a status that stays small whatever the fleet. */
 const MAX_LISTED = 20;
@@ -15,16 +16,13 @@ export function rolloutStatus(
 ): RolloutStatus {
   const { spec, metadata, status } = rollout;
   const generation = metadata.generation ?? 0;
-  const stateOfMember = (member: Member): string => stateOf(member, spec.version);
+  const given = givenBy(spec);
+  const stateOfMember = (member: Member): string => stateOf(member, given);
   const reached = members.filter((member) => stateOfMember(member) === 'reached').length;
   const underWay = members
     .filter((member) => ['rolling', 'goingBack', 'changed'].includes(stateOfMember(member)))
     .slice(0, MAX_LISTED)
-    .map((member) => ({
-      name: member.title,
-      state: stateOfMember(member),
-      previousVersion: member.mark?.previous ?? '',
-    }));
+    .map((member) => listed(member, given));
   return {
     observedGeneration: generation,
     phase: phaseOf(rollout, plan, reached, members.length),
@@ -37,6 +35,16 @@ export function rolloutStatus(
     ...(plan.failure && { failure: plan.failure }),
     ...(plan.outcome && { outcome: plan.outcome }),
     conditions: mergeConditions(status?.conditions, conditionsOf(plan), generation, now),
+  };
+}
+
+function listed(member: Member, given: Given): NonNullable<RolloutStatus['underWay']>[number] {
+  const { title, mark } = member;
+  return {
+    name: title,
+    state: stateOf(member, given),
+    previousVersion: mark?.previous ?? '',
+    ...(given.hbase !== undefined && { previousHbaseImage: mark?.previousHbase ?? '' }),
   };
 }
 
@@ -62,8 +70,8 @@ const ENDS: Record<Outcome, string> = {
 function phaseOf({ spec }: Rollout, plan: Plan, reached: number, all: number): string {
   const { outcome, failure, held, stage } = plan;
   if (outcome === 'RolledBack') return `Rolled back: ${failure?.message ?? ''}`;
-  if (outcome === 'Aborted') return `Aborted: ${reached} of ${all} run ${spec.version}.`;
-  if (outcome === 'Complete') return `Complete: all ${all} run ${spec.version}.`;
+  if (outcome === 'Aborted') return `Aborted: ${reached} of ${all} run ${called(givenBy(spec))}.`;
+  if (outcome === 'Complete') return `Complete: all ${all} run ${called(givenBy(spec))}.`;
   if (held) return `Paused: ${held.message}`;
   if (failure) return `Rolling back ${stage ?? ''}: ${failure.message}`;
   return `${stage ?? ''}: ${plan.nextAction}${plan.blockedBy === '' ? '' : `: ${plan.blockedBy}`}`;

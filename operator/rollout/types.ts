@@ -2,9 +2,19 @@
 import type { KubeObject } from '../runtime/resources.ts';
 import type { CommonStatus } from '../types.ts';
 
+/** What a rollout gives its members, and what a member's spec asks for. */
+export type Given = {
+  /** The tag of the cellpost image. */
+  version?: string | undefined;
+  /** The image of ZooKeeper, HDFS and HBase. */
+  hbase?: string | undefined;
+};
+
+/** At least one of `version` and `images` is there. */
 export type RolloutSpec = {
   platform: { name: string };
-  version: string;
+  version?: string;
+  images?: { hbase: string };
   canary?: { cells?: string[]; selector?: { matchLabels: Record<string, string> } };
   bakeSeconds: number;
   waves?: { percent: number; dataCenters?: string[] }[];
@@ -42,7 +52,7 @@ export type RolloutStatus = CommonStatus & {
   summary?: string;
   stages?: StageStatus[];
   /** Members on their way, at most MAX_LISTED of them. */
-  underWay?: { name: string; state: string; previousVersion: string }[];
+  underWay?: { name: string; state: string; previousVersion: string; previousHbaseImage?: string }[];
   failure?: Failure;
   outcome?: Outcome;
 };

@@ -58,6 +58,14 @@ export async function runImages(cluster: Cluster, images: ImageReferences | unde
   if (seen.trim() === '' || seen === `${cellpost} ${hbase} ${memcached}`) return;
   const patch = JSON.stringify({ spec: { images: { cellpost, hbase, memcached } } });
   await cluster.kubectl(['patch', ...of, '--type=merge', '-p', patch]);
+  // Cells that serve keep the image of HBase that they have.
+  const cells = await cluster.kubectl(['get', 'cells', '-n', NAMESPACE, '-o', 'name']);
+  const own = JSON.stringify({ spec: { images: { hbase } } });
+  for (const cell of cells
+    .trim()
+    .split('\n')
+    .filter((name) => name !== ''))
+    await cluster.kubectl(['patch', cell, '-n', NAMESPACE, '--type=merge', '-p', own]);
   say('the platform goes to the new images');
 }
 

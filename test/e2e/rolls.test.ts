@@ -169,6 +169,36 @@ for (const { fault, what, says, itsOwn } of BAD) {
   });
 }
 
+test('a bad image of HBase is rolled back at its first pod; no request fails', async (t) => {
+  const before = await uids();
+  const { spec, status: served } = await getCell();
+  const good = served?.hbaseImage?.good;
+  assert.ok(good);
+  const load = await startLoad(cluster, users, 'bad-hbase');
+  try {
+    await patch({ images: { hbase: 'localhost/hbase:there-is-no-such-version' } });
+    await until(
+      async () => {
+        const { status } = await getCell();
+        return status?.hbaseImage?.rolledBack && !status.roll && status.nextAction === '';
+      },
+      { timeoutMs: ROLL_DEADLINE_MS, what: 'the image to be rolled back' },
+    );
+  } finally {
+    await load.stop();
+  }
+  tellLoad(t, load.report);
+  const { status } = await getCell();
+  assert.equal(status?.hbaseImage?.good, good);
+  assert.match(status.hbaseImage.rolledBack?.message ?? '', /^Pod a-zk-\d: container zookeeper is in /);
+  const anew = await changed(before);
+  assert.equal(anew.length, 1, `pods that were not touched stay: ${anew.join()}`);
+  assert.deepEqual(load.report.failures, []);
+  await assertLoadKept(cluster, users, load.report);
+  await patch({ images: spec.images ?? null });
+  await settled('the cell to run what it ran', undefined, READY_DEADLINE_MS);
+});
+
 test('HBase in one pod is made anew: requests wait behind it, and no mail is lost', async (t) => {
   const before = await uids();
   const load = await startLoad(cluster, users, 'hbase');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readdir, readFile } from 'node:fs/promises';
 import { parseAllDocuments } from 'yaml';
+import { namesIn, readTable } from '../../operator/resources/network-page.ts';
 import { CHART, helm, renderChart, type Rendered } from '../support/helm.ts';
 
 const SETS = [
@@ -74,6 +75,64 @@ test('all pods of the chart pass the restricted Pod Security level', async () =>
       assert.ok(container.resources?.limits?.memory);
     }
   }
+});
+
+type Policy = Rendered & {
+  spec: {
+    ingress: {
+      from: {
+        namespaceSelector?: { matchLabels?: Record<string, string> };
+        podSelector?: { matchLabels?: Record<string, string>; matchExpressions?: { values: string[] }[] };
+      }[];
+      ports: { port: number }[];
+    }[];
+    egress?: unknown[];
+  };
+};
+
+async function policies(...set: string[]): Promise<Record<string, Policy['spec']>> {
+  const objects = await renderChart(...set.flatMap((one) => ['--set', one]));
+  const found = objects.filter((one): one is Policy => one.kind === 'NetworkPolicy');
+  return Object.fromEntries(found.map(({ metadata, spec }) => [metadata.name, spec]));
+}
+
+test('the S3 server of the chart is called by whom docs/network.md says, and calls nobody', async () => {
+  const { 'cellpost-s3': spec } = await policies('s3.enabled=true');
+  const row = (await readTable('Pods')).find(([, to]) => to === "the chart's S3 server");
+  const callers = namesIn(row?.[0]).map((name) => name.split('/')[1]);
+  assert.equal(spec?.ingress.length, 1);
+  const [rule] = spec.ingress;
+  assert.deepEqual(rule?.from[0]?.podSelector?.matchExpressions?.[0]?.values.toSorted(), callers.toSorted());
+  assert.deepEqual(
+    rule?.ports.map(({ port }) => String(port)),
+    namesIn(row?.[2]),
+  );
+  assert.deepEqual(spec.egress, []);
+});
+
+test('the operator’s metrics are read by whom the values name, by all where only PodMonitors are asked for, else by nobody', async () => {
+  const of = async (...set: string[]): Promise<Policy['spec'] | undefined> =>
+    (await policies(...set))['cellpost-operator'];
+  assert.deepEqual((await of())?.ingress, []);
+  const open = await of('monitoring.podMonitors=true');
+  assert.deepEqual(open?.ingress[0]?.from, [{ namespaceSelector: {} }]);
+  const scraper = ['namespace=monitoring', 'labels.app=prometheus'].map(
+    (value) => `monitoring.scrapers[0].${value}`,
+  );
+  const named = await of('monitoring.podMonitors=true', ...scraper);
+  assert.deepEqual(named?.ingress, [
+    {
+      from: [
+        {
+          namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } },
+          podSelector: { matchLabels: { app: 'prometheus' } },
+        },
+      ],
+      ports: [{ port: 8083, protocol: 'TCP' }],
+    },
+  ]);
+  assert.equal(named?.egress, undefined, 'the API server is no pod');
+  assert.deepEqual(await policies('networkPolicies=false', 's3.enabled=true'), {});
 });
 
 test('alerts and the dashboard speak of metrics that there are, and each alert has a page', async () => {

@@ -101,7 +101,7 @@ test('who leads goes last, as the servers themselves say', async () => {
     const live = await lookAtLive(api, cell);
     const facts: RollFacts = {
       bounds: { maxErrorPercent: 5, maxP99Ms: 2_000 },
-      goesBack: false,
+      goesBack: [],
       wanted: { zookeeper: 3, appServers: 3 },
       zookeeper: new Map([
         ['planned-zk-1', { state: 'follower', syncedFollowers: 0 }],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
+import type { Rollout } from '../../operator/rollout/types.ts';
 import type { Cell, Condition } from '../../operator/types.ts';
 import { until } from '../support/wait.ts';
 import { OperatorHarness, answering, type RunningPod } from '../support/operator-harness.ts';
@@ -151,6 +152,147 @@ test('where there is little to answer, a version is good after a time', async ()
     return cell.status?.version === '2.0' && isSettled(cell);
   });
   assert.match(done.status?.goodImage ?? '', /:2\.0$/);
+});
+
+const isHbase = ({ spec }: RunningPod): boolean => spec.containers[0]?.image.includes('/hbase:') ?? false;
+/** Pods of HBase's image are watched for a moment only. */
+const QUICK = { rollout: { gates: { observeSeconds: 1 } }, zookeeper: { replicas: 3 } };
+const BAD_HBASE = 'localhost/hbase:2.0';
+
+test('an image of HBase that crashes at start is rolled back at its first pod; pods that were not touched stay', async () => {
+  await world.bringUp('f-crash', { ...QUICK, appServers: { replicas: 2 } });
+  const before = await world.uids('f-crash');
+  world.behaviour.waiting = (pod) =>
+    isHbase(pod) && versionOf(pod) === '2.0' ? 'CrashLoopBackOff' : undefined;
+  await world.patch('f-crash', { images: { hbase: BAD_HBASE } });
+  const back = await world.waitForCell(
+    'f-crash',
+    'to be rolled back',
+    (cell) => cell.status?.hbaseImage?.rolledBack && isSettled(cell),
+  );
+  assert.deepEqual(back.status?.hbaseImage, {
+    default: 'localhost/hbase:1.0',
+    good: 'localhost/hbase:1.0',
+    rolledBack: {
+      image: BAD_HBASE,
+      message: 'Pod f-crash-zk-1: container zookeeper is in CrashLoopBackOff.',
+    },
+  });
+  assert.equal(conditionOf(back, 'Degraded')?.reason, 'RolledBack');
+  assert.equal(conditionOf(back, 'Ready')?.status, 'True', 'users are served');
+  assert.deepEqual(await changed('f-crash', before), ['f-crash-zk-1'], 'the leader would have been the last');
+  await told('f-crash', 'Warning RolledBack: ', 'Normal RollPod: ');
+  await world.patch('f-crash', { images: null });
+  const clean = await world.waitForCell('f-crash', 'to forget it', isSettled);
+  assert.equal(clean.status?.hbaseImage?.rolledBack, undefined);
+  assert.deepEqual(await changed('f-crash', before), ['f-crash-zk-1']);
+});
+
+test('an image with which only HBase crashes takes back ZooKeeper, too, and an operator that starts in the middle goes on', async () => {
+  await world.bringUp('f-later', { ...QUICK, appServers: { replicas: 1 } });
+  const before = await world.uids('f-later');
+  world.behaviour.waiting = (pod) =>
+    pod.metadata.name.includes('-hbase-') && versionOf(pod) === '2.0' ? 'CrashLoopBackOff' : undefined;
+  await world.patch('f-later', { images: { hbase: BAD_HBASE } });
+  await world.waitForCell('f-later', 'to give the image up', (cell) => cell.status?.hbaseImage?.rolledBack);
+  await world.operator?.close();
+  await world.startOperator();
+  const back = await world.waitForCell('f-later', 'to be rolled back', isSettled);
+  assert.match(back.status?.hbaseImage?.rolledBack?.message ?? '', /^Pod f-later-hbase-0: container/);
+  assert.match(back.status?.hbaseImage?.good ?? '', /:1\.0$/);
+  const zookeeper = ['f-later-zk-0', 'f-later-zk-1', 'f-later-zk-2'];
+  assert.deepEqual(await changed('f-later', before), ['f-later-hbase-0', ...zookeeper]);
+  const { items } = JSON.parse(
+    await world.server.kubectl(['get', 'pods', '-l', 'cellpost.dev/cell=f-later', '-o', 'json']),
+  ) as { items: RunningPod[] };
+  assert.ok(items.every((pod) => versionOf(pod) === '1.0'));
+});
+
+test('with a single ZooKeeper that crashes HBase stays as it is', async () => {
+  await world.bringUp('f-one', { ...QUICK, zookeeper: { replicas: 1 }, appServers: { replicas: 1 } });
+  const before = await world.uids('f-one');
+  // As with real servers: HBase is not ready while ZooKeeper is away, nor for a while after.
+  let isAway = false;
+  world.behaviour.waiting = (pod) => {
+    const bad = pod.metadata.name === 'f-one-zk-0' && versionOf(pod) === '2.0';
+    isAway ||= bad;
+    if (bad) return 'CrashLoopBackOff';
+    return pod.metadata.name === 'f-one-hbase-0' && isAway ? 'CrashLoopBackOff' : undefined;
+  };
+  await world.patch('f-one', { images: { hbase: BAD_HBASE } });
+  await world.waitForCell(
+    'f-one',
+    'to have ZooKeeper again',
+    ({ status }) =>
+      status?.hbaseImage?.rolledBack &&
+      status.zookeeper?.ready === 1 &&
+      status.blockedBy?.includes('hbase-0'),
+  );
+  assert.deepEqual(await changed('f-one', before), ['f-one-zk-0']);
+  isAway = false;
+  world.behaviour.waiting = () => undefined;
+  await world.waitForCell('f-one', 'to serve', isSettled);
+  assert.deepEqual(await changed('f-one', before), ['f-one-zk-0']);
+});
+
+test('an image of HBase that is well becomes the good one before the app servers of a new version go', async () => {
+  await world.bringUp('f-good', { ...QUICK, appServers: { replicas: 2 } });
+  const before = await world.uids('f-good');
+  await world.patch('f-good', { images: { hbase: 'localhost/hbase:2.0' }, version: '2.0' });
+  const done = await world.waitForCell(
+    'f-good',
+    'to be rolled',
+    (cell) => cell.status?.version === '2.0' && isSettled(cell),
+  );
+  assert.equal(done.status?.hbaseImage?.good, 'localhost/hbase:2.0');
+  assert.equal((await changed('f-good', before)).length, before.size);
+  const events = await world.eventsOf('f-good');
+  const at = (begin: string): number => events.findIndex((event) => event.startsWith(begin));
+  assert.ok(at('Normal ImageGood: ') >= 0, events.join());
+  assert.ok(at('Normal ImageGood: ') < at('Normal RollPod: Pod f-good-app-'), events.join());
+});
+
+test('another image at the platform touches no cell that serves, and is what a new one runs', async () => {
+  await world.bringUp('f-old', { appServers: { replicas: 1 } });
+  const before = await world.uids('f-old');
+  await world.patch('cellpost', { images: { hbase: 'localhost/hbase:3.0' } }, 'platform');
+  const young = await world.bringUp('f-young', { appServers: { replicas: 1 } });
+  assert.equal(young.status?.hbaseImage?.default, 'localhost/hbase:3.0');
+  assert.deepEqual(await changed('f-old', before), []);
+  assert.equal((await world.cell('f-old')).status?.hbaseImage?.default, 'localhost/hbase:1.0');
+  await world.patch('cellpost', { images: { hbase: 'localhost/hbase:1.0' } }, 'platform');
+});
+
+test('a rollout of a bad image takes it back at its canary; the next cell is never asked', async () => {
+  for (const name of ['g-canary', 'g-next'])
+    await world.bringUp(name, { ...QUICK, appServers: { replicas: 1 } });
+  const before = { canary: await world.uids('g-canary'), next: await world.uids('g-next') };
+  world.behaviour.waiting = (pod) =>
+    isHbase(pod) && versionOf(pod) === '4.0' ? 'CrashLoopBackOff' : undefined;
+  await world.apply({
+    apiVersion: 'cellpost.dev/v1alpha1',
+    kind: 'Rollout',
+    metadata: { name: 'bad-hbase', namespace: 'default' },
+    spec: { images: { hbase: 'localhost/hbase:4.0' }, canary: { cells: ['g-canary'] }, bakeSeconds: 1 },
+  });
+  const text = await until(
+    async () => {
+      const told = await world.server.kubectl(['get', 'rollout', 'bad-hbase', '-o', 'json']);
+      return (JSON.parse(told) as Rollout).status?.outcome && told;
+    },
+    { timeoutMs: DEADLINE_MS, what: 'the rollout to end' },
+  );
+  const { status } = JSON.parse(text) as Rollout;
+  assert.equal(status?.outcome, 'RolledBack');
+  assert.match(
+    status.phase ?? '',
+    /^Rolled back: Cell g-canary is degraded at localhost\/hbase:4\.0: Image /,
+  );
+  const canary = await world.waitForCell('g-canary', 'to be as it was', isSettled);
+  assert.equal(canary.spec.images?.hbase, undefined);
+  assert.equal(canary.status?.phase, 'Serving');
+  assert.deepEqual(await changed('g-canary', before.canary), ['g-canary-zk-1']);
+  assert.deepEqual(await changed('g-next', before.next), []);
 });
 
 test('the servers of a platform’s own ZooKeeper are made anew one by one, the leader last', async () => {

@@ -15,6 +15,8 @@ import { until } from '../support/wait.ts';
 const DEADLINE_MS = 60_000;
 const RIGHTS = new Set(['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding']);
 const CELLS = ['a', 'b', 'c', 'd'];
+const OLD_HBASE = 'localhost/hbase:1.0';
+const NEW_HBASE = 'localhost/hbase:2.0';
 
 let server: ApiServer;
 let kubeconfig: string;
@@ -84,11 +86,14 @@ const apply = (...items: unknown[]): Promise<string> =>
   server.kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
 
 const applyRollout = (name: string, spec: Record<string, unknown>): Promise<string> =>
+  applyGiving(name, { version: '2.0', ...spec });
+
+const applyGiving = (name: string, spec: Record<string, unknown>): Promise<string> =>
   apply({
     apiVersion: 'cellpost.dev/v1alpha1',
     kind: 'Rollout',
     metadata: { name, namespace: 'default' },
-    spec: { version: '2.0', bakeSeconds: 0, ...spec },
+    spec: { bakeSeconds: 0, ...spec },
   });
 
 const patch = (kind: string, name: string, change: unknown, ...more: string[]): Promise<string> =>
@@ -101,9 +106,9 @@ async function json<T>(...args: string[]): Promise<T> {
 const getCell = (name: string): Promise<Cell> => json<Cell>('get', 'cell', name);
 const getRollout = (name: string): Promise<Rollout> => json<Rollout>('get', 'rollout', name);
 
-/** Says what a cell's own reconcile would: it runs this version, or is degraded. */
+/** Says what a cell's own reconcile would: it runs this version, and the image of HBase that it is asked for; or is degraded. */
 async function tell(kind: string, name: string, version: string, degraded?: string): Promise<void> {
-  const { metadata } = await json<Cell>('get', kind, name);
+  const { metadata, spec } = await json<Cell>('get', kind, name);
   const lastTransitionTime = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
   const condition = (type: string, status: boolean, reason: string, message: string): unknown => ({
     type,
@@ -115,6 +120,9 @@ async function tell(kind: string, name: string, version: string, degraded?: stri
   const status = {
     observedGeneration: metadata.generation,
     version,
+    ...(degraded !== undefined && { rolledBack: { image: 'localhost/cellpost:2.0', message: degraded } }),
+    ...(kind === 'cell' && { hbaseImage: { default: OLD_HBASE, good: spec.images?.hbase ?? OLD_HBASE } }),
+    ...(kind === 'platform' && { images: { hbase: spec.images?.hbase ?? OLD_HBASE } }),
     conditions: [
       condition('Ready', !degraded, degraded ? 'NotServing' : 'Serving', ''),
       condition('Progressing', false, 'Settled', ''),
@@ -237,6 +245,68 @@ test('a cell that gives the version up takes everything back, in reverse order, 
     back.status?.conditions?.filter(({ status }) => status === 'True').map(({ type }) => type),
     ['Degraded', 'RolledBack'],
   );
+});
+
+const imageOf = async (kind: string, name: string): Promise<string | undefined> =>
+  (await json<Cell>('get', kind, name)).spec.images?.hbase;
+
+async function passImage(kind: string, name: string, image: string | undefined, runs = '1.0'): Promise<void> {
+  await waitFor(
+    `${kind} ${name} to be asked for ${image}`,
+    async () => (await imageOf(kind, name)) === image,
+  );
+  await tell(kind, name, runs);
+}
+
+test('an image of HBase goes the same way; the next rollout, of a version, keeps it', async () => {
+  await applyGiving('hbase', { images: { hbase: NEW_HBASE }, canary: { cells: ['b'] } });
+  await waitFor('cell b to be asked', async () => (await imageOf('cell', 'b')) === NEW_HBASE);
+  const waiting = await waitFor('a sentence', async () => {
+    const rollout = await getRollout('hbase');
+    return rollout.status?.blockedBy === `cell b must run ${NEW_HBASE} without trouble.` && rollout;
+  });
+  assert.deepEqual(waiting.status?.underWay, [
+    { name: 'cell b', state: 'rolling', previousVersion: '1.0', previousHbaseImage: '' },
+  ]);
+  assert.equal(await imageOf('cell', 'a'), undefined);
+  await tell('cell', 'b', '1.0');
+  await passImage('platform', 'cellpost', NEW_HBASE);
+  for (const cell of ['a', 'c', 'd']) await passImage('cell', cell, NEW_HBASE);
+  const done = await ended('hbase', 'Complete');
+  assert.equal(done.status?.phase, `Complete: all 5 run ${NEW_HBASE}.`);
+  assert.deepEqual(await versions(), { a: undefined, b: '1.0', c: '1.0', d: '1.0', foreign: '1.0' });
+
+  await applyRollout('version', { canary: { cells: ['a'] } });
+  await pushed('a', '2.0');
+  assert.equal(await imageOf('cell', 'a'), NEW_HBASE, 'what the rollout before has set stays');
+  await patch('rollout', 'version', { spec: { abort: true } });
+  await ended('version', 'Aborted');
+});
+
+test('a bad image of HBase is taken back; what an earlier rollout of a version has set stays', async () => {
+  await applyRollout('first', { canary: { cells: ['a'] } });
+  await pushed('a', '2.0');
+  await tell('cell', 'a', '2.0');
+  await passPlatform('2.0');
+  for (const cell of ['b', 'c', 'd']) await passCell(cell);
+  await ended('first', 'Complete');
+  await applyGiving('bad', { images: { hbase: NEW_HBASE }, canary: { cells: ['a'] } });
+  await passImage('cell', 'a', NEW_HBASE, '2.0');
+  await passImage('platform', 'cellpost', NEW_HBASE, '2.0');
+  await waitFor('cell b to be asked', async () => (await imageOf('cell', 'b')) === NEW_HBASE);
+  await tell('cell', 'b', '2.0', 'Pod b-zk-1: container zookeeper is in CrashLoopBackOff.');
+  const rolledBack = { image: NEW_HBASE, message: 'It crashes.' };
+  await patch('cell', 'b', { status: { hbaseImage: { rolledBack } } }, '--subresource=status');
+  await passImage('cell', 'b', undefined, '2.0');
+  await passImage('platform', 'cellpost', OLD_HBASE, '2.0');
+  await passImage('cell', 'a', undefined, '2.0');
+  const back = await ended('bad', 'RolledBack');
+  assert.match(
+    back.status?.phase ?? '',
+    /^Rolled back: Cell b is degraded at localhost\/hbase:2\.0: Pod b-zk-1/,
+  );
+  assert.deepEqual(await versions(), { a: '2.0', b: '2.0', c: '2.0', d: '2.0', foreign: '1.0' });
+  assert.equal(await imageOf('cell', 'c'), undefined, 'it was not reached');
 });
 
 test('a rollout is paused, goes on, and is aborted where it is; the next one waits for that', async () => {
@@ -369,7 +439,12 @@ test('what makes no sense is refused with a sentence', async () => {
   await refused(applyRollout('no', { version: 'a b' }), /spec\.version in body should match/);
   await refused(applyRollout('no', { waves: [{ percent: 101 }] }), /less than or equal to 100/);
   await refused(applyRollout('no', { maxUnavailableCells: 0 }), /greater than or equal to 1/);
+  await refused(applyGiving('no', {}), /A rollout needs a version, images\.hbase, or both/);
   await applyRollout('fixed', { paused: true, abort: true });
+  await refused(
+    patch('rollout', 'fixed', { spec: { images: { hbase: 'x' } } }),
+    /What a rollout pushes can't/,
+  );
   await refused(patch('rollout', 'fixed', { spec: { version: '9' } }), /A rollout has one version/);
   await refused(patch('rollout', 'fixed', { spec: { abort: false } }), /An aborted rollout can't go on/);
 });

@@ -1,4 +1,6 @@
 // The app servers of a cell.
+import { USER_INDEX_PORT } from '../../platform/context.ts';
+import { onlyTo } from '../../resources/egress.ts';
 import {
   disruptionBudget,
   networkPolicy,
@@ -7,6 +9,7 @@ import {
   secret,
   service,
   statefulSet,
+  type Peer,
   type Secret,
 } from '../../resources/manifests.ts';
 import {
@@ -19,15 +22,17 @@ import {
 } from '../../resources/owner.ts';
 import { podTemplate } from '../../resources/pod.ts';
 import { SERVICE_VOLUMES, credentialsName, serviceContainer } from '../../resources/service-pod.ts';
-import { zookeeperUrl } from '../../resources/zookeeper.ts';
+import { CLIENT_PORT, zookeeperUrl } from '../../resources/zookeeper.ts';
 import { hashOf } from '../../runtime/apply.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { CellSpec } from '../../types.ts';
 import type { CellContext } from '../context.ts';
+import { MASTER_PORT, REGION_SERVER_PORT } from './hbase-containers.ts';
 import { logStoreUrl } from './storage.ts';
+import { operatorOf, to } from './storage-role.ts';
 
 const ROLE = 'app-server';
-const PORT = 8081;
+export const APP_SERVER_PORT = 8081;
 /** Its place in the cell's ZooKeeper, beside HBase's. */
 const CHROOT = '/cellpost';
 /** A leaving server hands over its users and finishes requests; then the ring has forgotten it. */
@@ -37,6 +42,10 @@ const LEAVE_SECONDS = 45;
 export function coordinationUrl(owner: Owner, spec: CellSpec): string {
   return zookeeperUrl(owner, spec.zookeeper.replicas, CHROOT);
 }
+
+/** Pods of a role of the cell's platform. */
+const ofPlatform = ({ owner, platform }: CellContext, role: Role): Peer =>
+  peer(platform.namespace, selectorOf({ ...owner, kind: 'Platform', name: platform.name }, role));
 
 /** The platform's credentials, copied to where the cell's pods can read them. */
 export function credentialsSecret(owner: Owner, values: Record<string, string>): Secret {
@@ -49,7 +58,7 @@ export function appServerResources(
   spec: CellSpec,
   credentials: Record<string, string>,
 ): KubeObject[] {
-  const { owner, platform } = context;
+  const { owner } = context;
   const name = roleName(owner, ROLE);
   const meta = childMeta(owner, name, ROLE);
   const selector = selectorOf(owner, ROLE);
@@ -60,22 +69,31 @@ export function appServerResources(
       // A server that leaves is not ready, and still has to tell its clients who is next.
       publishNotReadyAddresses: true,
       selector,
-      ports: [{ name: 'http', port: PORT, protocol: 'TCP', targetPort: PORT }],
+      ports: [{ name: 'http', port: APP_SERVER_PORT, protocol: 'TCP', targetPort: APP_SERVER_PORT }],
     }),
     disruptionBudget(meta, selector),
-    networkPolicy(meta, selector, [
-      {
-        from: callers.map((role) =>
-          peer(platform.namespace, selectorOf({ ...owner, kind: 'Platform', name: platform.name }, role)),
-        ),
-        ports: [PORT],
-      },
-      // One that leaves asks the others to read ahead.
-      { from: [peer(owner.namespace, selector)], ports: [PORT] },
-      // Its rolls look at the metrics.
-      { from: [peer(context.operatorNamespace, context.operatorLabels)], ports: [PORT] },
-      ...scraping(context.scrapers, PORT),
-    ]),
+    networkPolicy(
+      meta,
+      selector,
+      [
+        { from: callers.map((role) => ofPlatform(context, role)), ports: [APP_SERVER_PORT] },
+        // One that leaves asks the others to read ahead.
+        { from: [peer(owner.namespace, selector)], ports: [APP_SERVER_PORT] },
+        // Its rolls look at the metrics.
+        { from: [operatorOf(context)], ports: [APP_SERVER_PORT] },
+        ...scraping(context.scrapers, APP_SERVER_PORT),
+      ],
+      onlyTo(context.egress, [
+        to(owner, ['zookeeper'], CLIENT_PORT),
+        ...(spec.hbase.storage === 'Local'
+          ? [to(owner, ['hbase'], MASTER_PORT, REGION_SERVER_PORT)]
+          : [to(owner, ['hbase-master'], MASTER_PORT), to(owner, ['region-server'], REGION_SERVER_PORT)]),
+        to(owner, [ROLE], APP_SERVER_PORT),
+        { to: [ofPlatform(context, 'user-index')], ports: [USER_INDEX_PORT] },
+        context.egress.blobs,
+        ...context.egress.traces,
+      ]),
+    ),
     statefulSet(meta, {
       serviceName: name,
       replicas: spec.appServers.replicas,
@@ -95,7 +113,7 @@ export function appServerResources(
             resources: spec.appServers.resources,
             credentialsSecret: credentialsName(owner),
             blobs: true,
-            httpPort: PORT,
+            httpPort: APP_SERVER_PORT,
             tracing: context.tracing,
             env: [
               { name: 'CELLPOST_CELL', value: owner.name },
@@ -105,7 +123,7 @@ export function appServerResources(
               },
               {
                 name: 'CELLPOST_ADVERTISED_URL',
-                value: `http://$(CELLPOST_NODE).${serviceHost(owner, ROLE)}:${PORT}`,
+                value: `http://$(CELLPOST_NODE).${serviceHost(owner, ROLE)}:${APP_SERVER_PORT}`,
               },
               { name: 'CELLPOST_TOKENS', value: String(spec.appServers.tokens) },
               { name: 'CELLPOST_CACHE_BYTES', value: String(spec.appServers.cacheBytes) },

@@ -17,6 +17,7 @@ export function cellEnsembleResources(context: CellContext, spec: CellSpec): Kub
     spec: spec.zookeeper,
     image: context.images.hbase,
     pullPolicy: context.images.pullPolicy,
+    egress: context.egress,
     // The operator's rolls ask who leads.
     clients: [
       ...podsOf(owner, [...storage, 'app-server']),

@@ -1,9 +1,10 @@
 // HBase on HDFS: masters, region servers and the REST server in pods of their own; none has a volume.
-import { roleObjects, operatorOf, podsOf } from './storage-role.ts';
+import { roleObjects, operatorOf, podsOf, to } from './storage-role.ts';
 import type { V1Container } from '@kubernetes/client-node';
+import type { Call } from '../../resources/manifests.ts';
 import { podHost, type Owner, type Role } from '../../resources/owner.ts';
 import { script } from '../../resources/scripts.ts';
-import { zookeeperHosts } from '../../resources/zookeeper.ts';
+import { CLIENT_PORT, zookeeperHosts } from '../../resources/zookeeper.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { CellSpec, HdfsSpec } from '../../types.ts';
 import type { CellContext } from '../context.ts';
@@ -16,6 +17,7 @@ import {
   rest,
 } from './hbase-containers.ts';
 import { hbaseSettings, hdfsStorage, siteXml } from './hbase-site.ts';
+import { callsOfHdfsClient } from './hdfs.ts';
 import { fileSystemUrl, hadoopFiles } from './hdfs-site.ts';
 
 const MASTER_INFO_PORT = 16_010;
@@ -52,6 +54,7 @@ export function masterResources(context: CellContext, spec: CellSpec, hdfs: Hdfs
       { from: podsOf(owner, ['app-server', ...SERVERS]), ports: [MASTER_PORT] },
       { from: [operatorOf(context)], ports: [MASTER_PORT, MASTER_INFO_PORT] },
     ],
+    calls: [...callsOfHBase(owner), ...callsOfHdfsClient(owner)],
     containers: [askedLess(master({ context, role, mounts: [] }, spec.hbase.master))],
     terminationGracePeriodSeconds: 15,
   });
@@ -72,6 +75,7 @@ export function regionServerResources(context: CellContext, spec: CellSpec, hdfs
       { from: podsOf(owner, ['app-server', ...SERVERS]), ports: [REGION_SERVER_PORT] },
       { from: [operatorOf(context)], ports: [REGION_SERVER_PORT, REGION_SERVER_INFO_PORT] },
     ],
+    calls: [...callsOfHBase(owner), ...callsOfHdfsClient(owner)],
     containers: [askedLess(regionServer({ context, role, mounts: [] }, spec.hbase.regionServer))],
     // It closes its regions: what they hold in memory is written to files.
     terminationGracePeriodSeconds: 60,
@@ -87,10 +91,18 @@ export function restResources(context: CellContext, spec: CellSpec, hdfs: HdfsSp
     files: hbaseFiles(owner, spec, hdfs),
     ports: { rest: REST_PORT },
     allow: [{ from: [operatorOf(context)], ports: [REST_PORT] }],
+    calls: callsOfHBase(owner),
     containers: [rest({ context, role, mounts: [] }, spec.hbase.rest)],
     terminationGracePeriodSeconds: 10,
   });
 }
+
+/** Servers of HBase find each other by ZooKeeper. */
+const callsOfHBase = (owner: Owner): Call[] => [
+  to(owner, ['zookeeper'], CLIENT_PORT),
+  to(owner, ['hbase-master'], MASTER_PORT),
+  to(owner, ['region-server'], REGION_SERVER_PORT),
+];
 
 /** Many pods of a cell ask by script, each a process: often only until it is ready for the first time. */
 function askedLess(container: V1Container): V1Container {

@@ -1,16 +1,16 @@
 // HBase with Local storage: master, region server and REST server as containers of one pod over one volume.
+import { onlyTo } from '../../resources/egress.ts';
 import {
   configMap,
   disruptionBudget,
   networkPolicy,
-  peer,
   service,
   statefulSet,
 } from '../../resources/manifests.ts';
 import { childMeta, podHost, roleName, selectorOf, type Owner } from '../../resources/owner.ts';
 import { claimTemplate, podTemplate } from '../../resources/pod.ts';
 import { script } from '../../resources/scripts.ts';
-import { zookeeperHosts } from '../../resources/zookeeper.ts';
+import { CLIENT_PORT, zookeeperHosts } from '../../resources/zookeeper.ts';
 import { hashOf } from '../../runtime/apply.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { CellSpec } from '../../types.ts';
@@ -25,6 +25,7 @@ import {
   type Place,
 } from './hbase-containers.ts';
 import { hbaseSettings, LOCAL_STORAGE, siteXml } from './hbase-site.ts';
+import { operatorOf, podsOf, to } from './storage-role.ts';
 
 const ROLE = 'hbase';
 /** Where clients begin, `host:port`; the master is the first. */
@@ -68,17 +69,18 @@ export function hbaseResources(context: CellContext, spec: CellSpec): KubeObject
       ],
     }),
     disruptionBudget(meta, selector),
-    networkPolicy(meta, selector, [
-      {
-        from: [{ podSelector: { matchLabels: selectorOf(owner, 'app-server') } }],
-        ports: [MASTER_PORT, REGION_SERVER_PORT],
-      },
-      { from: [{ podSelector: { matchLabels: selector } }], ports: [MASTER_PORT, REGION_SERVER_PORT] },
-      {
-        from: [peer(context.operatorNamespace, context.operatorLabels)],
-        ports: [MASTER_PORT, REGION_SERVER_PORT, REST_PORT],
-      },
-    ]),
+    networkPolicy(
+      meta,
+      selector,
+      [
+        { from: podsOf(owner, ['app-server', ROLE]), ports: [MASTER_PORT, REGION_SERVER_PORT] },
+        { from: [operatorOf(context)], ports: [MASTER_PORT, REGION_SERVER_PORT, REST_PORT] },
+      ],
+      onlyTo(context.egress, [
+        to(owner, ['zookeeper'], CLIENT_PORT),
+        to(owner, [ROLE], MASTER_PORT, REGION_SERVER_PORT),
+      ]),
+    ),
     statefulSet(meta, {
       serviceName: name,
       updateStrategy: { type: 'OnDelete' },

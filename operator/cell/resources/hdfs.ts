@@ -1,9 +1,11 @@
 // HDFS: JournalNodes, NameNodes with their failover controllers, DataNodes.
 import type { V1Container, V1Probe } from '@kubernetes/client-node';
 import { hadoopJavaOptions, heapMib } from '../../resources/java.ts';
+import type { Call } from '../../resources/manifests.ts';
 import { podHost, roleName, type Owner } from '../../resources/owner.ts';
 import { probeHttp, probeScript, probeTcp } from '../../resources/pod.ts';
 import { script } from '../../resources/scripts.ts';
+import { CLIENT_PORT } from '../../resources/zookeeper.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { CellSpec, HdfsSpec, Resources, StorageRecord } from '../../types.ts';
 import type { CellContext } from '../context.ts';
@@ -23,7 +25,7 @@ import {
   journalHosts,
   nameNodeFiles,
 } from './hdfs-site.ts';
-import { DATA_MOUNT, operatorOf, podsOf, roleObjects } from './storage-role.ts';
+import { DATA_MOUNT, operatorOf, podsOf, roleObjects, to } from './storage-role.ts';
 
 /** Resident memory besides the heap, as measured: 160 MB at a heap of 48 (journal), 195 at 128 (name), 212 at 96 (data). */
 const JOURNAL_BESIDES_MIB = 120;
@@ -51,6 +53,10 @@ export function journalNodeResources(context: CellContext, spec: CellSpec, hdfs:
     allow: [
       { from: podsOf(owner, ['name-node', role]), ports: [JOURNAL_PORT, JOURNAL_HTTP_PORT] },
       { from: [operatorOf(context)], ports: [JOURNAL_HTTP_PORT] },
+    ],
+    calls: [
+      to(owner, [role], JOURNAL_PORT, JOURNAL_HTTP_PORT),
+      to(owner, ['name-node'], NAME_NODE_HTTP_PORT),
     ],
     containers: [
       {
@@ -115,12 +121,23 @@ export function nameNodeResources(
         ports: [NAME_NODE_PORT, NAME_NODE_HTTP_PORT, ...(isPair(hdfs) ? [FAILOVER_PORT] : [])],
       },
     ],
+    calls: [
+      to(owner, ['zookeeper'], CLIENT_PORT),
+      to(owner, ['journal-node'], JOURNAL_PORT, JOURNAL_HTTP_PORT),
+      to(owner, [role], NAME_NODE_PORT, NAME_NODE_HTTP_PORT, FAILOVER_PORT),
+    ],
     initContainers: [format(place, hdfs, record)],
     containers: isPair(hdfs) ? [nameNode, failoverController(place)] : [nameNode],
     volume,
     terminationGracePeriodSeconds: 15,
   });
 }
+
+/** DataNodes are clients of each other. */
+export const callsOfHdfsClient = (owner: Owner): Call[] => [
+  to(owner, ['name-node'], NAME_NODE_PORT),
+  to(owner, ['data-node'], DATA_NODE_PORT, DATA_NODE_IPC_PORT),
+];
 
 /** DataNodes that go for good or rest, for CombinedHostFileManager; those that it does not name are in service. */
 export function dataNodeStates(
@@ -184,6 +201,7 @@ export function dataNodeResources(context: CellContext, spec: CellSpec, hdfs: Hd
       { from: podsOf(owner, [role, ...CLIENTS]), ports: [DATA_NODE_PORT, DATA_NODE_IPC_PORT] },
       { from: [operatorOf(context)], ports: [DATA_NODE_HTTP_PORT] },
     ],
+    calls: callsOfHdfsClient(owner),
     containers: [
       {
         ...container(place, role, resources),

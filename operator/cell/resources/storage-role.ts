@@ -1,5 +1,6 @@
 // What the roles of HDFS and of HBase on it have in common: the objects of one role.
 import type { V1Container } from '@kubernetes/client-node';
+import { onlyTo } from '../../resources/egress.ts';
 import {
   configMap,
   disruptionBudget,
@@ -7,6 +8,7 @@ import {
   peer,
   service,
   statefulSet,
+  type Call,
   type Peer,
 } from '../../resources/manifests.ts';
 import {
@@ -33,6 +35,7 @@ type RoleParts = {
   notes?: Record<string, string>;
   ports: Record<string, number>;
   allow: { from: Peer[]; ports: number[] }[];
+  calls: Call[];
   initContainers?: V1Container[];
   containers: V1Container[];
   /** At /data of containers that mount it. */
@@ -46,10 +49,16 @@ export const DATA_MOUNT = { name: 'data', mountPath: '/data' };
 export const podsOf = (owner: Owner, roles: readonly Role[]): Peer[] =>
   roles.map((role) => ({ podSelector: { matchLabels: selectorOf(owner, role) } }));
 
+/** A call to pods of some roles of the cell. */
+export const to = (owner: Owner, roles: readonly Role[], ...ports: number[]): Call => ({
+  to: podsOf(owner, roles),
+  ports,
+});
+
 export const operatorOf = (context: CellContext): Peer =>
   peer(context.operatorNamespace, context.operatorLabels);
 
-export function roleObjects({ owner }: CellContext, parts: RoleParts): KubeObject[] {
+export function roleObjects({ owner, egress }: CellContext, parts: RoleParts): KubeObject[] {
   const { role } = parts;
   const name = roleName(owner, role);
   const meta = childMeta(owner, name, role);
@@ -70,7 +79,7 @@ export function roleObjects({ owner }: CellContext, parts: RoleParts): KubeObjec
       })),
     }),
     disruptionBudget(meta, selector),
-    networkPolicy(meta, selector, parts.allow),
+    networkPolicy(meta, selector, parts.allow, onlyTo(egress, parts.calls)),
     statefulSet(meta, {
       serviceName: name,
       replicas: parts.replicas,

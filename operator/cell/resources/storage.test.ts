@@ -57,12 +57,19 @@ const context: CellContext = {
     domain: 'cluster.local',
   },
   platform: { name: 'cellpost', namespace: 'shared' },
-  images: { asked: 'cellpost:1', cellpost: 'cellpost:1', hbase: 'hbase:1', pullPolicy: 'IfNotPresent' },
+  images: {
+    asked: { cellpost: 'cellpost:1', hbase: 'hbase:1' },
+    defaultHbase: 'hbase:1',
+    cellpost: 'cellpost:1',
+    hbase: 'hbase:1',
+    pullPolicy: 'IfNotPresent',
+  },
   blobStoreUrl: 's3://blobs?endpoint=http%3A%2F%2Fs3%3A7070&region=us-east-1',
   userIndexUrl: 'http://main-user-index.cellpost.svc.cluster.local:8083',
   operatorNamespace: 'system',
   operatorLabels: { 'app.kubernetes.io/component': 'operator' },
   scrapers: [],
+  egress: { restricted: true, blobs: { ports: [7070] }, traces: [], more: [] },
   tracing: undefined,
 };
 

@@ -21,7 +21,7 @@ const server = (
 type Looks = { lately: Answers; everSince: Answers };
 const facts = (appServers: AppServerFacts[], more: Partial<RollFacts> = {}): RollFacts => ({
   bounds: { maxErrorPercent: 5, maxP99Ms: 2_000 },
-  goesBack: false,
+  goesBack: [],
   wanted: { zookeeper: 1, appServers: appServers.length },
   appServers,
   discovery: [],
@@ -52,8 +52,10 @@ test('an app server that does not tell how it answers shuts the gate', () => {
 test('when a version is taken back, its servers keep nobody from replacing them', () => {
   const failing = server('app-1', { lately: answers(BAD[0]) });
   const good = server('app-0', { newest: true });
-  assert.equal(appServersGate(facts([good, failing], { goesBack: true })), undefined);
+  assert.equal(appServersGate(facts([good, failing], { goesBack: ['cellpost'] })), undefined);
   assert.equal(appServersGate(facts([good, failing]))?.reason, 'ErrorRate');
+  const newest = server('app-0', { newest: true, lately: answers(BAD[0]) });
+  assert.equal(appServersGate(facts([newest], { goesBack: ['hbase'] })), undefined, 'the storage may be why');
 });
 
 test('a server of a new version is watched until it has answered enough, or for a time', () => {

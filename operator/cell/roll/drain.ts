@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ofRole } from '../../observe.ts';
 import { PlaceError } from '../../outside/app-server-place.ts';
 import { roleName } from '../../resources/owner.ts';
+import { APP_SERVER_PORT } from '../resources/app-servers.ts';
 import type { CellWork } from '../steps.ts';
-import { APP_SERVER_PORT, askDiscovery, urlOf } from './sight.ts';
+import { askDiscovery, urlOf } from './sight.ts';
 
 /** Discovery hears of the ring by watches, within milliseconds; one that has not by now is asked another time. */
 const SEEN_WAIT_MS = 5_000;
@@ -31,7 +32,7 @@ export async function drainAppServer(work: CellWork, ordinal: number): Promise<s
     if (!(await appServerPlace.drain(url, token))) return undefined;
   } catch (error) {
     // What a bad version can't do must not keep it.
-    if (error instanceof PlaceError && work.marks.rolledBack) return undefined;
+    if (error instanceof PlaceError && work.marks.images.cellpost.rolledBack) return undefined;
     throw error;
   }
   const deadline = performance.now() + SEEN_WAIT_MS;

@@ -1,4 +1,5 @@
 // What the servers of a cell say of themselves during a roll; the Kubernetes API knows nothing of it.
+import type { ImageKind } from '../images.ts';
 import type { StorageFacts } from './storage-gates.ts';
 
 /** Of a ZooKeeper server's `mntr`. */
@@ -39,8 +40,10 @@ export type RollFacts = {
   bounds: Bounds;
   /** There while the newest version has not proven itself: how long each of its servers is watched. */
   trial?: { minRequests: number; observeSeconds: number };
-  /** A version that failed is taken back: what its servers answer keeps nobody from replacing them. */
-  goesBack: boolean;
+  /** There while an image of ZooKeeper and the storage has not proven itself: the pods that run it. */
+  storageTrial?: { observeSeconds: number; servers: { pod: string; readySeconds: number }[] };
+  /** Images that failed and are taken back: what app servers answer with them keeps nobody from replacing their pods. */
+  goesBack: readonly ImageKind[];
   wanted: { zookeeper: number; appServers: number };
   /** By pod; undefined: nobody had to be asked. */
   zookeeper?: Map<string, ZooKeeperFacts>;

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseMonitor } from '../../outside/zookeeper.ts';
 import type { RollFacts } from './facts.ts';
-import { discoveryGate, zookeeperGate } from './gates.ts';
+import { discoveryGate, storageTrialGate, zookeeperGate } from './gates.ts';
 
 const facts = (more: Partial<RollFacts> = {}): RollFacts => ({
   bounds: { maxErrorPercent: 5, maxP99Ms: 2_000 },
-  goesBack: false,
+  goesBack: [],
   wanted: { zookeeper: 3, appServers: 2 },
   zookeeper: new Map(),
   appServers: [],
@@ -37,6 +37,17 @@ test('each process of discovery must see all app servers serve', () => {
   );
   assert.match(discoveryGate(facts({ discovery: [['a', 'b'], ['a']] }))?.message ?? '', /one sees 1\.$/);
   assert.equal(discoveryGate(facts({ discovery: [undefined] }))?.reason, 'DiscoveryAway');
+});
+
+test('each server of a new image of the storage must have been ready for a while', () => {
+  const watched = (...readySeconds: number[]): string | undefined => {
+    const servers = readySeconds.map((seconds, n) => ({ pod: `zk-${n}`, readySeconds: seconds }));
+    return storageTrialGate(facts({ storageTrial: { observeSeconds: 30, servers } }))?.message;
+  };
+  assert.equal(storageTrialGate(facts()), undefined);
+  assert.equal(watched(), undefined);
+  assert.equal(watched(30, 400), undefined);
+  assert.equal(watched(30, 29), 'Pod zk-1 of the new image must have been ready for 30 s.');
 });
 
 test('mntr tells who leads, and nothing of a server outside of a quorum', () => {

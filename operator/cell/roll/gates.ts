@@ -16,6 +16,14 @@ export function zookeeperGate({ zookeeper, wanted }: RollFacts): Shut | undefine
   };
 }
 
+/** Each server of a new image of ZooKeeper and the storage has run for a while: one that can't bear its work ends soon. */
+export function storageTrialGate({ storageTrial }: RollFacts): Shut | undefined {
+  const young = storageTrial?.servers.find(({ readySeconds }) => readySeconds < storageTrial.observeSeconds);
+  if (!storageTrial || !young) return undefined;
+  const message = `Pod ${young.pod} of the new image must have been ready for ${storageTrial.observeSeconds} s.`;
+  return { reason: 'Observing', message, paused: false };
+}
+
 /** Every process of discovery sees all app servers serve: users were handed back before the next server leaves. */
 export function discoveryGate({ discovery, wanted }: RollFacts): Shut | undefined {
   for (const serving of discovery) {

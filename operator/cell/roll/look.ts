@@ -3,13 +3,15 @@ import { ofRole } from '../../observe.ts';
 import { podHost } from '../../resources/owner.ts';
 import { TYPES } from '../../runtime/resources.ts';
 import type { PodObject, World } from '../../world.ts';
+import { IMAGE_KINDS } from '../images.ts';
+import { APP_SERVER_PORT } from '../resources/app-servers.ts';
 import type { CellWork } from '../steps.ts';
 import type { AnswersOfServer, AppServerFacts, RollFacts } from './facts.ts';
 import { readySecondsOf, rollGroups } from './members.ts';
 import { onTrial } from './on-trial.ts';
 import type { RollGroup, Shut } from './plan.ts';
 import { ROLL_ROLES } from './roles.ts';
-import { APP_SERVER_PORT, askDiscovery, urlOf } from './sight.ts';
+import { askDiscovery, urlOf } from './sight.ts';
 import { askStorage } from './storage.ts';
 
 /** `gates`: those that are shut, in order. */
@@ -45,7 +47,7 @@ async function livePods({ world, context: { owner } }: CellWork): Promise<PodObj
 
 /** Asks the servers of the cell and discovery, all at once. */
 async function askAll(work: CellWork, groups: RollGroup[], pods: PodObject[]): Promise<RollFacts> {
-  const { world, context, cell } = work;
+  const { world, context, cell, now } = work;
   const membersOf = (role: string) => groups.find((group) => group.role.role === role)?.members ?? [];
   const servers = pods.filter(({ metadata }) =>
     membersOf('app-server').some(({ name, ending }) => name === metadata.name && !ending),
@@ -62,16 +64,31 @@ async function askAll(work: CellWork, groups: RollGroup[], pods: PodObject[]): P
     askDiscovery(work),
   ]);
   const { maxErrorPercent, maxP99Ms, minRequests, observeSeconds } = cell.spec.rollout.gates;
+  const { images } = context;
   return {
     bounds: { maxErrorPercent, maxP99Ms },
-    ...(onTrial(work) && { trial: { minRequests, observeSeconds } }),
-    goesBack: context.images.cellpost !== context.images.asked,
+    ...(onTrial(work, 'cellpost') && { trial: { minRequests, observeSeconds } }),
+    ...(onTrial(work, 'hbase') && {
+      storageTrial: { observeSeconds, servers: storageOnTrial(groups, pods, now) },
+    }),
+    goesBack: IMAGE_KINDS.filter((kind) => images[kind] !== images.asked[kind]),
     wanted: { zookeeper: cell.spec.zookeeper.replicas, appServers: cell.spec.appServers.replicas },
     zookeeper: new Map(zookeeper.flatMap(({ name, facts }) => (facts ? [[name, facts]] : []))),
     ...(storage && { storage }),
     appServers,
     discovery,
   };
+}
+
+/** Pods of ZooKeeper and the storage that run the newest. */
+function storageOnTrial(groups: RollGroup[], pods: PodObject[], now: Date) {
+  const newest = groups
+    .filter(({ role }) => role.image === 'hbase')
+    .flatMap(({ members }) => members.filter(({ outdated }) => !outdated));
+  return newest.map(({ name }) => ({
+    pod: name,
+    readySeconds: readySecondsOf(pods.find(({ metadata }) => metadata.name === name) ?? {}, now),
+  }));
 }
 
 async function askServer(

@@ -80,7 +80,10 @@ function isStuck(pod: PodObject, now: Date): boolean {
 
 /** What keeps a container of the pod from running, in a sentence. */
 function hopeless({ metadata, status }: PodObject): string | undefined {
-  for (const { name, state } of status?.containerStatuses ?? []) {
+  for (const { name, state } of [
+    ...(status?.initContainerStatuses ?? []),
+    ...(status?.containerStatuses ?? []),
+  ]) {
     const reason = state?.waiting?.reason ?? '';
     if (HOPELESS.has(reason)) return `Pod ${metadata.name}: container ${name} is in ${reason}.`;
   }

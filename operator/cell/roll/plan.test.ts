@@ -57,6 +57,13 @@ test('a stuck pod of an old version goes at once, whatever else is down or shut'
   assert.equal(plan.next?.member.name, 'app-0');
 });
 
+test('a stuck pod stays while nobody knows whether it is of an old version', () => {
+  const stuck = member('app-0', { outdated: true, ready: false, stuck: true });
+  const plan = rollPlan([group('app-server', [stuck], { settled: false })], []);
+  assert.equal(plan.next, undefined);
+  assert.equal(plan.blockedBy?.reason, 'NotSeen');
+});
+
 test('a pod that serves waits for each other pod of the cell, and says for which', () => {
   const zookeeper = group('zookeeper', [member('zk-0', outdated)]);
   const cases: [RollGroup, RegExp][] = [

@@ -51,16 +51,16 @@ export function rollPlan(groups: readonly RollGroup[], gates: readonly Shut[]): 
       .toSorted((a, b) => Number(a.leads) - Number(b.leads) || b.ordinal - a.ordinal)
       .map((member) => ({ group, member })),
   );
-  const order = [
-    ...outdated.filter(({ member }) => member.stuck),
-    ...outdated.filter(({ member }) => !member.stuck),
-  ];
+  const order = [...outdated.filter((one) => isStuck(one)), ...outdated.filter((one) => !isStuck(one))];
   const [first] = order;
   if (!first) return { order };
-  if (first.member.stuck) return { order, next: first };
+  if (isStuck(first)) return { order, next: first };
   const shut = missingPod(groups) ?? gates[0];
   return shut ? { order, blockedBy: shut } : { order, next: first };
 }
+
+/** By what the StatefulSet said before, a pod may seem outdated that is not. */
+const isStuck = ({ group, member }: RollPlan['order'][number]): boolean => member.stuck && group.settled;
 
 function unsettled(groups: readonly RollGroup[]): Shut | undefined {
   const group = groups.find(({ settled }) => !settled);

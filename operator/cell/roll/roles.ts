@@ -1,8 +1,9 @@
 // The roles of a cell that are rolled, as data. A new role is one more entry; its place is the order of rolls.
 import type { Role } from '../../resources/owner.ts';
+import type { ImageKind } from '../images.ts';
 import type { CellWork } from '../steps.ts';
 import { appServersGate, trialGate } from './answers.ts';
-import { discoveryGate, zookeeperGate } from './gates.ts';
+import { discoveryGate, storageTrialGate, zookeeperGate } from './gates.ts';
 import type { RollFacts } from './facts.ts';
 import type { Shut } from './plan.ts';
 import { restDataNode } from './data-nodes.ts';
@@ -13,6 +14,7 @@ import { hbaseGate, hdfsGate } from './storage-gates.ts';
 
 export type RollRole = {
   role: Role;
+  image: ImageKind;
   /** In sentences: "ZooKeeper". */
   called: string;
   /** How long a pod of it takes to be ready again, for estimates. */
@@ -31,16 +33,19 @@ const never = (): boolean => false;
 export const ROLL_ROLES: readonly RollRole[] = [
   {
     role: 'zookeeper',
+    image: 'hbase',
     called: 'ZooKeeper',
     seconds: 15,
     leads: (pod, facts) => facts.zookeeper?.get(pod)?.state === 'leader',
-    gates: [zookeeperGate],
+    // The first of its image, and looked at with all others.
+    gates: [zookeeperGate, storageTrialGate],
   },
   // A cell has either this one or the six after it.
-  { role: 'hbase', called: 'HBase', seconds: 45, leads: never, gates: [] },
-  { role: 'journal-node', called: 'the JournalNodes', seconds: 15, leads: never, gates: [] },
+  { role: 'hbase', image: 'hbase', called: 'HBase', seconds: 45, leads: never, gates: [] },
+  { role: 'journal-node', image: 'hbase', called: 'the JournalNodes', seconds: 15, leads: never, gates: [] },
   {
     role: 'name-node',
+    image: 'hbase',
     called: 'the NameNodes',
     seconds: 30,
     leads: (pod, facts) => facts.storage?.nameNodes.get(pod)?.active ?? false,
@@ -49,6 +54,7 @@ export const ROLL_ROLES: readonly RollRole[] = [
   },
   {
     role: 'data-node',
+    image: 'hbase',
     called: 'the DataNodes',
     seconds: 30,
     leads: never,
@@ -57,6 +63,7 @@ export const ROLL_ROLES: readonly RollRole[] = [
   },
   {
     role: 'hbase-master',
+    image: 'hbase',
     called: 'the HBase masters',
     seconds: 30,
     leads: (pod, facts) => facts.storage?.masters.get(pod)?.active ?? false,
@@ -64,15 +71,24 @@ export const ROLL_ROLES: readonly RollRole[] = [
   },
   {
     role: 'region-server',
+    image: 'hbase',
     called: 'the region servers',
     seconds: 40,
     leads: never,
     before: async (work, ordinal, { storage }) => storage && (await unloadRegions(work, ordinal, storage)),
     gates: [],
   },
-  { role: 'hbase-rest', called: 'the HBase REST server', seconds: 20, leads: never, gates: [] },
+  {
+    role: 'hbase-rest',
+    image: 'hbase',
+    called: 'the HBase REST server',
+    seconds: 20,
+    leads: never,
+    gates: [],
+  },
   {
     role: 'app-server',
+    image: 'cellpost',
     called: 'the app servers',
     seconds: 12,
     leads: never,

@@ -10,15 +10,24 @@ import { lookAtCell } from './look.ts';
 import { rollGroups } from './members.ts';
 import { rollPlan, type RollGroup, type RollPlan } from './plan.ts';
 import { reloadRegions } from './storage.ts';
-import { endTrial, failureOfVersion, rollBack, verdict } from './trial.ts';
+import {
+  calmed,
+  endStorageTrial,
+  endTrials,
+  failureOfImage,
+  leaveBadImage,
+  rollBack,
+  verdict,
+} from './trial.ts';
 
 /** Deletes at most one pod: the next of the plan, if nothing speaks against it. */
 export async function rollMembers(work: CellWork): Promise<StepResult> {
   const { world, context, marks, now } = work;
+  await leaveBadImage(work);
   const sets = ofRole(world.caches.statefulSets, context.owner);
   const cached = ofRole(world.caches.pods, context.owner);
-  const failure = failureOfVersion(work, cached);
-  if (failure !== undefined) return rollBack(work, failure);
+  const failure = failureOfImage(work, cached);
+  if (failure) return rollBack(work, failure);
   if (rollPlan(rollGroups(context.owner, sets, cached, now), []).order.length === 0) {
     // The last pod of a roll counts when it is ready.
     if (marks.roll && !allReady(rollGroups(context.owner, sets, cached, now)))
@@ -30,7 +39,7 @@ export async function rollMembers(work: CellWork): Promise<StepResult> {
       if (waits !== undefined) return waitFor(waits);
       await reloadRegions(work);
     }
-    const trial = await endTrial(work);
+    const trial = await endTrials(work);
     if (trial) return trial;
     marks.roll = undefined;
     marks.shut = undefined;
@@ -38,8 +47,10 @@ export async function rollMembers(work: CellWork): Promise<StepResult> {
   }
   const look = await lookAtCell(work);
   const bad = verdict(work, look);
-  if (bad !== undefined) return rollBack(work, bad);
-  return await act(work, rollPlan(look.groups, look.gates), look.pods, look.facts);
+  if (bad) return rollBack(work, bad);
+  await endStorageTrial(work, look);
+  const plan = rollPlan(calmed(work, look.groups), look.gates);
+  return await act(work, plan, look.pods, look.facts);
 }
 
 async function act(work: CellWork, plan: RollPlan, pods: PodObject[], facts: RollFacts): Promise<StepResult> {

@@ -3,8 +3,6 @@ import { ofRole } from '../../observe.ts';
 import type { Owner } from '../../resources/owner.ts';
 import type { CellWork } from '../steps.ts';
 
-export const APP_SERVER_PORT = 8081;
-
 /** Each process of discovery by itself: what one has heard another may not have. */
 export async function askDiscovery({
   world,

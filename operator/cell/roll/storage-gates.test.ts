@@ -57,7 +57,7 @@ test('no pod goes while HBase has no active master, lacks a region server, or mo
 test('the active NameNode and the active master lead, so that they go last', () => {
   const facts: RollFacts = {
     bounds: { maxErrorPercent: 1, maxP99Ms: 1_000 },
-    goesBack: false,
+    goesBack: [],
     wanted: { zookeeper: 3, appServers: 2 },
     storage: well,
     appServers: [],

@@ -11,7 +11,7 @@ import {
   USER_INDEX_PORT,
   type PlatformContext,
 } from '../context.ts';
-import { MTA_HTTP_PORT, servicePort, serviceResources, WEB_ADMIN_PORT } from './services.ts';
+import { MTA_HTTP_PORT, servicePort, serviceResources, toOwn, toUsers, WEB_ADMIN_PORT } from './services.ts';
 
 type ConsoleSpec = NonNullable<PlatformSpec['console']>;
 
@@ -54,6 +54,10 @@ export function consoleResources(
           ],
           ports: [CONSOLE_PORT],
         },
+      ],
+      calls: [
+        ...toUsers(context),
+        ...targets.flatMap(([role, port]) => (role === 'discovery' ? [] : toOwn(context, role, port))),
       ],
       env: [
         { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },

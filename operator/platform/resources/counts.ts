@@ -1,12 +1,13 @@
 // Counts of unread messages: the memcache dirty service, and the memcached servers that only it may call.
 import type { V1Container } from '@kubernetes/client-node';
+import { callTo, onlyTo } from '../../resources/egress.ts';
 import { disruptionBudget, networkPolicy, service, statefulSet } from '../../resources/manifests.ts';
 import { childMeta, podHost, roleName, selectorOf, type Owner } from '../../resources/owner.ts';
 import { CONTAINER_SECURITY, podTemplate, probeTcp, resourcesOf } from '../../resources/pod.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { MemcachedSpec, PlatformSpec } from '../../types.ts';
 import { COUNTS_PORT, type PlatformContext } from '../context.ts';
-import { servicePort, serviceResources } from './services.ts';
+import { servicePort, serviceResources, toOwn, toUsers } from './services.ts';
 
 const MEMCACHED_PORT = 11211;
 /** Of memcached beside its items: the hash table, buffers of connections, the program. */
@@ -48,6 +49,12 @@ export function countsResources(
         ports: [COUNTS_PORT],
       },
     ],
+    calls: [
+      ...toUsers(context),
+      ...(memcached.servers.length > 0
+        ? memcached.servers.map((server) => callTo(`memcached://${server}`, owner.domain))
+        : [toOwn(context, 'memcached', MEMCACHED_PORT)]),
+    ],
     env: [
       { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },
       { name: 'CELLPOST_MEMCACHED', value: memcachedServers(owner, memcached).join(',') },
@@ -64,7 +71,10 @@ function memcachedServers(owner: Owner, { replicas, servers }: MemcachedSpec): s
   );
 }
 
-export function memcachedResources({ owner, images }: PlatformContext, spec: MemcachedSpec): KubeObject[] {
+export function memcachedResources(
+  { owner, images, egress }: PlatformContext,
+  spec: MemcachedSpec,
+): KubeObject[] {
   const name = roleName(owner, 'memcached');
   const meta = childMeta(owner, name, 'memcached');
   const selector = selectorOf(owner, 'memcached');
@@ -75,12 +85,18 @@ export function memcachedResources({ owner, images }: PlatformContext, spec: Mem
       ports: [servicePort('memcached', MEMCACHED_PORT, MEMCACHED_PORT)],
     }),
     disruptionBudget(meta, selector),
-    networkPolicy(meta, selector, [
-      {
-        from: [{ podSelector: { matchLabels: selectorOf(owner, 'memcache-dirty') } }],
-        ports: [MEMCACHED_PORT],
-      },
-    ]),
+    networkPolicy(
+      meta,
+      selector,
+      [
+        {
+          from: [{ podSelector: { matchLabels: selectorOf(owner, 'memcache-dirty') } }],
+          ports: [MEMCACHED_PORT],
+        },
+      ],
+      // It calls nobody.
+      onlyTo(egress, []),
+    ),
     statefulSet(meta, {
       serviceName: name,
       replicas: spec.replicas,

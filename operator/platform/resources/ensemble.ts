@@ -7,12 +7,13 @@ import type { PlatformSpec } from '../../types.ts';
 import type { PlatformContext } from '../context.ts';
 
 export function platformEnsembleResources(context: PlatformContext, spec: PlatformSpec): KubeObject[] {
-  const { owner, images } = context;
+  const { owner, images, egress } = context;
   return zookeeperResources({
     owner,
     spec: spec.zookeeper,
     image: images.hbase,
     pullPolicy: images.pullPolicy,
+    egress,
     clients: [
       { podSelector: { matchLabels: selectorOf(owner, 'discovery') } },
       // Its rolls ask who leads.

@@ -1,6 +1,8 @@
 // The stateless services of a platform: discovery, the MTA proxy, the user index, web; those of counts and the console are in counts.ts and console.ts. Each is
 // a Deployment with a Service before it.
 import type { V1ContainerPort, V1EnvVar, V1ServicePort } from '@kubernetes/client-node';
+import { APP_SERVER_PORT } from '../../cell/resources/app-servers.ts';
+import { callTo, callToNameServer, onlyTo } from '../../resources/egress.ts';
 import {
   deployment,
   disruptionBudget,
@@ -8,16 +10,25 @@ import {
   peer,
   scraping,
   service,
+  type Call,
   type Peer,
 } from '../../resources/manifests.ts';
 import { COMPONENT, childMeta, roleName, selectorOf, serviceHost, type Role } from '../../resources/owner.ts';
 import { podTemplate } from '../../resources/pod.ts';
 import { SERVICE_VOLUMES, credentialsName, serviceContainer } from '../../resources/service-pod.ts';
-import { zookeeperUrl } from '../../resources/zookeeper.ts';
+import { CLIENT_PORT, zookeeperUrl } from '../../resources/zookeeper.ts';
 import { hashOf } from '../../runtime/apply.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { PlatformSpec, Resources, ServiceType } from '../../types.ts';
-import { consoleUrl, countsUrl, DISCOVERY_PORT, USER_INDEX_PORT, type PlatformContext } from '../context.ts';
+import {
+  CONSOLE_PORT,
+  consoleUrl,
+  COUNTS_PORT,
+  countsUrl,
+  DISCOVERY_PORT,
+  USER_INDEX_PORT,
+  type PlatformContext,
+} from '../context.ts';
 
 const SMTP_PORT = 2525;
 export const MTA_HTTP_PORT = 8082;
@@ -49,8 +60,33 @@ type ServiceOptions = {
   ports?: V1ContainerPort[];
   /** Who may call it, by port; all the world when nobody is named. */
   allow: { from?: Peer[]; ports: number[] }[];
+  /** Whom it calls, besides the blob store and who takes traces. */
+  calls: Call[];
   env: V1EnvVar[];
 };
+
+/** A call to pods of a role of the platform. */
+export const toOwn = ({ owner }: PlatformContext, role: Role, ...ports: number[]): Call => ({
+  to: [{ podSelector: { matchLabels: selectorOf(owner, role) } }],
+  ports,
+});
+
+/** To those of cells, in whichever namespaces. */
+const toCells = (role: Role, port: number): Call => ({
+  to: [
+    {
+      namespaceSelector: {},
+      podSelector: { matchLabels: { 'app.kubernetes.io/part-of': 'cell', [COMPONENT]: role } },
+    },
+  ],
+  ports: [port],
+});
+
+/** Who serves a user, and that server. */
+export const toUsers = (context: PlatformContext): Call[] => [
+  toOwn(context, 'discovery', DISCOVERY_PORT),
+  toCells('app-server', APP_SERVER_PORT),
+];
 
 export function discoveryResources(
   context: PlatformContext,
@@ -80,6 +116,12 @@ export function discoveryResources(
         ],
         ports: [DISCOVERY_PORT],
       },
+    ],
+    calls: [
+      toOwn(context, 'zookeeper', CLIENT_PORT),
+      // Each cell's ring; moves whose mover died are finished.
+      toCells('zookeeper', CLIENT_PORT),
+      ...toUsers(context),
     ],
     env: [
       { name: 'CELLPOST_COORDINATION', value: coordination },
@@ -111,6 +153,12 @@ export function mtaProxyResources(
         from: [{ podSelector: { matchLabels: selectorOf(context.owner, 'console') } }],
         ports: [MTA_HTTP_PORT],
       },
+    ],
+    calls: [
+      ...toUsers(context),
+      ...(spec.mtaProxy.policy ? [callTo(spec.mtaProxy.policy.url, context.owner.domain)] : []),
+      ...(spec.mtaProxy.authentication?.dnsServers ?? []).flatMap((address) => callToNameServer(address)),
+      ...(spec.console ? [toOwn(context, 'console', CONSOLE_PORT)] : []),
     ],
     env: [
       { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },
@@ -172,6 +220,7 @@ export function userIndexResources(
         ports: [USER_INDEX_PORT],
       },
     ],
+    calls: toUsers(context),
     env: [
       { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },
       { name: 'CELLPOST_BLOB_STORE', value: context.blobStoreUrl },
@@ -202,6 +251,11 @@ export function webResources(
         ports: [WEB_ADMIN_PORT],
       },
     ],
+    calls: [
+      ...toUsers(context),
+      toOwn(context, 'user-index', USER_INDEX_PORT),
+      ...(spec.counts ? [toOwn(context, 'memcache-dirty', COUNTS_PORT)] : []),
+    ],
     env: [
       { name: 'CELLPOST_ADMIN_PORT', value: String(WEB_ADMIN_PORT) },
       { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },
@@ -230,10 +284,16 @@ export function serviceResources(
       ports: options.servicePorts,
     }),
     disruptionBudget(meta, selector),
-    networkPolicy(meta, selector, [
-      ...options.allow,
-      ...scraping(context.scrapers, options.adminPort ?? options.httpPort),
-    ]),
+    networkPolicy(
+      meta,
+      selector,
+      [...options.allow, ...scraping(context.scrapers, options.adminPort ?? options.httpPort)],
+      onlyTo(context.egress, [
+        ...options.calls,
+        ...(options.blobs ? [context.egress.blobs] : []),
+        ...context.egress.traces,
+      ]),
+    ),
     deployment(meta, {
       replicas: options.replicas,
       minReadySeconds: MIN_READY_SECONDS,
