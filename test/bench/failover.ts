@@ -121,18 +121,24 @@ async function kill(platform: Platform, index: number): Promise<number> {
   return performance.now() - began;
 }
 
-/** @returns the longest time between two answers to one of its users */
-async function leave(platform: Platform, index: number): Promise<number> {
+/**
+ * @param whenBack gets the longest gap after the server's process was started again, which takes a core for itself then
+ * @returns the longest time between two answers to one of its users until then
+ */
+async function leave(platform: Platform, index: number, whenBack: number[]): Promise<number> {
   await allServe(platform);
   const { cells, servers, users } = platform;
   const probed = (await usersOf(cells, users, `a-${index}`)).slice(0, PROBED_USERS);
   const ending = new AbortController();
   let longest = 0;
+  let longestBack = 0;
+  let isBack = false;
   const probe = async (user: string): Promise<void> => {
     for (let last = performance.now(); !ending.signal.aborted;) {
       await read(cells, user);
       const now = performance.now();
-      longest = Math.max(longest, now - last);
+      if (isBack) longestBack = Math.max(longestBack, now - last);
+      else longest = Math.max(longest, now - last);
       last = now;
       await delay(PROBE_PAUSE_MS);
     }
@@ -142,10 +148,12 @@ async function leave(platform: Platform, index: number): Promise<number> {
   longest = 0;
   const before = servers[index]?.pid;
   process.kill(before ?? 0, 'SIGTERM');
-  await until(async () => (await usersOf(cells, users, `a-${index}`)).length === 0, { timeoutMs: 60_000 });
-  await delay(SETTLE_MS);
+  await until(() => ![before, undefined].includes(servers[index]?.pid), { timeoutMs: 60_000 });
+  isBack = true;
+  await allServe(platform);
   ending.abort();
   await Promise.all(probes);
+  whenBack.push(longestBack);
   return longest;
 }
 
@@ -227,13 +235,16 @@ console.log(
   `${machine()}; ${NODES} app servers, ${USERS} users, ${REQUESTS_PER_SECOND} requests a second, half of them writes\n`,
 );
 const killed = await measure(platform, KILLS, kill);
-const left = await measure(platform, LEAVES, leave);
+const whenBack: number[] = [];
+const left = await measure(platform, LEAVES, (all, index) => leave(all, index, whenBack));
+whenBack.sort((a, b) => a - b);
 console.log(
   table(
     ['', 'times', 'p50', 'longest', 'requests that failed'],
     [
       row('kill -9 until every user is served', killed.took, killed.load),
       row('planned leave, longest gap of a user', left.took, left.load),
+      row('it is back, longest gap of a user', whenBack, left.load),
     ],
   ),
 );

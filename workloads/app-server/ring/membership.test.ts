@@ -9,7 +9,7 @@ import { Random } from '../../../test/simulation/random.ts';
 import { World } from '../../../test/simulation/world.ts';
 import { NODES } from '../../common/ring/registry.ts';
 import { LeaseLost, Misdirected } from '../log/user-log-errors.ts';
-import { Membership } from './membership.ts';
+import { Membership, type MembershipOptions } from './membership.ts';
 
 const TIMEOUT_MS = 2_000;
 const KEYS = Array.from({ length: 200 }, (_, index) => `user:u${index}`);
@@ -30,7 +30,7 @@ class Cell {
   readonly #random = new Random('cell');
   #starts = 0;
 
-  start(name: string): Server {
+  start(name: string, more: Partial<MembershipOptions> = {}): Server {
     const { world, coordination } = this;
     const random = this.#random.fork(name);
     const process = new SimProcess(world, name, random);
@@ -57,6 +57,7 @@ class Cell {
         instance: String(++this.#starts),
         release: () => server.underWay,
         onLoss: () => server.losses++,
+        ...more,
       }),
     };
     void server.membership.join();
@@ -270,6 +271,65 @@ test('who leaves hands over at once, and goes when its requests are over and the
   assert.equal(cell.coordination.read(`${NODES}/a`), undefined);
   await a.membership.leave();
   await a.membership.close();
+});
+
+test('who leaves tells the others, who own its keys before the ring shows it; who asks it is told where to go then', async () => {
+  const cell = new Cell();
+  const heard = Promise.withResolvers<void>();
+  const tellLeft = async (_members: readonly unknown[], session: string) => {
+    await heard.promise;
+    b.membership.hasLeft(session);
+  };
+  const [a, b] = [cell.start('a', { tellLeft }), cell.start('b')];
+  await cell.serving(a, b);
+  const key = ownedBy(a)[0] ?? '';
+  // It can't tell the ring any more.
+  a.links.up.cut = true;
+  let left = false;
+  void a.membership.leave().then(() => (left = true));
+  const redirect = answer(a, key);
+  assert.ok(redirect instanceof Misdirected);
+  assert.deepEqual([redirect.owner?.name, redirect.retryAfterMs], ['b', 0]);
+  let told = false;
+  void redirect.tellAfter?.then(() => (told = true));
+  await cell.wait(100);
+  assert.notEqual(answer(b, key), 'yes');
+  assert.equal(told, false);
+  heard.resolve();
+  await cell.until(() => answer(b, key) === 'yes', 10);
+  await cell.until(() => told, 10);
+  a.links.up.cut = false;
+  await cell.until(() => left);
+});
+
+test('a newcomer is let in when it is prepared, and who serves goes on until then', async () => {
+  const cell = new Cell();
+  const ready = Promise.withResolvers<void>();
+  const asked: string[] = [];
+  const prepare: MembershipOptions['prepare'] = async (newcomers) => {
+    asked.push(...newcomers.map(({ name }) => name));
+    await ready.promise;
+  };
+  const a = cell.start('a', { prepare });
+  await cell.serving(a);
+  const b = cell.start('b');
+  await cell.until(() => asked.length > 0, 1_000);
+  await cell.wait(500);
+  assert.equal(ownedBy(a).length, KEYS.length);
+  assert.equal(b.membership.isReady(), false);
+  ready.resolve();
+  await cell.serving(a, b);
+  assert.deepEqual(asked, ['b']);
+  assert.ok(ownedBy(b).length > 0);
+});
+
+test('a newcomer that does not get ready is let in all the same', async () => {
+  const cell = new Cell();
+  const a = cell.start('a', { prepare: () => new Promise(() => {}) });
+  await cell.serving(a);
+  const b = cell.start('b');
+  await cell.until(() => b.membership.isReady(), 3_000);
+  await cell.serving(a, b);
 });
 
 test('who is drained owns nothing, still tells clients who does, and takes part again when nobody ends it', async () => {
