@@ -1,25 +1,21 @@
 // kill -9 while a user moves: of the real `cellctl user move`, of app servers of both cells, of discovery. Mail and requests go
 // on meanwhile; nobody repeats a command, and nothing is lost.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import type { Cells } from '../../workloads/common/cell-client/cells.ts';
 import { userKey } from '../../workloads/common/keys.ts';
-import { LogCopier, movedTo } from '../../workloads/common/moves/copy-log.ts';
 import { moveKey, unfinishedMoves } from '../../workloads/common/moves/move-key.ts';
-import { spawnCellctl } from '../support/cellctl.ts';
 import { openTestCells } from '../support/cells.ts';
 import { startPlatform, type PlatformUnderTest } from '../support/platform.ts';
 import { until } from '../support/wait.ts';
+import { killMovers, otherCell } from './kill-movers.ts';
 import { MoveLoad } from './move-load.ts';
 
 const ALICE = 'alice@cellpost.test';
 const WAIT_MS = 60_000;
 /** A server that was killed is back long before so many movers gave up. */
 const MAX_TRIES = 5;
-/** Often enough to catch a mover between two of its steps. */
-const WATCH_MS = 2;
 
 type Node = { cell: string; node: string; state: string; pid: number };
 
@@ -38,43 +34,17 @@ after(async () => {
   await platform?.[Symbol.asyncDispose]();
 });
 
-const other = (cell: string): string => (cell === 'a' ? 'b' : 'a');
 const cellOfAlice = async (): Promise<string> => (await cells.discovery.cellOf(key)) ?? '';
-
-/** Entries of the log that a cell has. */
-const lengthIn = (cell: string): Promise<number> => new LogCopier(cells, key, cell, other(cell)).sourceHead();
-
-/** What a mover has done, as others see it. */
-const STEPS: Record<string, (from: string, copiedBefore: number) => Promise<boolean>> = {
-  'it has begun to copy the log': async (from, copiedBefore) => (await lengthIn(other(from))) > copiedBefore,
-  'it has noted the move': async () => (await unfinishedMoves(cells)).length > 0,
-  'it has ended the log': async (from) => (await movedTo(cells, key, from)) === other(from),
-};
 
 test('cellctl user move is killed at one step after another; what it began is finished, and nobody sees an error', async (t) => {
   await using load = await MoveLoad.start(platform, ALICE);
-  for (const [step, isDone] of Object.entries(STEPS)) {
-    const from = await cellOfAlice();
-    const copiedBefore = await lengthIn(other(from));
-    const mover = spawnCellctl(['user', 'move', ALICE, other(from)], { CELLPOST_HOME: platform.home });
-    const exited = once(mover, 'exit');
-    const reached = await until(async () => mover.exitCode !== null || (await isDone(from, copiedBefore)), {
-      timeoutMs: WAIT_MS,
-      what: step,
-      intervalMs: WATCH_MS,
-    });
-    assert.ok(reached);
-    mover.kill('SIGKILL');
-    await exited;
-    await until(async () => (await unfinishedMoves(cells)).length === 0, {
-      timeoutMs: WAIT_MS,
-      what: 'the move to be finished',
-    });
-    const cell = await cellOfAlice();
-    // It is served where the map says, whether it has moved or not.
-    await load.passes(3);
-    t.diagnostic(`killed when ${step}: ${cell === from ? 'not moved' : 'moved'}`);
-  }
+  await killMovers({
+    cells,
+    key,
+    env: { CELLPOST_HOME: platform.home },
+    load,
+    say: (line) => t.diagnostic(line),
+  });
   await load.assertGood();
 });
 
@@ -134,7 +104,7 @@ async function discoveryProcess(): Promise<number> {
 
 const VICTIMS: Record<string, (from: string) => Promise<number>> = {
   'the app server that it moves from': appServerOf,
-  'an app server of the cell that it moves to': (from) => appServerOf(other(from)),
+  'an app server of the cell that it moves to': (from) => appServerOf(otherCell(from)),
   discovery: discoveryProcess,
 };
 
@@ -153,14 +123,14 @@ for (const [victim, find] of Object.entries(VICTIMS)) {
           killed.push(pid);
         });
         // A mover that gave up is no matter: discovery takes its move up.
-        await moveKey(killing, key, other(from)).catch(() => undefined);
+        await moveKey(killing, key, otherCell(from)).catch(() => undefined);
         await until(async () => (await unfinishedMoves(cells)).length === 0, {
           timeoutMs: WAIT_MS,
           what: 'the move to be finished',
         });
       }
       assert.equal(killed.length, 1, moment);
-      assert.equal(await cellOfAlice(), other(from));
+      assert.equal(await cellOfAlice(), otherCell(from));
       await load.passes(3);
     }
     await load.assertGood();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import nodemailer from 'nodemailer';
 import { openJmap, type JmapClient } from '../support/jmap.ts';
-import type { PlatformUnderTest } from '../support/platform.ts';
+import type { Doors } from '../support/platform.ts';
 import { until } from '../support/wait.ts';
 
 const PAUSE_MS = 15;
@@ -26,15 +26,15 @@ export class MoveLoad {
   readonly #ending = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
 
-  private constructor(platform: PlatformUnderTest, user: string, client: JmapClient) {
+  private constructor(doors: Doors, user: string, client: JmapClient) {
     this.user = user;
     this.client = client;
-    this.#smtpPort = platform.smtpPort;
+    this.#smtpPort = doors.smtpPort;
   }
 
-  static async start(platform: PlatformUnderTest, user: string): Promise<MoveLoad> {
-    const client = await openJmap(platform.webUrl, user, 'demo');
-    const load = new MoveLoad(platform, user, client);
+  static async start(doors: Doors, user: string): Promise<MoveLoad> {
+    const client = await openJmap(doors.webUrl, user, 'demo');
+    const load = new MoveLoad(doors, user, client);
     load.#running = Promise.all([load.#deliver(), load.#read()]);
     return load;
   }

@@ -2,7 +2,7 @@
 import nodemailer from 'nodemailer';
 import { openJmap, type JmapClient } from '../support/jmap.ts';
 import { cellctlOutput } from '../support/cellctl.ts';
-import type { PlatformUnderTest } from '../support/platform.ts';
+import type { Doors, PlatformUnderTest } from '../support/platform.ts';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
@@ -11,7 +11,7 @@ export type Mailbox = { mailboxes: unknown; emails: unknown[]; states: unknown[]
 
 export type Mail = { to: string; subject: string; text?: string; attachment?: Uint8Array };
 
-export async function send(platform: PlatformUnderTest, ...mails: Mail[]): Promise<void> {
+export async function send(platform: Doors, ...mails: Mail[]): Promise<void> {
   const transport = nodemailer.createTransport({
     host: '127.0.0.1',
     port: platform.smtpPort,
@@ -40,11 +40,7 @@ export async function addUser(platform: PlatformUnderTest, address: string, pass
   await child;
 }
 
-export async function signIn(
-  platform: PlatformUnderTest,
-  address: string,
-  password: string,
-): Promise<JmapClient> {
+export async function signIn(platform: Doors, address: string, password: string): Promise<JmapClient> {
   return await openJmap(platform.webUrl, address, password);
 }
 

@@ -26,6 +26,8 @@ export type Hbase = {
   master: string;
   regionServer: string;
   restUrl: string;
+  /** Its ZooKeeper: what CELLPOST_COORDINATION takes. */
+  coordination(chroot: string): string;
   /** Starts a second region server. @returns its `host:port` */
   addRegionServer(): Promise<string>;
   /** Starts a second master, which waits for the end of the first. @returns its `host:port` */
@@ -178,6 +180,7 @@ export async function startHbase(options: HbaseOptions = {}): Promise<Hbase> {
     master: addressOf('master'),
     regionServer: addressOf('regionServer'),
     restUrl,
+    coordination: (chroot) => zookeeper.url(chroot),
     addRegionServer: () => add('secondRegionServer'),
     addMaster: () => add('backupMaster'),
     kill: async (server) => await end(children[server]),

@@ -14,10 +14,11 @@ const STOP_DEADLINE_MS = 30_000;
 /** On a busy machine the user index may be slow, and mail of friends would be filed as that of strangers at first. */
 const PATIENT = { CELLPOST_USER_INDEX_TIMEOUT_MS: '5000' };
 
-export type PlatformUnderTest = {
+/** By which users and mail come in. */
+export type Doors = { webUrl: string; smtpPort: number };
+
+export type PlatformUnderTest = Doors & {
   home: string;
-  webUrl: string;
-  smtpPort: number;
   /** The launcher's process. */
   process: ChildProcess;
   /** All that it printed. */

@@ -4,6 +4,7 @@ import { BadAction } from './bad-action.ts';
 import { NO_COUNTS, recount, unseenAmong } from './counts.ts';
 import { parseMailboxId, type Ordinal } from './ids.ts';
 import type { MailboxRecord, UserImage } from './model.ts';
+import { shared } from './shared.ts';
 import { allEmails, allThreads } from './threads.ts';
 
 /** Destroyed mailboxes that are remembered for Mailbox/changes. */
@@ -24,9 +25,9 @@ function parentOf(image: UserImage, parentId: string): Ordinal | undefined {
 export function createMailbox(image: UserImage, action: MailboxCreated, at: Ordinal): UserImage {
   const mailbox: MailboxRecord = {
     id: at,
-    name: action.name,
+    name: shared(action.name),
     parentId: parentOf(image, action.parentId),
-    role: action.role === '' ? undefined : action.role,
+    role: action.role === '' ? undefined : shared(action.role),
     sortOrder: action.sortOrder,
     isSubscribed: action.isSubscribed,
     ...NO_COUNTS,

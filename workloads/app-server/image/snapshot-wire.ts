@@ -11,10 +11,11 @@ import {
   type WireRule,
   type WireSenderFolder,
 } from './filing-wire.ts';
-import type { Filing } from './filing.ts';
+import { NO_FILING, type Filing } from './filing.ts';
 import { decodePrivacy, encodePrivacy, NO_PRIVACY, type WirePrivacy } from './privacy.ts';
 import type { Layout } from './pages/page.ts';
 import type { Tree } from './pages/tree.ts';
+import { shared } from './shared.ts';
 import { treesOf, withTrees } from './trees.ts';
 
 type Opt<T> = T | null | undefined;
@@ -94,11 +95,11 @@ export function toWire(image: UserImage, trees: WireTree[]): WireUser {
   };
 }
 
-/** @param trees each makes the tree, once told how its records lie */
+/** @param trees each makes the tree, once told how its records lie; undefined for an empty one, of which all images have the same */
 export function fromWire(
   wire: WireUser,
   home: string | undefined,
-  trees: readonly ((layout: Layout) => Tree)[],
+  trees: readonly ((layout: Layout) => Tree | undefined)[],
 ): UserImage {
   const layouts = treesOf(EMPTY_USER).map(({ layout }) => layout);
   const { profile, credentials } = wire;
@@ -171,6 +172,8 @@ function filingOf({
   unsureEmails = [],
   filingChangedAt = 0,
 }: WireUser): Filing {
+  const items = filingRules.length + senderFolders.length + unsureEmails.length;
+  if (items === 0 && filingChangedAt === 0) return NO_FILING;
   const senders = senderFolders.map(({ address = '', folder: number }) => {
     const folder = decodeFolder(number);
     if (!folder) throw new BadSnapshot(`mail of a sender in the unknown folder ${number}`);
@@ -188,18 +191,21 @@ function emptyTree(index: number): Tree {
   return treesOf(EMPTY_USER)[index] as Tree;
 }
 
+/** Numbers that were put together of 64 bits lie in memory by themselves, each in a box; these are known to be below 2^31. */
+const small = (number = 0): number => number >>> 0;
+
 function mailboxRecord(wire: WireMailbox): MailboxRecord {
   return {
     id: wire.id ?? 0,
-    name: wire.name ?? '',
+    name: shared(wire.name ?? ''),
     parentId: wire.parentId ?? undefined,
-    role: wire.role ?? undefined,
-    sortOrder: wire.sortOrder ?? 0,
+    role: wire.role ? shared(wire.role) : undefined,
+    sortOrder: small(wire.sortOrder),
     isSubscribed: wire.isSubscribed ?? false,
-    totalEmails: wire.totalEmails ?? 0,
-    unreadEmails: wire.unreadEmails ?? 0,
-    totalThreads: wire.totalThreads ?? 0,
-    unreadThreads: wire.unreadThreads ?? 0,
+    totalEmails: small(wire.totalEmails),
+    unreadEmails: small(wire.unreadEmails),
+    totalThreads: small(wire.totalThreads),
+    unreadThreads: small(wire.unreadThreads),
     changedAt: wire.changedAt ?? 0,
     propertiesChangedAt: wire.propertiesChangedAt ?? 0,
   };

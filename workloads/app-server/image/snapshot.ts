@@ -46,7 +46,7 @@ export const imageSnapshots: Snapshots<Image> = {
     const here = new Map((wire.pages ?? []).map((page) => [hashPage(page), page]));
     const trees = (wire.user.trees ?? []).map((tree) => (layout: Tree['layout']) => {
       const { root, height = 0, count = 0 } = tree;
-      if (!root || root.length === 0) return new Tree(layout);
+      if (!root || root.length === 0) return undefined;
       return new Tree(layout, attach(Buffer.from(root).toString('hex'), count, here), height);
     });
     return { state: fromWire(wire.user, home, trees), garbage };

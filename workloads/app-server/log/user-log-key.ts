@@ -26,6 +26,8 @@ const IDLE_BYTES = 1024 * 1024;
 /** What a client is told to wait when a log was moved: so long it takes until the map says so. */
 const MOVED_MS = 25;
 
+const NOTHING = Promise.resolve();
+
 export type Settle = {
   resolve: (value: unknown) => void;
   reject: (error: unknown) => void;
@@ -39,16 +41,17 @@ export type ReadFunction<S, T> = (state: S, seq: number, look: Look) => T | Prom
 export type ReadRequest<S> = Settle & { kind: 'read'; fn: ReadFunction<S, unknown> };
 export type WriteRequest<S, A> = Settle & { kind: 'write'; fn: (tx: Transaction<S, A>) => unknown };
 
-export type KeyLogEvents<S> = {
+/** Of all logs: one that nobody uses should not take more memory than its image. */
+export type KeyLogEvents<S, A> = {
   /** Its state was made, from its snapshot or its log. */
-  opened(state: S): void;
-  appended(seq: number, state: S): void;
+  opened(key: string, state: S): void;
+  appended(key: string, seq: number, state: S): void;
   /** Nothing waits and nothing is under way. */
-  idle(): void;
+  idle(log: KeyLog<S, A>): void;
   /** So many requests don't wait any more. */
   taken(count: number): void;
   /** A snapshot could not be stored; or a page of one is gone, and the log is replayed. */
-  snapshotFailed(error: unknown): void;
+  snapshotFailed(key: string, error: unknown): void;
 };
 
 /**
@@ -65,27 +68,25 @@ export class KeyLog<S, A> {
   readonly key: string;
   readonly #parts: LogParts<S, A>;
   readonly #ahead: ReadAhead<S, A>;
-  readonly #events: KeyLogEvents<S>;
-  readonly #look: Look;
+  readonly #events: KeyLogEvents<S, A>;
   #reads: ReadRequest<S>[] = [];
   readonly #writes: WriteRequest<S, A>[] = [];
   #image: Image<S> | undefined;
   #readers = 0;
   #busy = false;
   /** Settles when what is under way now is over. */
-  #step: Promise<void> = Promise.resolve();
+  #step = NOTHING;
   #released = false;
   #saving: Promise<void> | undefined;
   /** What the image took of memory when that was last added up; undefined after pages were loaded. */
   #sized: { seq: number; bytes: number } | undefined;
   readonly #untilIdle: (() => void)[] = [];
 
-  constructor(key: string, parts: LogParts<S, A>, ahead: ReadAhead<S, A>, events: KeyLogEvents<S>) {
+  constructor(key: string, parts: LogParts<S, A>, ahead: ReadAhead<S, A>, events: KeyLogEvents<S, A>) {
     this.key = key;
     this.#parts = parts;
     this.#ahead = ahead;
     this.#events = events;
-    this.#look = lookAt(parts.store, parts.clock, key, () => (this.#sized = undefined));
   }
 
   get waiting(): number {
@@ -163,7 +164,7 @@ export class KeyLog<S, A> {
         this.#parts.distrusted.delete(this.key);
         this.#parts.metrics?.snapshot.since(startedAt);
       })
-      .catch((error: unknown) => this.#events.snapshotFailed(error))
+      .catch((error: unknown) => this.#events.snapshotFailed(this.key, error))
       .finally(() => (this.#saving = undefined));
     await this.#saving;
   }
@@ -177,6 +178,7 @@ export class KeyLog<S, A> {
       this.#released = false;
     }
     this.#busy = false;
+    this.#step = NOTHING;
     this.#idle();
   }
 
@@ -185,7 +187,7 @@ export class KeyLog<S, A> {
     if (!this.#image) {
       this.#image = await this.#open();
       this.#sized = undefined;
-      if (this.#isServed(this.#image.state)) this.#events.opened(this.#image.state);
+      if (this.#isServed(this.#image.state)) this.#events.opened(this.key, this.#image.state);
       this.#saveIfDue(this.#image);
       // Released or not owned any more by now: the next step sees to it.
       return;
@@ -235,7 +237,7 @@ export class KeyLog<S, A> {
   #lost(error: PageLost): void {
     this.#parts.distrusted.add(this.key);
     this.#image = undefined;
-    this.#events.snapshotFailed(error);
+    this.#events.snapshotFailed(this.key, error);
   }
 
   #refuse(error: unknown): void {
@@ -261,7 +263,8 @@ export class KeyLog<S, A> {
     try {
       gate.assertOwner(this.key);
       if (!this.#isServed(state)) throw this.#moved();
-      const outcome = await settled(() => this.#look(() => request.fn(state, seq, this.#look)));
+      const look = this.#look();
+      const outcome = await settled(() => look(() => request.fn(state, seq, look)));
       gate.assertOwner(this.key);
       answer(request, this.#translated(outcome));
     } catch (error) {
@@ -278,6 +281,7 @@ export class KeyLog<S, A> {
     const timeMs = Math.max(image.timeMs, clock.wall());
     const writer = this.#parts.nextWriter();
     const draft = new EntryDraft({ codec, fold, state: image.state, seq, timeMs, writer });
+    const look = this.#look();
     const done: { request: WriteRequest<S, A>; outcome: Outcome<unknown> }[] = [];
     for (
       let first = this.#writes[0];
@@ -288,7 +292,7 @@ export class KeyLog<S, A> {
       this.#writes.shift();
       this.#begins(first);
       this.#events.taken(1);
-      const outcome = draft.run(first.fn, this.#look);
+      const outcome = draft.run(first.fn, look);
       done.push({
         request: first,
         outcome: this.#translated(outcome instanceof Promise ? await outcome : outcome),
@@ -314,7 +318,7 @@ export class KeyLog<S, A> {
         image.timeMs = timeMs;
         image.unsavedBytes += append.entry.byteLength;
         if (seq === 1) this.#assertStillOwner();
-        this.#events.appended(seq, image.state);
+        this.#events.appended(this.key, seq, image.state);
         this.#parts.onAppend?.(
           this.key,
           seq,
@@ -353,7 +357,12 @@ export class KeyLog<S, A> {
   #idle(): void {
     if (this.isBusy) return;
     for (const resolve of this.#untilIdle.splice(0)) resolve();
-    this.#events.idle();
+    this.#events.idle(this);
+  }
+
+  #look(): Look {
+    const { store, clock } = this.#parts;
+    return lookAt(store, clock, this.key, () => (this.#sized = undefined));
   }
 }
 

@@ -13,6 +13,7 @@ import { appendSettled } from './settle.ts';
 import { Overloaded } from './user-log-errors.ts';
 import {
   KeyLog,
+  type KeyLogEvents,
   type ReadFunction,
   type ReadRequest,
   type Settle,
@@ -57,6 +58,15 @@ export class UserLogs<S, A> {
   readonly #parts: LogParts<S, A>;
   readonly #ahead: ReadAhead<S, A>;
   readonly #logger: Logger | undefined;
+  readonly #events: KeyLogEvents<S, A> = {
+    opened: (key, state) => {
+      for (const listener of this.#openListeners) listener(key, state);
+    },
+    appended: (key, seq, state) => this.#tell(key, seq, state),
+    taken: (count) => (this.#waiting -= count),
+    idle: (log) => this.#rest(log),
+    snapshotFailed: (key, error) => this.#logger?.warn({ err: error, key }, 'a snapshot failed'),
+  };
   readonly #logs = new Map<string, KeyLog<S, A>>();
   /** Those of #logs that nobody uses just now. */
   readonly #idle: LRUCache<string, KeyLog<S, A>>;
@@ -259,15 +269,7 @@ export class UserLogs<S, A> {
   }
 
   #newLog(key: string): KeyLog<S, A> {
-    const log = new KeyLog<S, A>(key, this.#parts, this.#ahead, {
-      opened: (state) => {
-        for (const listener of this.#openListeners) listener(key, state);
-      },
-      appended: (seq, state) => this.#tell(key, seq, state),
-      taken: (count) => (this.#waiting -= count),
-      idle: () => this.#rest(log),
-      snapshotFailed: (error) => this.#logger?.warn({ err: error, key }, 'a snapshot failed'),
-    });
+    const log = new KeyLog(key, this.#parts, this.#ahead, this.#events);
     this.#logs.set(key, log);
     return log;
   }
