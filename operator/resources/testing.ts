@@ -104,6 +104,10 @@ export function childrenOf(cell: Cell, platform: Platform): KubeObject[] {
   ];
 }
 
+function withOneNameNode({ hbase: { hdfs } }: Cell['spec']): void {
+  if (hdfs) hdfs.nameNodes.replicas = 1;
+}
+
 /** What pods are made of: an upgrade of the operator that changes one of these restarts pods. */
 const RESTARTING = new Set(['StatefulSet', 'Deployment', 'ConfigMap']);
 
@@ -118,5 +122,6 @@ export async function renderGolden(): Promise<Record<string, string>> {
     'platform.yaml': text(await platformChildren()),
     'cell-a.yaml': text(await cellChildren('samples/cell-a.yaml')),
     'cell-c.yaml': text(await cellChildren('samples-hdfs/cell-c.yaml')),
+    'cell-c-one-name-node.yaml': text(await cellChildren('samples-hdfs/cell-c.yaml', withOneNameNode)),
   };
 }

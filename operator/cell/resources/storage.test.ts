@@ -300,6 +300,21 @@ test('a format that was cut off is done again, and one that ended is left alone'
   assert.doesNotMatch(ended.told, /java NameNode/);
 });
 
+test('a single NameNode formats itself once, with no journals to wait for and no failover to prepare', () => {
+  const first = format({ formatted: 'no', ordinal: 0, pair: false });
+  assert.match(first.told, /^java NameNode -format -nonInteractive -clusterId CID-1\s*$/m);
+  assert.doesNotMatch(first.told, /DFSZKFailoverController|bootstrapStandby/);
+  assert.equal(first.code, 0);
+  const again = format({
+    formatted: 'yes',
+    ordinal: 0,
+    pair: false,
+    files: ['name/current/VERSION', 'formatted'],
+  });
+  assert.doesNotMatch(again.told, /java/);
+  assert.equal(again.code, 0);
+});
+
 test('a single NameNode whose volume is blank, though HDFS is recorded, waits with a sentence', () => {
   const { told, code } = format({ formatted: 'yes', ordinal: 0, pair: false });
   assert.doesNotMatch(told, /java/);
