@@ -40,7 +40,11 @@ export class Sight {
   view(): RingView {
     const members = this.#seen.members
       .filter(({ session, state }) => state !== 'joining' || this.#prepared.get(session) !== false)
-      .map((member) => (this.#left.has(member.session) ? { ...member, state: 'draining' as const } : member));
+      .map((member) => (this.#left.has(member.session) ? asDraining(member) : member));
     return { ...this.#seen, members };
   }
+}
+
+function asDraining(member: RingMember): RingMember {
+  return { ...member, state: 'draining' };
 }
