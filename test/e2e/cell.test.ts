@@ -178,7 +178,7 @@ test('counts of unread messages come from memcached, and follow a mail', async (
   assert.equal((await unread())[1], other);
 });
 
-test('friends are known to the user index, in whichever cells they are', async () => {
+test('friends are known to the user index, in whichever cells they are, and their mail comes to the Inbox', async () => {
   const [inA, inB] = [userOf('a'), userOf('b')];
   const ask = (method: string, path: string): Promise<string> =>
     askFromWeb(method, `http://cellpost-user-index:8083/v1${path}`);
@@ -186,6 +186,19 @@ test('friends are known to the user index, in whichever cells they are', async (
   await until(async () => (await ask('GET', `/degree?a=${inB.userId}&b=${inA.userId}`)) === '{"degree":1}', {
     timeoutMs: MAIL_DEADLINE_MS,
     what: 'every index to know',
+  });
+  await withPort('svc/cellpost-mta-proxy', 25, async (port) => {
+    await send(port, inB.address, 'from a friend', [], inA.address);
+    await send(port, inB.address, 'from a stranger');
+  });
+  await withPort('svc/cellpost-web', 80, async (port) => {
+    const jmap = await openJmap(`http://127.0.0.1:${port}`, inB.address, PASSWORD);
+    const [all, inbox] = [await jmap.subjects(), await jmap.subjects('inbox')];
+    assert.ok(all.includes('from a friend') && all.includes('from a stranger'));
+    assert.deepEqual(
+      inbox.filter((subject) => subject.startsWith('from a')),
+      ['from a friend'],
+    );
   });
 });
 
@@ -317,6 +330,10 @@ test('deleting any pod loses no acknowledged mail', async (t) => {
     ...(await podsOf('discovery')),
     ...(await podsOf('mta-proxy')),
     ...(await podsOf('web')),
+    ...(await podsOf('user-index')),
+    ...(await podsOf('memcache-dirty')),
+    ...(await podsOf('memcached')),
+    ...(await podsOf('console')),
     ...(await podsOf('operator')),
     'cellpost-s3-0',
   ];
