@@ -1,6 +1,7 @@
 // What cellctl shows a person who waits: a bar at a terminal, and nothing of it elsewhere.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -35,17 +36,27 @@ const backup = (name: string): string[] => [
 // Of util-linux: others take the command in another way, or print none of their names.
 const skip = (await works('script', ['--version'])) ? false : 'there is no script (util-linux) here';
 
+async function atTerminal(...args: string[]): Promise<string> {
+  const command = [process.execPath, ...args].map((arg) => `'${arg}'`).join(' ');
+  return (await run('script', ['-qec', command, '/dev/null'])).stdout;
+}
+
 test('at a terminal a bar tells how far a command has come, and not to a program', { skip }, async () => {
-  const atTerminal = async (...args: string[]): Promise<string> => {
-    const command = [process.execPath, ...args].map((arg) => `'${arg}'`).join(' ');
-    return (await run('script', ['-qec', command, '/dev/null'])).stdout;
-  };
   const shown = await atTerminal(...backup('shown'));
   assert.match(shown, BAR);
   assert.match(shown, DONE);
   const told = await atTerminal(...backup('told'), '--json');
   assert.doesNotMatch(told, BAR);
   assert.match(told, /"keys"/);
+});
+
+test('loading friends from a file shows how much of it is read and stored', { skip }, async () => {
+  const edges = join(platform.home, 'edges.txt');
+  await writeFile(edges, 'u1 u2\nu2 u3\n');
+  const shown = await atTerminal('cli/cellctl.ts', 'user-index', 'load', edges);
+  assert.match(shown, /reading \[[^\]]+\] \d+\/\d+ bytes/);
+  assert.match(shown, /storing \[[^\]]+\] \d+\/\d+ bytes/);
+  assert.match(shown, /3 users, 2 friendships/);
 });
 
 test('without a terminal there is no bar', async () => {
