@@ -223,7 +223,7 @@ test('the console sees every process of the cluster, and opens by a forwarded po
   );
   assert.deepEqual(
     [...new Set(view.services.map(({ workload }) => workload))],
-    ['discovery', 'memcache-dirty', 'mta-proxy', 'user-index', 'web'],
+    ['discovery', 'memcache-dirty', 'mta-proxy', 'operator', 'user-index', 'web'],
   );
   for (const stage of ['parse', 'deliver', 'append'])
     assert.ok(
