@@ -35,14 +35,15 @@ export async function startThrottlingProxy(config: KubeConfig, share: number): P
   const target = new URL(cluster?.server ?? '');
   const agent = new HttpsAgent({ keepAlive: true, ca: Buffer.from(cluster?.caData ?? '', 'base64') });
   const refused = new Map<string, number>();
-  /** Requests, by all that they say, that wait to come again. */
+  /** Requests that wait to come again, by what they are to do. */
   const waiting = new Map<string, { kind: string; times: number }>();
   let passed = 0;
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await buffer(request);
     const kind = kindOf(request);
-    const key = `${request.method} ${request.url} ${body.toString()}`;
+    // What is to be is written anew with what has changed since; what is made is made as it was to be.
+    const key = `${request.method} ${request.url} ${request.method === 'POST' ? body.toString() : ''}`;
     const times = waiting.get(key)?.times ?? 0;
     if (!refused.has(kind) || (times < MAX_IN_A_ROW && Math.random() < share)) {
       refused.set(kind, (refused.get(kind) ?? 0) + 1);
