@@ -59,7 +59,7 @@ export function unavailableProblem(error: Unavailable): {
 
 /** To be awaited before a refusal is told. */
 export async function mayBeTold(error: Unavailable): Promise<void> {
-  if (error instanceof Misdirected) await error.tellAfter;
+  if (error instanceof Misdirected) await error.tellAfter?.();
 }
 
 export async function sendUnavailable(response: Response, error: Unavailable): Promise<void> {

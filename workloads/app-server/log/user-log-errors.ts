@@ -12,13 +12,13 @@ export class Misdirected extends Error {
   /** How long to wait before asking the owner; 0 when it should be serving already. */
   readonly retryAfterMs: number;
   /** When it may be told: sooner, the owner would not know yet that it is one. Never rejects. */
-  readonly tellAfter: Promise<void> | undefined;
+  readonly tellAfter: (() => Promise<void>) | undefined;
   constructor(
     key: string,
     owner: RingMember | undefined,
     ringVersion: number,
     retryAfterMs: number,
-    tellAfter?: Promise<void>,
+    tellAfter?: () => Promise<void>,
   ) {
     super(owner === undefined ? `nobody serves ${key}` : `${key} belongs to ${owner.name}`);
     this.key = key;

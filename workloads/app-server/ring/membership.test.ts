@@ -291,7 +291,7 @@ test('who leaves tells the others, who own its keys before the ring shows it; wh
   assert.ok(redirect instanceof Misdirected);
   assert.deepEqual([redirect.owner?.name, redirect.retryAfterMs], ['b', 0]);
   let told = false;
-  void redirect.tellAfter?.then(() => (told = true));
+  void redirect.tellAfter?.().then(() => (told = true));
   await cell.wait(100);
   assert.notEqual(answer(b, key), 'yes');
   assert.equal(told, false);

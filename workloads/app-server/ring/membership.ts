@@ -140,11 +140,11 @@ export class Membership implements OwnershipGate {
     const owner = ring?.ownership?.owner(key);
     // The others send those here already whom they let go of.
     if (ring?.state === 'joining' && owner?.session === this.#session?.sessionId)
-      return new Misdirected(key, owner, this.ringVersion, HANDOVER_MS, this.#atMostSoon(ring.serving));
+      return new Misdirected(key, owner, this.ringVersion, HANDOVER_MS, () => this.#atMostSoon(ring.serving));
     // To a member that joins, or from one that drains (its successors have yet to see it).
     const told = ring?.told;
     const underWay = owner?.state !== 'serving' || (ring?.state !== 'serving' && !told);
-    return new Misdirected(key, owner, this.ringVersion, underWay ? HANDOVER_MS : 0, told);
+    return new Misdirected(key, owner, this.ringVersion, underWay ? HANDOVER_MS : 0, told && (() => told));
   }
 
   async #atMostSoon(event: Promise<void>): Promise<void> {
