@@ -16,6 +16,7 @@ import {
 import type { Cell, CellStatus, ImageRecord } from '../types.ts';
 import type { CellContext } from './context.ts';
 import { IMAGE_KINDS, type ImageKind, type ImageRecords } from './images.ts';
+import type { Observed } from '../observe.ts';
 import { hibernates, wantedPods, type CellObservation } from './observation.ts';
 import type { CellStepName, Marks } from './steps.ts';
 
@@ -118,10 +119,7 @@ function recordsNow(input: StatusInput): ImageRecords {
   const { marks, images, observed } = input;
   const { hbase, cellpost } = marks.images;
   const storage = [observed.zookeeper, ...Object.values(observed.storage)];
-  const storageRuns = storage.every(
-    ({ image, upToDate, ready, replicas }) =>
-      image === images?.hbase && upToDate && ready > 0 && ready === replicas,
-  );
+  const storageRuns = storage.every((role) => allRun(role, images?.hbase, role.replicas));
   const first = (image: string | undefined, runs: boolean): ImageRecord =>
     runs && image !== undefined ? { good: image } : {};
   return {
@@ -186,6 +184,8 @@ function runningVersion(input: StatusInput): string | undefined {
 
 /** What was seen is from before this reconcile's changes, so what the pods run is told by what was seen as well. */
 function allServe({ cell, observed, images }: StatusInput): boolean {
-  const { image, upToDate, ready } = observed.appServers;
-  return image === images?.cellpost && upToDate && ready > 0 && ready === cell.spec.appServers.replicas;
+  return allRun(observed.appServers, images?.cellpost, cell.spec.appServers.replicas);
 }
+
+const allRun = (role: Observed, image: string | undefined, replicas: number): boolean =>
+  role.image === image && role.upToDate && role.ready > 0 && role.ready === replicas;

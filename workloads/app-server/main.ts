@@ -118,12 +118,9 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     release: async (predicate) => api?.logs.release(predicate),
     onLoss: () => api?.gaveUp(),
     async prepare(newcomers, view) {
-      const owners = keysByOwner(api?.logs.openKeys() ?? [], new Ownership(view));
-      const theirs = newcomers.flatMap(({ url }) => {
-        const keys = owners.get(url);
-        return keys ? [[url, keys] as const] : [];
-      });
-      await tellSuccessors(new Map(theirs), config.CELLPOST_PLATFORM_TOKEN, AHEAD_DEADLINE_MS, logger);
+      const keys = keysByOwner(api?.logs.openKeys() ?? [], new Ownership(view));
+      const theirs = new Map([...keys].filter(([url]) => newcomers.some((one) => one.url === url)));
+      await tellSuccessors(theirs, config.CELLPOST_PLATFORM_TOKEN, AHEAD_DEADLINE_MS, logger);
     },
     tellLeft: (members, session) =>
       tellLeft(

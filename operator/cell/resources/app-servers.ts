@@ -29,7 +29,7 @@ import type { CellSpec } from '../../types.ts';
 import type { CellContext } from '../context.ts';
 import { MASTER_PORT, REGION_SERVER_PORT } from './hbase-containers.ts';
 import { logStoreUrl } from './storage.ts';
-import { operatorOf, to } from './storage-role.ts';
+import { operatorOf, to } from '../../resources/peers.ts';
 
 const ROLE = 'app-server';
 export const APP_SERVER_PORT = 8081;

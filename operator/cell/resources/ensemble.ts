@@ -5,7 +5,7 @@ import { zookeeperResources } from '../../resources/zookeeper.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { CellSpec } from '../../types.ts';
 import type { CellContext } from '../context.ts';
-import { operatorOf, podsOf } from './storage-role.ts';
+import { operatorOf, podsOf } from '../../resources/peers.ts';
 
 export function cellEnsembleResources(context: CellContext, spec: CellSpec): KubeObject[] {
   const { owner, platform } = context;

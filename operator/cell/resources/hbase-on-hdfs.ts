@@ -1,5 +1,6 @@
 // HBase on HDFS: masters, region servers and the REST server in pods of their own; none has a volume.
-import { roleObjects, operatorOf, podsOf, to } from './storage-role.ts';
+import { operatorOf, podsOf, to } from '../../resources/peers.ts';
+import { roleObjects } from './storage-role.ts';
 import type { V1Container } from '@kubernetes/client-node';
 import type { Call } from '../../resources/manifests.ts';
 import { podHost, type Owner, type Role } from '../../resources/owner.ts';

@@ -25,7 +25,7 @@ import {
   type Place,
 } from './hbase-containers.ts';
 import { hbaseSettings, LOCAL_STORAGE, siteXml } from './hbase-site.ts';
-import { operatorOf, podsOf, to } from './storage-role.ts';
+import { operatorOf, podsOf, to } from '../../resources/peers.ts';
 
 const ROLE = 'hbase';
 /** Where clients begin, `host:port`; the master is the first. */

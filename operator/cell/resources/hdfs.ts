@@ -25,7 +25,8 @@ import {
   journalHosts,
   nameNodeFiles,
 } from './hdfs-site.ts';
-import { DATA_MOUNT, operatorOf, podsOf, roleObjects, to } from './storage-role.ts';
+import { operatorOf, podsOf, to } from '../../resources/peers.ts';
+import { DATA_MOUNT, roleObjects } from './storage-role.ts';
 
 /** Resident memory besides the heap, as measured: 160 MB at a heap of 48 (journal), 195 at 128 (name), 212 at 96 (data). */
 const JOURNAL_BESIDES_MIB = 120;

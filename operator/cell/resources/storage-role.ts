@@ -5,20 +5,12 @@ import {
   configMap,
   disruptionBudget,
   networkPolicy,
-  peer,
   service,
   statefulSet,
   type Call,
   type Peer,
 } from '../../resources/manifests.ts';
-import {
-  childMeta,
-  roleName,
-  selectorOf,
-  type Owner,
-  type Role,
-  type StorageRole,
-} from '../../resources/owner.ts';
+import { childMeta, roleName, selectorOf, type StorageRole } from '../../resources/owner.ts';
 import { claimTemplate, podTemplate } from '../../resources/pod.ts';
 import { script } from '../../resources/scripts.ts';
 import { hashOf } from '../../runtime/apply.ts';
@@ -44,19 +36,6 @@ type RoleParts = {
 };
 
 export const DATA_MOUNT = { name: 'data', mountPath: '/data' };
-
-/** The pods of some roles of the cell. */
-export const podsOf = (owner: Owner, roles: readonly Role[]): Peer[] =>
-  roles.map((role) => ({ podSelector: { matchLabels: selectorOf(owner, role) } }));
-
-/** A call to pods of some roles of the cell. */
-export const to = (owner: Owner, roles: readonly Role[], ...ports: number[]): Call => ({
-  to: podsOf(owner, roles),
-  ports,
-});
-
-export const operatorOf = (context: CellContext): Peer =>
-  peer(context.operatorNamespace, context.operatorLabels);
 
 export function roleObjects({ owner, egress }: CellContext, parts: RoleParts): KubeObject[] {
   const { role } = parts;

@@ -2,6 +2,7 @@
 // its pods, ready or not.
 import { peer, service, type Service } from '../../resources/manifests.ts';
 import { childMeta, roleName, selectorOf, serviceHost, type Role } from '../../resources/owner.ts';
+import { podsOf, to } from '../../resources/peers.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { PlatformSpec } from '../../types.ts';
 import {
@@ -11,7 +12,7 @@ import {
   USER_INDEX_PORT,
   type PlatformContext,
 } from '../context.ts';
-import { MTA_HTTP_PORT, servicePort, serviceResources, toOwn, toUsers, WEB_ADMIN_PORT } from './services.ts';
+import { MTA_HTTP_PORT, servicePort, serviceResources, toUsers, WEB_ADMIN_PORT } from './services.ts';
 
 type ConsoleSpec = NonNullable<PlatformSpec['console']>;
 
@@ -48,16 +49,13 @@ export function consoleResources(
       allow: [
         {
           // cellctl runs in the pods of the MTA proxy.
-          from: [
-            { podSelector: { matchLabels: selectorOf(owner, 'mta-proxy') } },
-            ...namespaces.map((namespace) => peer(namespace, {})),
-          ],
+          from: [...podsOf(owner, ['mta-proxy']), ...namespaces.map((namespace) => peer(namespace, {}))],
           ports: [CONSOLE_PORT],
         },
       ],
       calls: [
         ...toUsers(context),
-        ...targets.flatMap(([role, port]) => (role === 'discovery' ? [] : toOwn(context, role, port))),
+        ...targets.flatMap(([role, port]) => (role === 'discovery' ? [] : to(owner, [role], port))),
       ],
       env: [
         { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },

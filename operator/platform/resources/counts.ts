@@ -3,11 +3,12 @@ import type { V1Container } from '@kubernetes/client-node';
 import { callTo, onlyTo } from '../../resources/egress.ts';
 import { disruptionBudget, networkPolicy, service, statefulSet } from '../../resources/manifests.ts';
 import { childMeta, podHost, roleName, selectorOf, type Owner } from '../../resources/owner.ts';
+import { podsOf, to } from '../../resources/peers.ts';
 import { CONTAINER_SECURITY, podTemplate, probeTcp, resourcesOf } from '../../resources/pod.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { MemcachedSpec, PlatformSpec } from '../../types.ts';
 import { COUNTS_PORT, type PlatformContext } from '../context.ts';
-import { servicePort, serviceResources, toOwn, toUsers } from './services.ts';
+import { servicePort, serviceResources, toUsers } from './services.ts';
 
 const MEMCACHED_PORT = 11211;
 /** Of memcached beside its items: the hash table, buffers of connections, the program. */
@@ -42,10 +43,7 @@ export function countsResources(
     servicePorts: [servicePort('http', COUNTS_PORT, COUNTS_PORT)],
     allow: [
       {
-        from: [
-          { podSelector: { matchLabels: selectorOf(owner, 'web') } },
-          { podSelector: { matchLabels: selectorOf(owner, 'console') } },
-        ],
+        from: podsOf(owner, ['web', 'console']),
         ports: [COUNTS_PORT],
       },
     ],
@@ -53,7 +51,7 @@ export function countsResources(
       ...toUsers(context),
       ...(memcached.servers.length > 0
         ? memcached.servers.map((server) => callTo(`memcached://${server}`, owner.domain))
-        : [toOwn(context, 'memcached', MEMCACHED_PORT)]),
+        : [to(owner, ['memcached'], MEMCACHED_PORT)]),
     ],
     env: [
       { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },
@@ -90,7 +88,7 @@ export function memcachedResources(
       selector,
       [
         {
-          from: [{ podSelector: { matchLabels: selectorOf(owner, 'memcache-dirty') } }],
+          from: podsOf(owner, ['memcache-dirty']),
           ports: [MEMCACHED_PORT],
         },
       ],

@@ -1,6 +1,5 @@
 // Discovery's own ZooKeeper ensemble.
-import { peer } from '../../resources/manifests.ts';
-import { selectorOf } from '../../resources/owner.ts';
+import { operatorOf, podsOf } from '../../resources/peers.ts';
 import { zookeeperResources } from '../../resources/zookeeper.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { PlatformSpec } from '../../types.ts';
@@ -15,9 +14,9 @@ export function platformEnsembleResources(context: PlatformContext, spec: Platfo
     pullPolicy: images.pullPolicy,
     egress,
     clients: [
-      { podSelector: { matchLabels: selectorOf(owner, 'discovery') } },
+      ...podsOf(owner, ['discovery']),
       // Its rolls ask who leads.
-      peer(context.operatorNamespace, context.operatorLabels),
+      operatorOf(context),
     ],
   });
 }

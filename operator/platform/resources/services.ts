@@ -7,13 +7,13 @@ import {
   deployment,
   disruptionBudget,
   networkPolicy,
-  peer,
   scraping,
   service,
   type Call,
   type Peer,
 } from '../../resources/manifests.ts';
 import { COMPONENT, childMeta, roleName, selectorOf, serviceHost, type Role } from '../../resources/owner.ts';
+import { operatorOf, podsOf, to } from '../../resources/peers.ts';
 import { podTemplate } from '../../resources/pod.ts';
 import { SERVICE_VOLUMES, credentialsName, serviceContainer } from '../../resources/service-pod.ts';
 import { CLIENT_PORT, zookeeperUrl } from '../../resources/zookeeper.ts';
@@ -65,12 +65,6 @@ type ServiceOptions = {
   env: V1EnvVar[];
 };
 
-/** A call to pods of a role of the platform. */
-export const toOwn = ({ owner }: PlatformContext, role: Role, ...ports: number[]): Call => ({
-  to: [{ podSelector: { matchLabels: selectorOf(owner, role) } }],
-  ports,
-});
-
 /** To those of cells, in whichever namespaces. */
 const toCells = (role: Role, port: number): Call => ({
   to: [
@@ -83,8 +77,8 @@ const toCells = (role: Role, port: number): Call => ({
 });
 
 /** Who serves a user, and that server. */
-export const toUsers = (context: PlatformContext): Call[] => [
-  toOwn(context, 'discovery', DISCOVERY_PORT),
+export const toUsers = ({ owner }: PlatformContext): Call[] => [
+  to(owner, ['discovery'], DISCOVERY_PORT),
   toCells('app-server', APP_SERVER_PORT),
 ];
 
@@ -106,19 +100,14 @@ export function discoveryResources(
     allow: [
       {
         from: [
-          { podSelector: { matchLabels: selectorOf(owner, 'discovery') } },
-          { podSelector: { matchLabels: selectorOf(owner, 'mta-proxy') } },
-          { podSelector: { matchLabels: selectorOf(owner, 'user-index') } },
-          { podSelector: { matchLabels: selectorOf(owner, 'memcache-dirty') } },
-          { podSelector: { matchLabels: selectorOf(owner, 'web') } },
-          { podSelector: { matchLabels: selectorOf(owner, 'console') } },
-          peer(context.operatorNamespace, context.operatorLabels),
+          ...podsOf(owner, ['discovery', 'mta-proxy', 'user-index', 'memcache-dirty', 'web', 'console']),
+          operatorOf(context),
         ],
         ports: [DISCOVERY_PORT],
       },
     ],
     calls: [
-      toOwn(context, 'zookeeper', CLIENT_PORT),
+      to(owner, ['zookeeper'], CLIENT_PORT),
       // Each cell's ring; moves whose mover died are finished.
       toCells('zookeeper', CLIENT_PORT),
       ...toUsers(context),
@@ -137,6 +126,7 @@ export function mtaProxyResources(
   spec: PlatformSpec,
   credentials: Record<string, string>,
 ): KubeObject[] {
+  const { owner } = context;
   const { hostname, maxMessageBytes, service: door, replicas, resources } = spec.mtaProxy;
   return serviceResources(context, credentials, {
     role: 'mta-proxy',
@@ -150,15 +140,15 @@ export function mtaProxyResources(
     allow: [
       { ports: [SMTP_PORT] },
       {
-        from: [{ podSelector: { matchLabels: selectorOf(context.owner, 'console') } }],
+        from: podsOf(owner, ['console']),
         ports: [MTA_HTTP_PORT],
       },
     ],
     calls: [
       ...toUsers(context),
-      ...(spec.mtaProxy.policy ? [callTo(spec.mtaProxy.policy.url, context.owner.domain)] : []),
+      ...(spec.mtaProxy.policy ? [callTo(spec.mtaProxy.policy.url, owner.domain)] : []),
       ...(spec.mtaProxy.authentication?.dnsServers ?? []).flatMap((address) => callToNameServer(address)),
-      ...(spec.console ? [toOwn(context, 'console', CONSOLE_PORT)] : []),
+      ...(spec.console ? [to(owner, ['console'], CONSOLE_PORT)] : []),
     ],
     env: [
       { name: 'CELLPOST_DISCOVERY_URL', value: context.discoveryUrl },
@@ -212,8 +202,7 @@ export function userIndexResources(
     allow: [
       {
         from: [
-          { podSelector: { matchLabels: selectorOf(owner, 'web') } },
-          { podSelector: { matchLabels: selectorOf(owner, 'console') } },
+          ...podsOf(owner, ['web', 'console']),
           // Those of the platform's cells, in whichever namespaces; others have no token.
           { namespaceSelector: {}, podSelector: { matchLabels: { [COMPONENT]: 'app-server' } } },
         ],
@@ -233,6 +222,7 @@ export function webResources(
   spec: PlatformSpec,
   credentials: Record<string, string>,
 ): KubeObject[] {
+  const { owner } = context;
   const { service: door, replicas, resources } = spec.web;
   return serviceResources(context, credentials, {
     role: 'web',
@@ -247,14 +237,14 @@ export function webResources(
     allow: [
       { ports: [WEB_PORT] },
       {
-        from: [{ podSelector: { matchLabels: selectorOf(context.owner, 'console') } }],
+        from: podsOf(owner, ['console']),
         ports: [WEB_ADMIN_PORT],
       },
     ],
     calls: [
       ...toUsers(context),
-      toOwn(context, 'user-index', USER_INDEX_PORT),
-      ...(spec.counts ? [toOwn(context, 'memcache-dirty', COUNTS_PORT)] : []),
+      to(owner, ['user-index'], USER_INDEX_PORT),
+      ...(spec.counts ? [to(owner, ['memcache-dirty'], COUNTS_PORT)] : []),
     ],
     env: [
       { name: 'CELLPOST_ADMIN_PORT', value: String(WEB_ADMIN_PORT) },

@@ -2,8 +2,7 @@
 // leave of theirs.
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { sendProblem } from '../../common/http/server.ts';
-import { readJson } from './read-body.ts';
+import { readChecked } from './read-body.ts';
 import type { Services } from './services.ts';
 
 /** Of one request; who has more asks again. */
@@ -13,8 +12,8 @@ const MAX_KEY_CHARS = 512;
 const body = z.strictObject({ keys: z.array(z.string().min(1).max(MAX_KEY_CHARS)).max(MAX_KEYS_AHEAD) });
 
 export async function postAhead(services: Services, request: Request, response: Response): Promise<void> {
-  const asked = body.safeParse(await readJson(request));
-  if (!asked.success) return sendProblem(response, 400, 'about:blank', z.prettifyError(asked.error));
-  await services.logs.readAhead(asked.data.keys);
+  const asked = await readChecked(request, response, body);
+  if (!asked) return;
+  await services.logs.readAhead(asked.keys);
   response.status(204).end();
 }

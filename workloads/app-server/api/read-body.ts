@@ -1,5 +1,7 @@
 // Reads a request's JSON within the bounds; a body that is too large is refused without being kept.
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import { sendProblem } from '../../common/http/server.ts';
 import { RequestError } from './errors.ts';
 import { parseJson } from './json.ts';
 import { MAX_REQUEST_BYTES } from './limits.ts';
@@ -9,6 +11,21 @@ export async function readJson(request: Request): Promise<unknown> {
   if (!/^application\/json\s*(?:;|$)/i.test(request.get('content-type') ?? ''))
     throw new RequestError('notJSON', 'The content type is not application/json.');
   return parseJson(await readBytes(request, MAX_REQUEST_BYTES));
+}
+
+/**
+ * What services say to each other.
+ * @returns undefined when the body is none of the schema's: that is answered then
+ * @throws as readJson
+ */
+export async function readChecked<T>(
+  request: Request,
+  response: Response,
+  schema: z.ZodType<T>,
+): Promise<T | undefined> {
+  const { data, error } = schema.safeParse(await readJson(request));
+  if (error) sendProblem(response, 400, 'about:blank', z.prettifyError(error));
+  return data;
 }
 
 async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {

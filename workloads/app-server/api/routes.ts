@@ -203,16 +203,16 @@ export function addRoutes(app: Express, services: Services, streams: EventStream
     '/drain',
     serviceRoute('drain', (_request, response) => postDrain(services, response)),
   );
-  app.post(
-    '/ring/left',
-    serviceRoute('left', (request, response) => postLeft(services, request, response)),
-  );
   app.delete(
     '/drain',
     serviceRoute('rejoin', async (_request, response) => {
       services.place?.rejoin();
       response.status(204).end();
     }),
+  );
+  app.post(
+    '/ring/left',
+    serviceRoute('left', (request, response) => postLeft(services, request, response)),
   );
 }
 

@@ -2,12 +2,11 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { countedUsers, type CountsAnswer } from '../../common/counts.ts';
-import { sendProblem } from '../../common/http/server.ts';
 import { userKey } from '../../common/keys.ts';
 import { inParallel } from '../../common/parallel.ts';
 import { inboxOf } from '../image/counts.ts';
 import { asUser, type Image } from '../image/model.ts';
-import { readJson } from './read-body.ts';
+import { readChecked } from './read-body.ts';
 import type { Services } from './services.ts';
 import { isUnavailable } from './unavailable.ts';
 
@@ -18,9 +17,9 @@ const body = z.strictObject({ users: countedUsers });
 
 /** Of many users, those that this server doesn't serve are named; asked for one, it answers 421 as all else does. */
 export async function postCounts(services: Services, request: Request, response: Response): Promise<void> {
-  const asked = body.safeParse(await readJson(request));
-  if (!asked.success) return sendProblem(response, 400, 'about:blank', z.prettifyError(asked.error));
-  const { users } = asked.data;
+  const asked = await readChecked(request, response, body);
+  if (!asked) return;
+  const { users } = asked;
   const answer: CountsAnswer = { counts: [], unknown: [], elsewhere: [] };
   await inParallel(users, PARALLEL_READS, async (userId) => {
     try {

@@ -182,9 +182,8 @@ export class Membership implements OwnershipGate {
 
   /** Returns when the session is over and nothing of it is left. */
   async #takePartIn(session: CoordinationSession): Promise<void> {
-    const { clock, identity, logger, ...others } = this.#options;
-    const { onLoss } = others;
-    const ring = new RingSession({ ...others, clock, session, identity, logger });
+    const { clock, identity, release, onLoss, prepare, tellLeft, logger } = this.#options;
+    const ring = new RingSession({ clock, session, identity, release, onLoss, prepare, tellLeft, logger });
     this.#current = ring;
     this.#session = session;
     if (this.#ended.signal.aborted) ring.end('closed');

@@ -178,11 +178,10 @@ export class RingSession {
   }
 
   async #tellLeft(tell: NonNullable<RingSessionOptions['tellLeft']>): Promise<void> {
-    const { clock, identity, session, logger } = this.#options;
+    const { identity, session, logger } = this.#options;
     const others = this.#view.members.filter(({ name }) => name !== identity.name);
-    const telling = tell(others, session.sessionId);
-    await withDeadline(clock, telling, TELL_MS, () => new Error(`not done after ${TELL_MS} ms`)).catch(
-      (error: unknown) => logger?.info({ err: error }, 'not all heard of the leave from this server'),
+    await this.#atMost(TELL_MS, tell(others, session.sessionId), (error) =>
+      logger?.info({ err: error }, 'not all heard of the leave from this server'),
     );
   }
 
@@ -212,13 +211,9 @@ export class RingSession {
    * for members only which it never had in its view: who has counted once counts on.
    */
   async #prepare(newcomers: readonly RingMember[], preparing: Promise<void>): Promise<void> {
-    const { clock, logger } = this.#options;
-    await withDeadline(
-      clock,
-      preparing,
-      PREPARE_MS,
-      () => new Error(`not done after ${PREPARE_MS} ms`),
-    ).catch((error: unknown) => logger?.info({ err: error }, 'a newcomer takes over unprepared'));
+    await this.#atMost(PREPARE_MS, preparing, (error) =>
+      this.#options.logger?.info({ err: error }, 'a newcomer takes over unprepared'),
+    );
     this.#sight.prepared(newcomers);
     this.#install();
   }
@@ -269,16 +264,15 @@ export class RingSession {
 
   /** As RingSessionOptions.release, and does not wait for a store that hangs. */
   async release(predicate: (key: string) => boolean): Promise<void> {
-    await this.#atMost(RELEASE_MS, this.#options.release(predicate));
+    const { release, logger } = this.#options;
+    await this.#atMost(RELEASE_MS, release(predicate), (error) =>
+      logger?.warn({ err: error }, 'a handover does not wait any longer'),
+    );
   }
 
-  async #atMost(deadlineMs: number, work: Promise<void>): Promise<void> {
-    const { clock, logger } = this.#options;
-    try {
-      await withDeadline(clock, work, deadlineMs, () => new Error(`not done after ${deadlineMs} ms`));
-    } catch (error) {
-      logger?.warn({ err: error }, 'a handover does not wait any longer');
-    }
+  async #atMost(deadlineMs: number, work: Promise<void>, onFailure: (error: unknown) => void): Promise<void> {
+    const late = (): Error => new Error(`not done after ${deadlineMs} ms`);
+    await withDeadline(this.#options.clock, work, deadlineMs, late).catch(onFailure);
   }
 
   async #allHaveAcknowledged(): Promise<void> {
