@@ -217,7 +217,7 @@ test('a bad image of HBase is rolled back at its first pod; no request fails', a
   await settled('the cell to run what it ran', undefined, READY_DEADLINE_MS);
 });
 
-test('HBase in one pod is made anew: requests wait behind it, and no mail is lost', async (t) => {
+test('HBase in one pod is made anew: requests wait behind it, none fails, and no mail is lost', async (t) => {
   const before = await uids();
   const load = await startLoad(cluster, users, 'hbase');
   try {
@@ -232,6 +232,7 @@ test('HBase in one pod is made anew: requests wait behind it, and no mail is los
   }
   tellLoad(t, load.report);
   assert.deepEqual(await changed(before), ['a-hbase-0']);
+  assert.deepEqual(load.report.failures, []);
   await assertLoadKept(cluster, users, load.report);
 });
 

@@ -1,5 +1,6 @@
 // An app server: the sole entry to the data of the users that its cell's ring gives it.
 import { randomBytes } from 'node:crypto';
+import { isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { openBlobStore } from '../common/blobs/open-blob-store.ts';
 import { systemClock } from '../common/clock.ts';
@@ -46,8 +47,8 @@ const variables = z.object({
   /** The name on the ring: stable over restarts. */
   CELLPOST_NODE: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,127}$/),
   CELLPOST_TOKENS: positiveInteger.max(MAX_TOKENS).default(DEFAULT_TOKENS),
-  /** Under which others reach this server; its own listener's URL unless told. */
-  CELLPOST_ADVERTISED_URL: z.url().optional(),
+  /** A name or an address under which others reach this server; that of its own listener unless told. */
+  CELLPOST_ADVERTISED_HOST: z.union([z.hostname(), z.ipv4(), z.ipv6()]).optional(),
   CELLPOST_COORDINATION: z
     .string()
     .regex(/^(?:zookeeper:\/\/|local:\/)/, 'is neither zookeeper://… nor local:/…'),
@@ -164,7 +165,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     },
   });
   resources.defer(() => api.close());
-  identity.url = config.CELLPOST_ADVERTISED_URL ?? api.listener.url;
+  identity.url = advertisedUrl(api.listener.url, config.CELLPOST_ADVERTISED_HOST);
   void membership.join();
   resources.defer(() => membership.leave());
   resources.defer(prepareToLeave);
@@ -173,4 +174,11 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
   const open = resources.move();
   let closing: Promise<void> | undefined;
   return { url: api.listener.url, close: () => (closing ??= open.disposeAsync()) };
+}
+
+function advertisedUrl(listening: string, host: string | undefined): string {
+  if (host === undefined) return listening;
+  const url = new URL(listening);
+  url.hostname = isIPv6(host) ? `[${host}]` : host;
+  return url.origin;
 }

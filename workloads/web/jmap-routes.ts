@@ -16,8 +16,8 @@ import type { SignInDesk } from './sign-in.ts';
 /** What the app servers tell in the session object (maxSizeRequest, maxSizeUpload). */
 const REQUEST_LIMIT: BodyLimit = { name: 'maxSizeRequest', bytes: 10_000_000 };
 const UPLOAD_LIMIT: BodyLimit = { name: 'maxSizeUpload', bytes: 50_000_000 };
-/** Longer than a take-over of a user by another app server, with some queueing. */
-const FORWARD_DEADLINE_MS = 20_000;
+/** Longer than an app server waits for its store, less than the minute after which most clients give up. */
+const FORWARD_DEADLINE_MS = 50_000;
 /** What the counts service knows it tells without asking the app server, who would refuse a password that was changed. */
 const COUNTS_SIGN_IN_MS = 30_000;
 

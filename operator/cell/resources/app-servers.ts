@@ -12,14 +12,7 @@ import {
   type Peer,
   type Secret,
 } from '../../resources/manifests.ts';
-import {
-  childMeta,
-  roleName,
-  selectorOf,
-  serviceHost,
-  type Owner,
-  type Role,
-} from '../../resources/owner.ts';
+import { childMeta, roleName, selectorOf, type Owner, type Role } from '../../resources/owner.ts';
 import { podTemplate } from '../../resources/pod.ts';
 import { SERVICE_VOLUMES, credentialsName, serviceContainer } from '../../resources/service-pod.ts';
 import { CLIENT_PORT, zookeeperUrl } from '../../resources/zookeeper.ts';
@@ -121,9 +114,10 @@ export function appServerResources(
                 name: 'CELLPOST_NODE',
                 valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } },
               },
+              // A pod made anew serves sooner than everybody's DNS has forgotten the address of the one before.
               {
-                name: 'CELLPOST_ADVERTISED_URL',
-                value: `http://$(CELLPOST_NODE).${serviceHost(owner, ROLE)}:${APP_SERVER_PORT}`,
+                name: 'CELLPOST_ADVERTISED_HOST',
+                valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'status.podIP' } },
               },
               { name: 'CELLPOST_TOKENS', value: String(spec.appServers.tokens) },
               { name: 'CELLPOST_CACHE_BYTES', value: String(spec.appServers.cacheBytes) },
