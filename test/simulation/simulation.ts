@@ -17,9 +17,9 @@ import { World } from './world.ts';
 
 /**
  * How long a healed system may take until every key is served: a lost session (2 s), the deadline of a store's call that
- * nobody answers (10 s) and of its settlement (up to 20 s with its calls), and the same once more for its successor.
+ * nobody answers (10 s) and of its settlement (up to 45 s with its calls), and the same once more for its successor.
  */
-const RECOVERY_MS = 60_000;
+const RECOVERY_MS = 120_000;
 
 /** When servers start that are there from the beginning, and those whose names nobody has heard before. */
 const SOON_MS = [0, 8_000] as const;

@@ -42,11 +42,11 @@ import { checkAppend, checkLimit, checkLimits, checkSeq } from './store-checks.t
 
 /** Keys of whom the highest sequence seen is remembered, to spare a read before each append. */
 const MAX_KNOWN_TAILS = 200_000;
-/** Calls are tried for so long: a region server's crash and recovery fit in, and a new pod of an HBase that has only one. */
-const APPEND_DEADLINE_MS = 40_000;
+/** An append is tried for so long: a region server's crash and recovery fit in. */
+const APPEND_DEADLINE_MS = 25_000;
 /** Then the row is read, to settle what became of it. */
 const SETTLE_DEADLINE_MS = 5_000;
-const READ_DEADLINE_MS = 40_000;
+const READ_DEADLINE_MS = 20_000;
 /**
  * How far the clock of a region server may be behind those of app servers, by which entries are timed, and behind its own of
  * before. HBase itself turns servers away whose clocks are 30 s apart when they start; jumps come later.

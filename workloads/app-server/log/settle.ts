@@ -10,8 +10,11 @@ import { OutcomeUnknown, StoreUnavailable, type LogStore } from './log-store.ts'
  */
 const CALL_DEADLINE_MS = 10_000;
 
-/** How long a lost answer is looked for: longer than a region takes to move, shorter than a client waits. */
-const SETTLE_MS = 5_000;
+/**
+ * How long a lost answer is looked for: with the call itself longer than the only pod of a small HBase needs to come back,
+ * shorter than a client waits.
+ */
+const SETTLE_MS = 25_000;
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
