@@ -57,6 +57,15 @@ export function withDeadline<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = clock.after(deadlineMs, () => reject(tooLate()));
-    answer.then(resolve, reject).finally(() => timer.cancel());
+    answer.then(
+      (value) => {
+        timer.cancel();
+        resolve(value);
+      },
+      (error: unknown) => {
+        timer.cancel();
+        reject(error as Error);
+      },
+    );
   });
 }

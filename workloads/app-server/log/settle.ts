@@ -31,23 +31,33 @@ export async function appendSettled(
   append: Append,
   assertMayWrite: () => void,
 ): Promise<'appended' | 'conflict'> {
-  const { key, seq, entry, bodies } = append;
-  const tryOnce = async () => {
-    const answer = store.append(key, seq, entry, bodies);
-    return await withDeadline(
-      clock,
-      answer,
-      CALL_DEADLINE_MS,
-      () => new OutcomeUnknown(`no answer for entry ${seq} of ${key}`),
-    );
-  };
-  let lost: OutcomeUnknown;
   try {
-    return await tryOnce();
+    return await tryOnce(store, clock, append);
   } catch (error) {
     if (!(error instanceof OutcomeUnknown)) throw error;
-    lost = error;
+    return await settle(store, clock, append, assertMayWrite, error);
   }
+}
+
+function tryOnce(store: LogStore, clock: Clock, append: Append): Promise<'appended' | 'conflict'> {
+  const { key, seq, entry, bodies } = append;
+  return withDeadline(
+    clock,
+    store.append(key, seq, entry, bodies),
+    CALL_DEADLINE_MS,
+    () => new OutcomeUnknown(`no answer for entry ${seq} of ${key}`),
+  );
+}
+
+/** @throws as appendSettled; `lost` when it is still not known in the end */
+async function settle(
+  store: LogStore,
+  clock: Clock,
+  append: Append,
+  assertMayWrite: () => void,
+  lost: OutcomeUnknown,
+): Promise<'appended' | 'conflict'> {
+  const { key, seq, entry } = append;
   const giveUpAt = clock.now() + SETTLE_MS;
   for (
     let pauseMs = FIRST_PAUSE_MS;
@@ -67,7 +77,7 @@ export async function appendSettled(
       throw new OutcomeUnknown(`entry ${seq} of ${key} was under way when its owner changed`, { cause });
     }
     try {
-      return await tryOnce();
+      return await tryOnce(store, clock, append);
     } catch (error) {
       // StoreUnavailable speaks of this try only: the first one may still arrive.
       if (!isPassing(error)) throw error;

@@ -2,7 +2,7 @@
 import type { Misdirected } from './user-log-errors.ts';
 
 /** Where an action stands: its entry, its place in it, and the entry's time. */
-type ActionAt = {
+export type ActionAt = {
   seq: number;
   /** 0 and up. */
   index: number;

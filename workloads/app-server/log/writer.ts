@@ -2,7 +2,7 @@
 import type { EntryCodec, LogEntry, Writer } from './entry-codec.ts';
 import { EntryTooLarge, MAX_BODY_BYTES, MAX_ENTRY_BYTES } from './log-store.ts';
 import { PageMissing } from './page-missing.ts';
-import type { Fold, Look, Transaction } from './user-log-types.ts';
+import type { ActionAt, Fold, Look, Transaction } from './user-log-types.ts';
 
 /**
  * No further transaction joins an entry of this size: half of what a store takes, so that the last one to join may add
@@ -29,11 +29,12 @@ export type DraftOf<S, A> = {
 /** How a transaction function went; nobody hears of it before the entry is durable. */
 export type Outcome<T> = { ok: true; value: T } | { ok: false; error: unknown };
 
+/** What is in the entry so far, and the state after it. */
+type Content<S, A> = { state: S; readonly actions: A[]; readonly bodies: Uint8Array[] };
+
 export class EntryDraft<S, A> {
   readonly #of: DraftOf<S, A>;
-  #state: S;
-  readonly #actions: A[] = [];
-  readonly #bodies: Uint8Array[] = [];
+  readonly #content: Content<S, A>;
   #transactions = 0;
   #entryBytes = 0;
   #bodyBytes = 0;
@@ -42,12 +43,12 @@ export class EntryDraft<S, A> {
 
   constructor(of: DraftOf<S, A>) {
     this.#of = of;
-    this.#state = of.state;
+    this.#content = { state: of.state, actions: [], bodies: [] };
   }
 
   /** After everything in the entry. */
   get state(): S {
-    return this.#state;
+    return this.#content.state;
   }
 
   get full(): boolean {
@@ -59,15 +60,15 @@ export class EntryDraft<S, A> {
   }
 
   get isEmpty(): boolean {
-    return this.#actions.length === 0;
+    return this.#content.actions.length === 0;
   }
 
   get bodies(): readonly Uint8Array[] {
-    return this.#bodies;
+    return this.#content.bodies;
   }
 
   encode(): Uint8Array {
-    return this.#encoded ?? this.#of.codec.encode(this.#entry(this.#actions));
+    return this.#encoded ?? this.#of.codec.encode(this.#entry(this.#content.actions));
   }
 
   /**
@@ -91,67 +92,87 @@ export class EntryDraft<S, A> {
   }
 
   #run<T>(fn: (tx: Transaction<S, A>) => T): T {
-    const before = this.#state;
-    const firstAction = this.#actions.length;
-    const firstBody = this.#bodies.length;
-    const call = { active: true };
+    const content = this.#content;
+    const { state, actions, bodies } = content;
+    const firstAction = actions.length;
+    const firstBody = bodies.length;
+    const call = new Call(this.#of, content);
     try {
-      const value = fn(this.#transaction(call));
+      const value = fn(call);
       if (value instanceof Promise) throw new TypeError('a transaction function must not be asynchronous');
-      if (this.#actions.length === firstAction) this.#bodies.length = firstBody;
+      if (actions.length === firstAction) bodies.length = firstBody;
       else this.#account(firstAction, firstBody);
       return value;
     } catch (error) {
-      this.#state = before;
-      this.#actions.length = firstAction;
-      this.#bodies.length = firstBody;
+      content.state = state;
+      actions.length = firstAction;
+      bodies.length = firstBody;
       throw error;
     } finally {
-      call.active = false;
+      call.end();
     }
   }
 
-  #transaction(call: { active: boolean }): Transaction<S, A> {
-    const { fold, seq, timeMs } = this.#of;
-    const assertActive = () => {
-      if (!call.active) throw new Error('the transaction is over');
-    };
-    const currentState = () => this.#state;
-    return {
-      get state() {
-        return currentState();
-      },
-      seq,
-      timeMs,
-      add: (action) => {
-        assertActive();
-        const at = { seq, timeMs, index: this.#actions.length };
-        this.#state = fold.apply(this.#state, action, at);
-        this.#actions.push(action);
-        return at;
-      },
-      addBody: (bytes) => {
-        assertActive();
-        if (bytes.byteLength > MAX_BODY_BYTES)
-          throw new EntryTooLarge(`a body of ${bytes.byteLength} bytes is over ${MAX_BODY_BYTES}`);
-        return this.#bodies.push(bytes) - 1;
-      },
-    };
-  }
-
   #account(firstAction: number, firstBody: number): void {
-    const encoded = this.#of.codec.encode(this.#entry(this.#actions.slice(firstAction)));
+    const encoded = this.#of.codec.encode(this.#entry(this.#content.actions.slice(firstAction)));
     if (encoded.byteLength > MAX_TRANSACTION_BYTES)
       throw new EntryTooLarge(
         `a transaction of ${encoded.byteLength} bytes is over ${MAX_TRANSACTION_BYTES}`,
       );
     this.#encoded = firstAction === 0 ? encoded : undefined;
     this.#entryBytes += encoded.byteLength;
-    for (const body of this.#bodies.slice(firstBody)) this.#bodyBytes += body.byteLength;
+    for (const body of this.#content.bodies.slice(firstBody)) this.#bodyBytes += body.byteLength;
     this.#transactions++;
   }
 
   #entry(actions: readonly A[]): LogEntry<A> {
     return { timeMs: this.#of.timeMs, writer: this.#of.writer, actions };
+  }
+}
+
+/**
+ * One call of a transaction function. Not an object literal: one with a getter has a hidden class of its own, which would keep
+ * all of this in memory until the next collection of the whole heap.
+ */
+class Call<S, A> implements Transaction<S, A> {
+  readonly seq: number;
+  readonly timeMs: number;
+  readonly #fold: Fold<S, A>;
+  readonly #content: Content<S, A>;
+  #active = true;
+
+  constructor({ fold, seq, timeMs }: DraftOf<S, A>, content: Content<S, A>) {
+    this.seq = seq;
+    this.timeMs = timeMs;
+    this.#fold = fold;
+    this.#content = content;
+  }
+
+  get state(): S {
+    return this.#content.state;
+  }
+
+  add(action: A): ActionAt {
+    this.#assertActive();
+    const content = this.#content;
+    const at = { seq: this.seq, timeMs: this.timeMs, index: content.actions.length };
+    content.state = this.#fold.apply(content.state, action, at);
+    content.actions.push(action);
+    return at;
+  }
+
+  addBody(bytes: Uint8Array): number {
+    this.#assertActive();
+    if (bytes.byteLength > MAX_BODY_BYTES)
+      throw new EntryTooLarge(`a body of ${bytes.byteLength} bytes is over ${MAX_BODY_BYTES}`);
+    return this.#content.bodies.push(bytes) - 1;
+  }
+
+  end(): void {
+    this.#active = false;
+  }
+
+  #assertActive(): void {
+    if (!this.#active) throw new Error('the transaction is over');
   }
 }
