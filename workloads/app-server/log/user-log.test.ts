@@ -313,7 +313,7 @@ test('an outcome that stays unknown is told as such, and the next request finds 
   store.beforeRead = () => Promise.reject(new StoreUnavailable('away'));
   const from = clock.time;
   await assert.rejects(add(logs, 'two'), OutcomeUnknown);
-  assert.ok(clock.time - from < 10_000);
+  assert.ok(clock.time - from < 30_000);
   store.beforeAppend = () => {};
   store.beforeRead = () => {};
   assert.deepEqual(await wordsOf(logs), ['one']);
