@@ -88,6 +88,8 @@ export function neededOf(
     case 'data-node':
       return so.schema ? 1 : Math.min(so.replication, wanted);
     case 'hbase-master':
+      // The active one is not done with its start before there is a region server.
+      return 0;
     case 'hbase-rest':
       return so.schema ? 0 : 1;
     case 'region-server':
