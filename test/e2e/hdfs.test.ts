@@ -10,7 +10,6 @@ import { tellLoad, type LoadReport } from './support/load-report.ts';
 import { assertLoadKept, startLoad as startRequests, type Load } from './support/load.ts';
 import { kill, restartsOf, rollThroughDeaths } from './support/processes.ts';
 import {
-  NAMESPACE,
   PASSWORD,
   assertKept,
   cellctl,
@@ -46,26 +45,13 @@ after(async () => {
 });
 
 const tools = cellTools(() => cluster, CELL);
-const { kubectl, getCell, patch } = tools;
+const { kubectl, getCell, patch, uidOf, isReady } = tools;
 
 const complete = (): Promise<unknown> =>
   until(async () => (await getCell()).status?.phase === 'Serving', {
     timeoutMs: READY_DEADLINE_MS,
     what: 'the cell to be complete',
   });
-
-const uidOf = (pod: string): Promise<string> =>
-  kubectl('get', 'pod', pod, '--ignore-not-found', '-o', 'jsonpath={.metadata.uid}');
-
-const isReady = async (pod: string): Promise<boolean> =>
-  (await kubectl(
-    'get',
-    'pod',
-    pod,
-    '--ignore-not-found',
-    '-o',
-    'jsonpath={.status.conditions[?(@.type=="Ready")].status}',
-  )) === 'True';
 
 /** The bean of a server's /jmx, asked inside its pod. */
 async function bean(
@@ -370,71 +356,3 @@ test('impossible changes of its storage are refused with a sentence', { skip: to
   ] as const)
     await assert.rejects(patch(spec), sentence);
 });
-
-/** As small as a cell on HDFS gets. */
-const ONE_NAME_NODE = {
-  apiVersion: 'cellpost.dev/v1alpha1',
-  kind: 'Cell',
-  metadata: { name: 'one', namespace: NAMESPACE },
-  spec: {
-    zookeeper: { replicas: 1 },
-    hbase: {
-      storage: 'HDFS',
-      regions: 1,
-      masters: 1,
-      regionServers: 1,
-      hdfs: {
-        replication: 1,
-        nameNodes: { replicas: 1 },
-        dataNodes: { replicas: 1, volume: { size: '2Gi' } },
-      },
-    },
-    appServers: { replicas: 1 },
-  },
-};
-
-test(
-  'a cell with one NameNode comes up without journals, and serves again when that pod is back',
-  { skip: tooLarge },
-  async (t) => {
-    const one = cellTools(() => cluster, 'one');
-    t.after(async () => {
-      await kubectl('annotate', 'cell', 'one', 'cellpost.dev/delete-with-data=true');
-      await kubectl('delete', 'cell', 'one', '--wait=true', '--timeout=300s');
-    });
-    await cluster.kubectl(['apply', '-f', '-'], JSON.stringify(ONE_NAME_NODE));
-    await one.settled('the cell with one NameNode to serve', READY_DEADLINE_MS);
-    const { status } = await one.getCell();
-    assert.deepEqual([status?.hdfs?.summary, status?.hbase?.summary], ['2/2', '3/3']);
-    assert.ok(status?.hdfs?.formattedAt);
-    const before = await one.podsBy('.metadata.uid');
-    assert.deepEqual([...before.keys()].toSorted(), [
-      'one-app-0',
-      'one-dn-0',
-      'one-hm-0',
-      'one-nn-0',
-      'one-rest-0',
-      'one-rs-0',
-      'one-zk-0',
-    ]);
-    await kubectl('delete', 'pod', 'one-nn-0', '--wait=true', '--timeout=120s');
-    await until(
-      async () => (await isReady('one-nn-0')) && (await uidOf('one-nn-0')) !== before.get('one-nn-0'),
-      {
-        timeoutMs: READY_DEADLINE_MS,
-        what: 'the NameNode to be back',
-      },
-    );
-    assert.match(await kubectl('logs', 'one-nn-0', '-c', 'format'), /^made before$/m);
-    // Each pod is made anew, so each gate has been open and each server found its files again.
-    await one.patch({ hbase: { regionServer: cpu(21), hdfs: { nameNodes: cpu(21), dataNodes: cpu(21) } } });
-    await until(async () => (await one.getCell()).status?.roll, {
-      timeoutMs: READY_DEADLINE_MS,
-      what: 'the roll to begin',
-    });
-    await one.settled('the roll to end', READY_DEADLINE_MS);
-    const now = await one.podsBy('.metadata.uid');
-    for (const pod of ['one-nn-0', 'one-dn-0', 'one-rs-0'])
-      assert.notEqual(now.get(pod), before.get(pod), pod);
-  },
-);

@@ -31,6 +31,12 @@ export function cellTools(cluster: () => TestCluster, name: string) {
     getCell,
     patch: (spec: unknown): Promise<string> =>
       kubectl('patch', 'cell', name, '--type=merge', '-p', JSON.stringify({ spec })),
+    uidOf: (pod: string): Promise<string> =>
+      kubectl('get', 'pod', pod, '--ignore-not-found', '-o', 'jsonpath={.metadata.uid}'),
+    async isReady(pod: string): Promise<boolean> {
+      const path = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}';
+      return (await kubectl('get', 'pod', pod, '--ignore-not-found', '-o', path)) === 'True';
+    },
     /** Pod → a field of it, such as `.spec.nodeName`. */
     async podsBy(field: string): Promise<Map<string, string>> {
       const path = `jsonpath={range .items[*]}{.metadata.name} {${field}}{"\\n"}{end}`;
