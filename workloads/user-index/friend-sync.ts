@@ -24,6 +24,8 @@ export type FriendSyncOptions = {
 export class FriendSync {
   readonly #options: FriendSyncOptions;
   readonly #pending = new Set<string>();
+  /** Goes on where it was: a rebuild has a million of them, and from the start it would pass by all that are gone. */
+  #next = this.#pending.values();
   readonly #reading = new Set<string>();
   readonly #ending = new AbortController();
   readonly #running = new Set<Promise<void>>();
@@ -59,9 +61,9 @@ export class FriendSync {
   }
 
   #start(): void {
-    for (const userId of this.#pending) {
-      if (this.#reading.size >= PARALLEL || this.#ending.signal.aborted) return;
-      if (this.#reading.has(userId)) continue;
+    while (this.#reading.size < PARALLEL && !this.#ending.signal.aborted) {
+      const userId = this.#nextPending();
+      if (userId === undefined) return;
       this.#pending.delete(userId);
       this.#reading.add(userId);
       const running = this.#read(userId).finally(() => {
@@ -71,6 +73,15 @@ export class FriendSync {
         this.#start();
       });
       this.#running.add(running);
+    }
+  }
+
+  #nextPending(): string | undefined {
+    for (let isAgain = false; ; isAgain = true) {
+      for (let next = this.#next.next(); !next.done; next = this.#next.next())
+        if (!this.#reading.has(next.value)) return next.value;
+      if (isAgain || this.#pending.size === 0) return undefined;
+      this.#next = this.#pending.values();
     }
   }
 
