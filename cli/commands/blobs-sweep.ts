@@ -2,7 +2,8 @@ import { Command } from 'commander';
 import type { BlobId, BlobStore } from '../../workloads/common/blobs/blob-store.ts';
 import { sweepBlobs, type SweepResult } from '../../workloads/common/blobs/sweep.ts';
 import type { Cells } from '../../workloads/common/cell-client/cells.ts';
-import { readIndexReferences } from '../../workloads/user-index/snapshots.ts';
+import { readBaseReferences } from '../../workloads/user-index/base-snapshot.ts';
+import { readWordReferences } from '../../workloads/user-index/words-snapshot.ts';
 import { readBackupReferences } from '../backup/references.ts';
 import { withBlobs, withCells } from '../connect.ts';
 import { readBlobReferences } from '../log/blob-references.ts';
@@ -49,7 +50,8 @@ export function blobsSweepCommand(): Command {
 async function* references(cells: Cells, store: BlobStore, onKey: () => void): AsyncGenerator<BlobId> {
   yield* readBlobReferences(cells, onKey);
   yield* readBackupReferences(store);
-  yield* readIndexReferences(store);
+  yield* await readBaseReferences(store);
+  yield* await readWordReferences(store);
 }
 
 function describe({ found, setAside, takenBack, deleted }: SweepResult, dryRun: boolean): string {

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { loadEdgeList } from '../../workloads/user-index/edge-list.ts';
-import { saveBase } from '../../workloads/user-index/snapshots.ts';
+import { saveBase } from '../../workloads/user-index/base-snapshot.ts';
 import { withBlobs } from '../connect.ts';
 import { printJson } from '../output.ts';
 import { withProgress } from '../progress.ts';

@@ -1,5 +1,6 @@
 // npm run bench:user-index: a million users of 200 friends in one index process and in Redis' sets: time to load, memory, and
 // "friend, or friend of a friend?" at 5,000 a second by a process of its own. `--profile` leaves a CPU profile of the index.
+// `--from=feed`: without Redis, friends that logs tell in place of an edge list. `--users=N` sets how many.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
@@ -7,28 +8,22 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Child } from '../../embedded/child.ts';
-import { startCoordinator } from '../../embedded/coordinator.ts';
 import { openBlobStore } from '../../workloads/common/blobs/open-blob-store.ts';
-import { loadBase } from '../../workloads/user-index/snapshots.ts';
+import { loadBase } from '../../workloads/user-index/base-snapshot.ts';
 import { installMissing } from '../support/debian.ts';
-import { until } from '../support/wait.ts';
 import { machine, residentBytes } from './support/cpu.ts';
 import { readMetrics, type Metrics } from './support/prometheus.ts';
 import { RedisConnection, startRedis } from './support/redis.ts';
 import { table } from './support/table.ts';
-import type { AskerResult, AskerWork } from './user-index-asker.ts';
+import { asked, startIndex } from './support/user-index.ts';
+import type { AskerResult } from './user-index-asker.ts';
+import { benchFeed } from './user-index-feed.ts';
 
 const USERS = Number(/^--users=(\d+)$/m.exec(process.argv.join('\n'))?.[1] ?? 1_000_000);
 /** Each line makes a friend for both: 200 on average. */
 const LINES_PER_USER = 100;
-const RATE = 5_000;
-const WARM_MS = 3_000;
-const DURATION_MS = 8_000;
 /** Users whose lists are on their way to Redis at once. */
 const REDIS_BATCH = 500;
-const TOKEN = 'a token for benchmarks';
-const ASKER = fileURLToPath(new URL('./user-index-asker.ts', import.meta.url));
 const CELLCTL = fileURLToPath(new URL('../../cli/cellctl.ts', import.meta.url));
 
 const userOf = (n: number): string => `u${n}`;
@@ -70,29 +65,11 @@ async function writeEdges(file: string): Promise<number> {
 }
 
 const seconds = (began: number): number => (performance.now() - began) / 1_000;
-const portOf = (url: string): number => Number(new URL(url).port);
 
-/** Asks by a process that does nothing else. */
-async function asked(whom: AskerWork['whom'], port: number): Promise<AskerResult> {
-  // Helpers of its garbage collector would take the processor from who is measured.
-  const asker = fork(ASKER, { execArgv: ['--single-threaded-gc'] });
-  const work: AskerWork = {
-    whom,
-    port,
-    token: TOKEN,
-    users: USERS,
-    ratePerSecond: RATE,
-    warmMs: WARM_MS,
-    durationMs: DURATION_MS,
-  };
-  asker.send(work);
-  const [result] = (await Promise.race([
-    once(asker, 'message'),
-    once(asker, 'exit').then(() => Promise.reject(new Error('The asker ended.'))),
-  ])) as [AskerResult];
-  return result;
+if (process.argv.includes('--from=feed')) {
+  await benchFeed(USERS);
+  process.exit();
 }
-
 const missing = await installMissing({ 'redis-server': 'redis-server' });
 if (missing.length > 0) throw new Error(`This needs ${missing.join(', ')}.`);
 const folder = await mkdtemp(join(tmpdir(), 'cellpost-bench-'));
@@ -118,50 +95,18 @@ if (code !== 0) throw new Error('The edge list could not be loaded.');
 const loadSeconds = seconds(began);
 await rm(edges);
 
-// A platform without cells: there are no logs to be read.
-const coordinator = await startCoordinator({
-  socketPath: join(folder, 'coordinator.sock'),
-  dataFile: join(folder, 'coordinator.db'),
-});
-resources.defer(() => coordinator.close());
-const child = (workload: string): Child => {
-  const logFile = join(folder, `${workload}.log`);
-  const onDeath = (line: string): boolean => process.stderr.write(`${line}\n`);
-  const made = new Child({ name: workload, workload, logFile, onDeath });
-  resources.defer(() => made.stop());
-  return made;
-};
-const common = {
-  CELLPOST_HTTP_PORT: '0',
-  CELLPOST_LOG_LEVEL: 'error',
-  CELLPOST_PLATFORM_TOKEN: TOKEN,
-  CELLPOST_SESSION_TIMEOUT_MS: '10000',
-};
-const discovery = await child('discovery').start({
-  ...common,
-  CELLPOST_COORDINATION: coordinator.url('/discovery'),
-});
-began = performance.now();
 if (process.argv.includes('--profile')) process.env.NODE_OPTIONS = '--cpu-prof';
-const index = child('user-index');
+const index = await startIndex(folder, blobUrl);
+resources.defer(() => index.stop());
 delete process.env.NODE_OPTIONS;
-const { url } = await index.start({
-  ...common,
-  CELLPOST_DISCOVERY_URL: discovery.url,
-  CELLPOST_BLOB_STORE: blobUrl,
-});
-await until(async () => (await fetch(`${url}/readyz`)).status === 200, {
-  timeoutMs: 120_000,
-  what: 'the index',
-});
-const startSeconds = seconds(began);
-const indexBytes = residentBytes(index.pid ?? 0);
-const indexAsked = await asked('index', portOf(url));
+const { url, startSeconds } = index;
+const indexBytes = residentBytes(index.pid);
+const indexAsked = await asked('index', Number(new URL(url).port), USERS);
 const metrics: Metrics = await readMetrics(`${url}/metrics`);
 const handledMs = metrics.quantile('cellpost_user_index_request_duration_seconds', {}, 0.99) * 1_000;
 const collections = metrics.sum('nodejs_gc_duration_seconds_count');
 const collectedMs = (metrics.sum('nodejs_gc_duration_seconds_sum') * 1_000) / Math.max(1, collections);
-const indexBytesAfter = residentBytes(index.pid ?? 0);
+const indexBytesAfter = residentBytes(index.pid);
 await index.stop();
 
 const store = await openBlobStore(blobUrl, {});
@@ -186,7 +131,7 @@ for (let user = 0, sent: Promise<number>[] = []; user < USERS; user++) {
 const redisSeconds = seconds(began);
 const redisBytes = residentBytes(redis.pid);
 
-const redisAsked = await asked('redis', redis.port);
+const redisAsked = await asked('redis', redis.port, USERS);
 
 const mb = (value: number): string => `${(value / 2 ** 20).toFixed(0)} MiB`;
 const row = (name: string, load: number, start: number, memory: string, result: AskerResult) => [

@@ -9,7 +9,8 @@ import { openBlobStore } from '../common/blobs/open-blob-store.ts';
 import { createLogger } from '../common/log.ts';
 import { FriendGraph } from './graph.ts';
 import { GraphStore } from './graph-store.ts';
-import { loadWords, saveBase } from './snapshots.ts';
+import { saveBase } from './base-snapshot.ts';
+import { loadWords } from './words-snapshot.ts';
 
 const MINUTE_MS = 60_000;
 const NOW_MS = Date.UTC(2030, 0, 1);
@@ -42,14 +43,14 @@ test('an index whose friends come from an edge list alone starts from its snapsh
 test('what was read of the logs in part is no snapshot', async (t) => {
   const blobs = await openBlobs(t);
   await live(blobs, { watermarkMs: 0, isComplete: false });
-  assert.equal(await loadWords(blobs), undefined);
+  assert.equal(await loadWords(blobs, new FriendGraph()), undefined);
 });
 
 test('watermarks are stored again when they are minutes old, though nobody has new friends', async (t) => {
   const blobs = await openBlobs(t);
   await live(blobs, { watermarkMs: NOW_MS });
   await live(blobs, { watermarkMs: NOW_MS + MINUTE_MS });
-  assert.equal((await loadWords(blobs))?.watermarks.get('a'), NOW_MS);
+  assert.equal((await loadWords(blobs, new FriendGraph()))?.watermarks.get('a'), NOW_MS);
   await live(blobs, { watermarkMs: NOW_MS + 10 * MINUTE_MS });
-  assert.equal((await loadWords(blobs))?.watermarks.get('a'), NOW_MS + 10 * MINUTE_MS);
+  assert.equal((await loadWords(blobs, new FriendGraph()))?.watermarks.get('a'), NOW_MS + 10 * MINUTE_MS);
 });

@@ -1,18 +1,14 @@
 // Who is whose friend, in memory: what an edge list said at the bottom (all lists one after another in one array of
-// numbers), above it the lists of users whose logs say something. Numbers of users are those of the id table.
+// numbers), above it what users' logs say. Numbers of users are those of the id table.
 import { IdTable } from './id-table.ts';
-import { contains, firstCommon, intersect, isSame, sortedSet } from './sorted.ts';
+import { contains, firstCommon, intersect, merge, sortedSet } from './sorted.ts';
+import { WordLists } from './word-lists.ts';
 
 /** What one user's log says of others. */
 export type Words = { readonly friends: readonly string[]; readonly former: readonly string[] };
 
 /** The lists of an edge list: that of user n is targets[offsets[n] .. offsets[n + 1]], sorted, each number once. */
 export type BaseLists = { readonly offsets: Uint32Array; readonly targets: Uint32Array };
-
-/** Of one user: what words said, and the edge list with that, each sorted. */
-type Said = { added: Uint32Array; removed: Uint32Array; list: Uint32Array };
-/** The objects around three small arrays, about. */
-const SAID_BYTES = 600;
 
 const NO_LISTS: BaseLists = { offsets: new Uint32Array(1), targets: new Uint32Array() };
 const NOBODY = new Uint32Array();
@@ -23,44 +19,30 @@ export type Degree = 0 | 1 | 2 | 'far';
 export class FriendGraph {
   readonly ids: IdTable;
   readonly base: BaseLists;
-  readonly #overlay = new Map<number, Said>();
+  readonly words: WordLists;
 
-  constructor(ids: IdTable = new IdTable(), base: BaseLists = NO_LISTS) {
+  constructor(ids: IdTable = new IdTable(), base: BaseLists = NO_LISTS, words: WordLists = new WordLists()) {
     this.ids = ids;
     this.base = base;
+    this.words = words;
   }
 
   /** Memory of the arrays. */
   get byteLength(): number {
-    let bytes = this.ids.byteLength + this.base.offsets.byteLength + this.base.targets.byteLength;
-    for (const { added, removed, list } of this.#overlay.values())
-      bytes += SAID_BYTES + added.byteLength + removed.byteLength + list.byteLength;
-    return bytes;
+    const { ids, base, words } = this;
+    return ids.byteLength + base.offsets.byteLength + base.targets.byteLength + words.byteLength;
   }
 
   /**
    * Takes the place of whatever was said of this user's friends by words before.
-   * @returns whether that is anything new
+   * @returns the user's number if that is anything new, else undefined
    */
-  say(userId: string, { friends, former }: Words): boolean {
-    if (friends.length === 0 && former.length === 0) {
-      const known = this.ids.find(userId);
-      return known >= 0 && this.#overlay.delete(known);
-    }
+  say(userId: string, { friends, former }: Words): number | undefined {
+    if (friends.length === 0 && former.length === 0 && this.ids.find(userId) < 0) return undefined;
     const user = this.ids.add(userId);
     const added = sortedSet(friends.map((id) => this.ids.add(id)));
     const removed = sortedSet(former.map((id) => this.ids.add(id)));
-    const before = this.#overlay.get(user);
-    if (before && isSame(before.added, added) && isSame(before.removed, removed)) return false;
-    const kept = this.#baseList(user).filter((other) => !contains(removed, other));
-    this.#overlay.set(user, { added, removed, list: sortedSet([...kept, ...added]) });
-    return true;
-  }
-
-  /** All that was said, user by user: what a snapshot keeps beside the edge list. */
-  *words(): Generator<[userId: string, words: Words], void, undefined> {
-    for (const [user, { added, removed }] of this.#overlay)
-      yield [this.ids.id(user), { friends: this.#names(added), former: this.#names(removed) }];
+    return this.words.set(user, { added, removed }) ? user : undefined;
   }
 
   /** Friends, and whoever has a friend in common. Unknown users are far from everybody. */
@@ -109,11 +91,16 @@ export class FriendGraph {
   }
 
   #knows(user: number, other: number): boolean {
-    return contains(this.#list(user), other);
+    const words = this.words.get(user);
+    if (words && contains(words.added, other)) return true;
+    return contains(this.#baseList(user), other) && !(words && contains(words.removed, other));
   }
 
   #list(user: number): Uint32Array {
-    return this.#overlay.get(user)?.list ?? this.#baseList(user);
+    const words = this.words.get(user);
+    const base = this.#baseList(user);
+    if (!words) return base;
+    return base.length === 0 ? words.added : merge(base, words.added, words.removed);
   }
 
   #baseList(user: number): Uint32Array {

@@ -40,6 +40,20 @@ export function intersect(a: Uint32Array, b: Uint32Array): Uint32Array {
   return Uint32Array.from(common);
 }
 
+/** All numbers of the two lists, without those of the first that are also in `left`. */
+export function merge(a: Uint32Array, b: Uint32Array, left: Uint32Array): Uint32Array {
+  const merged = new Uint32Array(a.length + b.length);
+  let length = 0;
+  for (let i = 0, j = 0; i < a.length || j < b.length;) {
+    const isFromB = i === a.length || (j < b.length && (b[j] as number) <= (a[i] as number));
+    const value = (isFromB ? b[j] : a[i]) as number;
+    if (a[i] === value) i++;
+    if (isFromB) j++;
+    if (isFromB || !contains(left, value)) merged[length++] = value;
+  }
+  return merged.subarray(0, length);
+}
+
 export function sortedSet(values: readonly number[]): Uint32Array {
   const sorted = Uint32Array.from(values).sort();
   return sorted.subarray(0, removeRepeats(sorted)).slice();
