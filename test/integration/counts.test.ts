@@ -1,25 +1,23 @@
-// Counts with real processes: two data centers with a memcached and a service each, around one platform. Random writes and
-// reads while memcached, its network, the services and app servers die, stop and slow down; then no count may differ from the log's.
+// Counts with real processes: two data centers around one platform, each with a memcached, one with two replicas of the service.
+// Random writes and reads while memcached, its network, the services, app servers, discovery and the servers' coordination die,
+// stop and slow down; then no count may differ from the log's.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createTransport, type Transporter } from 'nodemailer';
 import { bearer } from '../../workloads/common/http/platform-token.ts';
-import { openTestCells } from '../support/cells.ts';
 import { openJmap, type JmapClient } from '../support/jmap.ts';
 import { memcachedProgram } from '../support/memcached.ts';
-import { startPlatform, type PlatformUnderTest } from '../support/platform.ts';
 import { until } from '../support/wait.ts';
-import { DataCenter, signal, stopFor, type Answer } from './data-centers.ts';
+import { startCountsPlatform, type CountsPlatform } from './counts-platform.ts';
+import { DataCenter, signal, stopFor, type Answer, type Replica } from './data-centers.ts';
 
 const USERS = 6;
 const PASSWORD = 'secret word';
-const ROUNDS = 3;
+const ROUNDS = 4;
 const STEPS = 30;
-const HARM_EVERY = 10;
+const HARM_EVERY = 8;
 const WAIT = { timeoutMs: 60_000 };
 /** A count may be wrong for so long after all is quiet. */
 const STALE_MS = 1_000;
@@ -35,20 +33,19 @@ const program = 'program' in found ? found.program : '';
 type Numbers = Record<string, { unread: number; unseen: number }>;
 type User = { id: string; address: string; jmap: JmapClient; inbox: string; emails: string[] };
 
-let platform: PlatformUnderTest;
+let platform: CountsPlatform;
 let transport: Transporter;
-let token: string;
 const centers: DataCenter[] = [];
+const replicas = (): Replica[] => centers.flatMap((center) => center.replicas);
 const users: User[] = [];
 const random = generator(SEED);
 
 before(async () => {
   if (skip) return;
   console.log(`CELLPOST_TEST_SEED=${SEED}`);
-  platform = await startPlatform();
+  platform = await startCountsPlatform();
   transport = createTransport({ host: '127.0.0.1', port: platform.smtpPort, ignoreTLS: true });
-  token = (await readFile(join(platform.home, 'token'), 'utf8')).trim();
-  await using cells = await openTestCells(platform.home);
+  const { cells } = platform;
   for (let n = 0; n < USERS; n++) {
     const address = `c${n}@cellpost.test`;
     const id = await cells.createUser({ addresses: [address], displayName: '', password: PASSWORD });
@@ -57,8 +54,8 @@ before(async () => {
     const list = (mailboxes?.[1].list ?? []) as { id: string; role: string | null }[];
     users.push({ id, address, jmap, inbox: list.find(({ role }) => role === 'inbox')?.id ?? '', emails: [] });
   }
-  for (const name of ['east', 'west'])
-    centers.push(await DataCenter.start({ name, program, platform, token }));
+  for (const [name, count] of Object.entries({ east: 2, west: 1 }))
+    centers.push(await DataCenter.start(platform, { name, program, replicas: count }));
 });
 
 after(async () => {
@@ -119,9 +116,7 @@ function numbersOf(said: Answer): Numbers {
 const isSame = (wanted: Numbers, said: Numbers, id: string): boolean =>
   wanted[id]?.unread === said[id]?.unread && wanted[id]?.unseen === said[id]?.unseen;
 
-async function appServerPid(): Promise<number | undefined> {
-  return one(await platform.cellctl<{ pid: number }[]>('nodes'))?.pid;
-}
+const appServerPid = (): number | undefined => one(platform.appServers).pid;
 
 /** Away for a while, then back with what it had. */
 async function forAWhile(begin: () => () => void): Promise<void> {
@@ -137,17 +132,34 @@ const HARMS: ((center: DataCenter) => Promise<void>)[] = [
   (center) => forAWhile(() => center.silenceMemcached()),
   (center) => forAWhile(() => center.stopMemcached()),
   (center) => forAWhile(() => center.farMemcached()),
-  async (center) => center.killService(),
-  (center) => center.stopService(200 + random(900)),
-  async () => signal(await appServerPid(), 'SIGKILL'),
+  async (center) => one(center.replicas).kill(),
+  async (center) => center.replicas.forEach((replica) => replica.kill()),
+  (center) => one(center.replicas).stopFor(200 + random(900)),
+  async () => signal(appServerPid(), 'SIGKILL'),
   // Longer than its lease, sometimes: others take its users over meanwhile.
-  async () => stopFor(await appServerPid(), 300 + random(2_500)),
+  () => stopFor(appServerPid(), 300 + random(2_500)),
+  async () => signal(platform.discovery.pid, 'SIGKILL'),
+  () => stopFor(platform.discovery.pid, 300 + random(2_500)),
+  restartCoordination,
+  () => forAWhile(stopCoordination),
 ];
 
+/** Sessions outlive that in ZooKeeper, if it is soon enough; in the embedded coordinator they never do. */
+async function restartCoordination(): Promise<void> {
+  await platform.coordination.kill();
+  await pause(200 + random(900));
+  await platform.coordination.restart();
+}
+
+function stopCoordination(): () => void {
+  platform.coordination.signal('SIGSTOP');
+  return () => platform.coordination.signal('SIGCONT');
+}
+
 test('It tells services only, and refuses what is no list of users', { skip }, async () => {
-  const url = centers[0]?.url ?? '';
+  const url = replicas()[0]?.url ?? '';
   assert.equal((await fetch(`${url}/counts?users=${users[0]?.id}`)).status, 401);
-  const headers = { authorization: bearer(token) };
+  const headers = { authorization: bearer(platform.token) };
   for (const query of [
     '',
     '?users=',
@@ -158,26 +170,30 @@ test('It tells services only, and refuses what is no list of users', { skip }, a
 });
 
 /** Each count of the next answers comes from memcached. */
-async function untilAllHit(center: DataCenter): Promise<void> {
-  const at = await center.hits();
-  await until(async () => (await center.counts(ids())) && (await center.hits()) >= at + USERS, {
+async function untilAllHit(replica: Replica): Promise<void> {
+  const at = await replica.hits();
+  await until(async () => (await replica.counts(ids())) && (await replica.hits()) >= at + USERS, {
     ...WAIT,
     what: 'hits',
   });
 }
 
-test('Counts are found in memcached, and a change is seen in every data center', { skip }, async () => {
-  const [user] = users;
-  assert.ok(user);
-  for (const center of centers) await untilAllHit(center);
-  await write(user, 0);
-  assert.deepEqual((await truth())[user.id], { unread: 1, unseen: 1 });
-  for (const center of centers)
-    await until(async () => (await center.counts(ids()))?.counts[user.id]?.unread === 1, {
-      ...WAIT,
-      what: center.url,
-    });
-});
+test(
+  'Counts are found in memcached, and a change is seen in every data center, by each replica',
+  { skip },
+  async () => {
+    const [user] = users;
+    assert.ok(user);
+    for (const replica of replicas()) await untilAllHit(replica);
+    await write(user, 0);
+    assert.deepEqual((await truth())[user.id], { unread: 1, unseen: 1 });
+    for (const replica of replicas())
+      await until(async () => (await replica.counts(ids()))?.counts[user.id]?.unread === 1, {
+        ...WAIT,
+        what: replica.url,
+      });
+  },
+);
 
 const AWAY: [string, (center: DataCenter) => () => void | Promise<void>][] = [
   ['was cut off', (center) => center.cutMemcached()],
@@ -186,7 +202,7 @@ const AWAY: [string, (center: DataCenter) => () => void | Promise<void>][] = [
     'was cut off while its service was started anew',
     (center) => {
       const end = center.cutMemcached();
-      center.killService();
+      center.replicas.forEach((replica) => replica.kill());
       return end;
     },
   ],
@@ -196,22 +212,29 @@ for (const [how, takeAway] of AWAY) {
     const [user] = users;
     const [center] = centers;
     assert.ok(user && center);
-    await untilAllHit(center);
+    for (const replica of center.replicas) await untilAllHit(replica);
     const comeBack = takeAway(center);
     await write(user, 0);
     const wanted = await truth();
-    const asked = async (): Promise<boolean> => {
-      const said = await center.counts(ids());
+    const asked = async (replica: Replica): Promise<boolean> => {
+      const said = await replica.counts(ids());
       return said !== undefined && isSame(wanted, numbersOf(said), user.id);
     };
-    await until(asked, { ...WAIT, what: 'the app servers to be asked' });
+    for (const replica of center.replicas)
+      await until(() => asked(replica), { ...WAIT, what: 'the app servers to be asked' });
     await comeBack();
-    const at = await center.hits();
     const backAt = performance.now();
-    while (performance.now() - backAt < STALE_MS || (await center.hits()) < at + USERS) {
-      assert.ok(await asked(), `an old count ${Math.round(performance.now() - backAt)} ms after it was back`);
-      assert.ok(performance.now() - backAt < WAIT.timeoutMs, 'memcached is used again');
-    }
+    const watch = async (replica: Replica): Promise<void> => {
+      const at = await replica.hits();
+      while (performance.now() - backAt < STALE_MS || (await replica.hits()) < at + USERS) {
+        assert.ok(
+          await asked(replica),
+          `an old count ${Math.round(performance.now() - backAt)} ms after it was back`,
+        );
+        assert.ok(performance.now() - backAt < WAIT.timeoutMs, 'memcached is used again');
+      }
+    };
+    await Promise.all(center.replicas.map(watch));
   });
 }
 
@@ -226,7 +249,7 @@ for (let round = 1; round <= ROUNDS; round++) {
       const harm = step % HARM_EVERY === 5 ? plan.pop() : undefined;
       if (harm) harms.push(harm(one(centers)));
       await Promise.all([
-        one(centers).counts(ids()),
+        one(replicas()).counts(ids()),
         write(one(users), random(10)).catch(() => undefined),
         write(one(users), random(10)).catch(() => undefined),
       ]);
@@ -238,7 +261,7 @@ for (let round = 1; round <= ROUNDS; round++) {
 }
 
 /**
- * All is quiet from now on: each data center says what the logs say within a second, from memcached too, and goes on saying it. An
+ * All is quiet from now on: each replica says what the logs say within a second, from memcached too, and goes on saying it. An
  * answer is as old as its question: so it is the service that is judged, not how soon this process reads. What the
  * machine takes from the service it takes from this process, too: the longest pause of its event loop is allowed
  * for, twice, as a change goes through two processes.
@@ -252,16 +275,16 @@ async function assertTrue(what: string): Promise<void> {
     (numbers) => (wanted = numbers),
   );
   const wrongForMs = await Promise.all(
-    centers.map(async (center) => {
+    replicas().map(async (replica) => {
       const seen: { afterMs: number; said: Numbers; isWhole: boolean }[] = [];
       let at: number | undefined;
       await until(
         async () => {
           const afterMs = performance.now() - quietAt;
-          const said = await center.counts(ids());
+          const said = await replica.counts(ids());
           if (said)
             seen.push({ afterMs, said: numbersOf(said), isWhole: Object.keys(said.counts).length === USERS });
-          const hits = await center.hits();
+          const hits = await replica.hits();
           if (!wanted || afterMs < WATCH_MS || !seen.at(-1)?.isWhole) return false;
           at = at === undefined || hits < at ? hits : at;
           return hits >= at + USERS;
@@ -269,7 +292,7 @@ async function assertTrue(what: string): Promise<void> {
         { ...WAIT, what: 'counts from memcached', intervalMs: 10 },
       );
       const { numbers } = { numbers: await asking };
-      assert.deepEqual(seen.at(-1)?.said, numbers, `${what}: ${center.url}`);
+      assert.deepEqual(seen.at(-1)?.said, numbers, `${what}: ${replica.url}`);
       const wrong = seen.filter(({ said }) => Object.keys(said).some((id) => !isSame(numbers, said, id)));
       return wrong.at(-1)?.afterMs ?? 0;
     }),

@@ -1,15 +1,13 @@
-// Data centers around one platform for the counts test: each with a real memcached behind a relay, and a memcache dirty service
-// that is started again when it dies; and what can happen to them.
-import { join } from 'node:path';
+// Data centers around one platform for the counts test: each with a real memcached behind a relay, and replicas of the memcache
+// dirty service that are started again when they die; and what can happen to them.
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
-import { Child } from '../../embedded/child.ts';
-import { readNote } from '../../embedded/home.ts';
+import type { Child } from '../../embedded/child.ts';
 import { bearer } from '../../workloads/common/http/platform-token.ts';
 import { freePort } from '../support/free-port.ts';
 import { startMemcached, type Memcached } from '../support/memcached.ts';
-import type { PlatformUnderTest } from '../support/platform.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import type { CountsPlatform } from './counts-platform.ts';
 
 /** Slower than any memcached in the same building; two of it are within what the service waits for an answer. */
 const FAR_MS = 100;
@@ -28,44 +26,23 @@ const answer = z.object({
 });
 export type Answer = z.infer<typeof answer>;
 
-type CenterOptions = { name: string; program: string; platform: PlatformUnderTest; token: string };
+/** One replica of the service. */
+export class Replica {
+  readonly #child: Child;
+  readonly #token: string;
+  readonly url: string;
 
-export class DataCenter {
-  readonly #options: CenterOptions;
-  readonly #service: Child;
-  #memcached: Memcached | undefined;
-  #proxy: TcpProxy | undefined;
-  url = '';
-
-  private constructor(options: CenterOptions) {
-    this.#options = options;
-    const { name, platform } = options;
-    const logFile = join(platform.home, 'logs', `counts-${name}.log`);
-    this.#service = new Child({ name, workload: 'memcache-dirty', logFile, onDeath: () => undefined });
-  }
-
-  static async start(options: CenterOptions): Promise<DataCenter> {
-    const center = new DataCenter(options);
-    center.#memcached = await startMemcached(options.program, await freePort());
-    center.#proxy = await startTcpProxy(center.#memcached.port);
-    const { url } = await center.#service.start(
-      {
-        CELLPOST_HTTP_PORT: '0',
-        CELLPOST_PLATFORM_TOKEN: options.token,
-        CELLPOST_DISCOVERY_URL: readNote(options.platform.home)?.discoveryUrl,
-        CELLPOST_MEMCACHED: `127.0.0.1:${center.#proxy.port}`,
-      },
-      { http: 'CELLPOST_HTTP_PORT' },
-    );
-    center.url = url;
-    return center;
+  constructor(child: Child, url: string, token: string) {
+    this.#child = child;
+    this.url = url;
+    this.#token = token;
   }
 
   /** @returns undefined while it does not answer @throws for an answer that is none: a negative count, for one */
   async counts(userIds: readonly string[]): Promise<Answer | undefined> {
     let body: unknown;
     try {
-      const headers = { authorization: bearer(this.#options.token) };
+      const headers = { authorization: bearer(this.#token) };
       const response = await fetch(`${this.url}/counts?users=${userIds.join(',')}`, { headers });
       if (response.status !== 200) return undefined;
       body = await response.json();
@@ -85,19 +62,54 @@ export class DataCenter {
     return Number(line.exec(text)?.[1] ?? 0);
   }
 
-  killService(): void {
-    signal(this.#service.pid, 'SIGKILL');
+  kill(): void {
+    signal(this.#child.pid, 'SIGKILL');
   }
 
-  stopService(ms: number): Promise<void> {
-    return stopFor(this.#service.pid, ms);
+  stopFor(ms: number): Promise<void> {
+    return stopFor(this.#child.pid, ms);
+  }
+}
+
+export class DataCenter {
+  readonly #program: string;
+  #memcached: Memcached | undefined;
+  #proxy: TcpProxy | undefined;
+  readonly replicas: Replica[] = [];
+
+  private constructor(program: string) {
+    this.#program = program;
+  }
+
+  /** @param name of it, for logs @param replicas how many */
+  static async start(
+    platform: CountsPlatform,
+    { name, program, replicas }: { name: string; program: string; replicas: number },
+  ): Promise<DataCenter> {
+    const center = new DataCenter(program);
+    center.#memcached = await startMemcached(program, await freePort());
+    center.#proxy = await startTcpProxy(center.#memcached.port);
+    for (let number = 0; number < replicas; number++) {
+      const child = platform.child(`counts-${name}-${number}`, 'memcache-dirty');
+      const { url } = await child.start(
+        {
+          CELLPOST_HTTP_PORT: '0',
+          CELLPOST_PLATFORM_TOKEN: platform.token,
+          CELLPOST_DISCOVERY_URL: platform.discoveryUrl,
+          CELLPOST_MEMCACHED: `127.0.0.1:${center.#proxy.port}`,
+        },
+        { http: 'CELLPOST_HTTP_PORT' },
+      );
+      center.replicas.push(new Replica(child, url, platform.token));
+    }
+    return center;
   }
 
   /** It comes back empty, and counts its tokens from the beginning. */
   async restartMemcached(): Promise<void> {
     const port = this.#memcached?.port ?? 0;
     await this.#memcached?.kill();
-    this.#memcached = await startMemcached(this.#options.program, port);
+    this.#memcached = await startMemcached(this.#program, port);
   }
 
   /** It comes back with all that it had, as from the next three. @returns what makes it come back */
@@ -127,7 +139,6 @@ export class DataCenter {
   }
 
   async close(): Promise<void> {
-    this.#service.kill();
     await this.#memcached?.kill();
     await this.#proxy?.close();
   }
