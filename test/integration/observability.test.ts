@@ -1,6 +1,6 @@
 // What the processes of a platform tell of themselves, against docs/observability.md.
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import nodemailer from 'nodemailer';
@@ -9,6 +9,7 @@ import { readNote } from '../../embedded/home.ts';
 import { WorkloadMetrics } from '../../workloads/common/metrics/workload-metrics.ts';
 import { cellctlOutput } from '../support/cellctl.ts';
 import { openJmap } from '../support/jmap.ts';
+import { isAbout, readLogLines, type LogLine } from '../support/log-lines.ts';
 import { startPlatform, type PlatformUnderTest } from '../support/platform.ts';
 import { until } from '../support/wait.ts';
 
@@ -101,17 +102,7 @@ test('a mail leaves its traces in the stages, stores, queues and caches of those
   has('discovery', 'store_call_duration_seconds_count{store="zookeeper",operation="get"}');
 });
 
-type LogLine = Record<string, unknown> & { workload: string; requestId?: string; requestIds?: string[] };
-
-async function logLines(): Promise<LogLine[]> {
-  const folder = join(platform.home, 'logs');
-  const texts = await Promise.all(
-    (await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8')),
-  );
-  return texts.flatMap((text) =>
-    text.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogLine] : [])),
-  );
-}
+const logLines = (): Promise<LogLine[]> => readLogLines(join(platform.home, 'logs'));
 
 test('the id in the answer to a mail is in the logs of all who worked on it, and in its log entry', async () => {
   assert.match(storedAs, /^[\w-]{8,}$/);
@@ -125,12 +116,7 @@ test('the id in the answer to a mail is in the logs of all who worked on it, and
   assert.equal(added?.requestId, storedAs);
   const lines = await logLines();
   const said = (workload: string, msg: string): LogLine | undefined =>
-    lines.find(
-      (line) =>
-        line.workload === workload &&
-        line.msg === msg &&
-        (line.requestId === storedAs || line.requestIds?.includes(storedAs)),
-    );
+    lines.find((line) => line.workload === workload && line.msg === msg && isAbout(line, storedAs));
   assert.ok(said('mta-proxy', 'message answered'));
   // Who the recipient is was asked over HTTP; the message came over a delivery channel.
   assert.equal(said('app-server', 'request answered')?.method, 'GET');

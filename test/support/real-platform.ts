@@ -21,6 +21,8 @@ const HTTP = { http: 'CELLPOST_HTTP_PORT' };
 
 export type RealPlatform = Doors & {
   cells: Cells;
+  /** What its processes log is in files here. */
+  logs: string;
   /** By which cellctl finds it. */
   env: NodeJS.ProcessEnv;
   /** Runs `cellctl ARGS --json` against it. */
@@ -31,30 +33,44 @@ export type RealPlatform = Doors & {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-/** @param name tells it from others over the same HBase; its cells are a and b at first */
-export async function startRealPlatform(hbase: Hbase, name: string): Promise<RealPlatform> {
+/**
+ * @param name tells it from others over the same HBase; its cells are a and b at first
+ * @param settings of all its processes
+ */
+export async function startRealPlatform(
+  hbase: Hbase,
+  name: string,
+  settings: Record<string, string> = {},
+): Promise<RealPlatform> {
   const opened = new AsyncDisposableStack();
   try {
-    return await start(hbase, name, opened);
+    return await start(hbase, name, settings, opened);
   } catch (error) {
     await opened.disposeAsync();
     throw error;
   }
 }
 
-async function start(hbase: Hbase, name: string, opened: AsyncDisposableStack): Promise<RealPlatform> {
+async function start(
+  hbase: Hbase,
+  name: string,
+  settings: Record<string, string>,
+  opened: AsyncDisposableStack,
+): Promise<RealPlatform> {
   const home = await mkdtemp(join(tmpdir(), 'cellpost-real-'));
   opened.defer(() => rm(home, { recursive: true, force: true }));
-  await mkdir(join(home, 'logs'));
+  const logs = join(home, 'logs');
+  await mkdir(logs);
   const common = {
     CELLPOST_HTTP_HOST: '127.0.0.1',
     CELLPOST_HTTP_PORT: '0',
     CELLPOST_PLATFORM_TOKEN: TOKEN,
     CELLPOST_BLOB_STORE: `file:${join(home, 'blobs')}`,
     CELLPOST_SESSION_TIMEOUT_MS: String(SESSION_TIMEOUT_MS),
+    ...settings,
   };
   const child = (process: string, workload: string): Child => {
-    const logFile = join(home, 'logs', `${process}.log`);
+    const logFile = join(logs, `${process}.log`);
     const made = new Child({ name: process, workload, logFile, onDeath: () => undefined });
     opened.defer(() => made.stop());
     return made;
@@ -119,6 +135,7 @@ async function start(hbase: Hbase, name: string, opened: AsyncDisposableStack): 
     webUrl: web.url,
     smtpPort: Number(smtp.ports.smtp),
     cells,
+    logs,
     env,
     cellctl: (...args) => runCellctl(args, env),
     addCell,

@@ -1,10 +1,12 @@
 // Group commit: appends of many keys to one region become one atomic write, with one sync of the write-ahead log. While
 // one is under way the next gathers. What a group could not do together its members do alone: that is always right, for
 // a conditional write that was done already finds its own bytes.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { HbaseClient } from '../../common/hbase/client.ts';
 import { HbaseUnavailable, mayHaveRun } from '../../common/hbase/errors.ts';
 import { regionOf, type Region } from '../../common/hbase/regions.ts';
 import { putRow, putRows, type Condition, type Put } from '../../common/hbase/rows.ts';
+import { inSpan, tracePlace, type Place } from '../../common/tracing.ts';
 
 /** Measured: 64 rows take hardly longer than 16, more only wait for one another. */
 const MAX_GROUP_ROWS = 64;
@@ -26,6 +28,9 @@ type Waiting = {
   /** On the steady clock: the time in the queue counts, too. */
   deadline: number;
   bytes: number;
+  /** Runs work as part of the request that this is for: what starts a group is mostly the end of another one. */
+  here: <T>(work: () => T) => T;
+  place: Place | undefined;
   resolve: (written: boolean) => void;
   reject: (error: unknown) => void;
 };
@@ -65,7 +70,8 @@ export class AppendGroups {
       const deadline = performance.now() + deadlineMs;
       const group = this.#groups.get(region) ?? { region, waiting: [] };
       this.#groups.set(region, group);
-      group.waiting.push({ put, condition, deadline, bytes, resolve, reject });
+      const here = AsyncLocalStorage.snapshot();
+      group.waiting.push({ put, condition, deadline, bytes, here, place: tracePlace(), resolve, reject });
       const server = this.#servers.get(region.server) ?? { running: 0, ready: new Set(), woken: false };
       this.#servers.set(region.server, server);
       server.ready.add(group);
@@ -102,15 +108,20 @@ export class AppendGroups {
   /** Resolves when all members have their answer. */
   async #commit(members: Waiting[]): Promise<void> {
     let groupMayHaveRun = false;
-    if (members.length > 1) {
-      try {
-        const together = await putRows(
+    const [first, ...others] = members;
+    if (first && others.length > 0) {
+      const deadlineMs = Math.min(GROUP_DEADLINE_MS, ...members.map(({ deadline }) => timeLeft(deadline)));
+      const putAll = (): Promise<boolean> =>
+        putRows(
           this.#client,
           this.#table,
           members.map(({ put }) => put),
           members.map(({ condition }) => condition),
-          { deadlineMs: Math.min(GROUP_DEADLINE_MS, ...members.map(({ deadline }) => timeLeft(deadline))) },
+          { deadlineMs },
         );
+      try {
+        const links = others.flatMap(({ place }) => place ?? []);
+        const together = await first.here(() => inSpan('append group', putAll, { links }));
         if (together) {
           for (const { resolve } of members) resolve(true);
           return;
@@ -119,7 +130,7 @@ export class AppendGroups {
         groupMayHaveRun = mayHaveRun(error);
       }
     }
-    await Promise.all(members.map((member) => this.#alone(member, groupMayHaveRun)));
+    await Promise.all(members.map((member) => member.here(() => this.#alone(member, groupMayHaveRun))));
   }
 
   /** @param ran whether the row may have been written before, or still be: then no failure is a certain one */
