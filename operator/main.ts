@@ -49,21 +49,22 @@ export async function start(
   const connections = new Connections(kubeConfig(settings, env));
   const api = new KubeApi(connections, metrics);
   const stop = new AbortController();
-  // One that waits for the lease is as ready as it can be.
-  let readiness: true | string = true;
-  const listener = await listenHttp({
-    ...settings.http,
-    logger,
-    metrics: shared,
-    ready: () => (stop.signal.aborted ? 'stopping' : readiness),
-    routes: () => undefined,
-  });
   const lease = new LeaderLease({
     api,
     namespace: settings.namespace,
     name: LEASE_NAME,
     identity: settings.identity,
     logger,
+  });
+  // One that waits for the lease is as ready as it can be.
+  let readiness: true | string = true;
+  const listener = await listenHttp({
+    ...settings.http,
+    logger,
+    metrics: shared,
+    healthy: () => lease.health(),
+    ready: () => (stop.signal.aborted ? 'stopping' : readiness),
+    routes: () => undefined,
   });
   const campaign = lease.campaign(async (term) => {
     metrics.leading.set(1);

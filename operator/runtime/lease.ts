@@ -1,7 +1,10 @@
 // One leader at a time, by a Lease object, after client-go's leader election: time is measured on one's own clock from
 // what one saw, never by comparing clocks, and a leader that can't renew stops well before another may start.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../../workloads/common/clock.ts';
+import type { Verdict } from '../../workloads/common/http/health.ts';
 import type { Logger } from '../../workloads/common/log.ts';
+import { allWell, Pulse } from '../../workloads/common/pulse.ts';
 import { isConflict } from './api-error.ts';
 import type { KubeApi } from './api.ts';
 import { TYPES, type KubeObject } from './resources.ts';
@@ -14,6 +17,11 @@ export type LeaseTimes = {
   /** Between attempts to get or renew it. */
   retryMs: number;
 };
+
+/** Longer than two requests to an API server that does not answer. */
+const LONGEST_ASKING_MS = 120_000;
+/** What is under way at the end of a term has deadlines of its own. */
+const LONGEST_ENDING_MS = 300_000;
 
 /** A takeover after a crash takes at most durationMs + 2 × retryMs. */
 const LEASE_TIMES: LeaseTimes = { durationMs: 12_000, renewDeadlineMs: 8_000, retryMs: 2_000 };
@@ -28,14 +36,18 @@ type Lease = KubeObject & {
   };
 };
 
+/** What of the API is needed. */
+type LeaseApi = Pick<KubeApi, 'get' | 'create' | 'update'> & { until(signal: AbortSignal): LeaseApi };
+
 export type LeaseOptions = {
-  api: KubeApi;
+  api: LeaseApi;
   namespace: string;
   name: string;
   /** Names this process among all, also across its restarts. */
   identity: string;
   times?: LeaseTimes;
   logger: Logger;
+  clock?: Clock;
 };
 
 /** Kubernetes' MicroTime: exactly six digits of a second, or the API server refuses it. */
@@ -49,9 +61,19 @@ export class LeaderLease {
   /** What the lease last looked like, and since when it has looked so on our clock. */
   #seen: { lease: Lease; since: number } | undefined;
 
+  readonly #pulse: Pulse;
+  readonly #ending: Pulse;
+
   constructor(options: LeaseOptions) {
     this.#options = options;
     this.#times = options.times ?? LEASE_TIMES;
+    this.#pulse = new Pulse('asking for the lease', options.clock, LONGEST_ASKING_MS);
+    this.#ending = new Pulse('ending a term that is over', options.clock, LONGEST_ENDING_MS);
+  }
+
+  /** Not well when the lease is not asked for any more, or what a term began does not end with it: then no other begins. */
+  health(): Verdict {
+    return allWell([this.#pulse, this.#ending]);
   }
 
   /**
@@ -60,6 +82,7 @@ export class LeaderLease {
    */
   async campaign(lead: (term: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      this.#pulse.beat();
       const acquiredAt = await this.#tryAcquire();
       if (acquiredAt === undefined) {
         await pause(this.#times.retryMs * (0.8 + Math.random() * 0.4), signal);
@@ -79,12 +102,17 @@ export class LeaderLease {
   ): Promise<void> {
     const term = new AbortController();
     const over = AbortSignal.any([term.signal, signal]);
-    const renewing = this.#renew(acquiredAt, over).finally(() => term.abort());
+    const renewing = this.#renew(acquiredAt, over).finally(() => {
+      term.abort();
+      this.#pulse.rest();
+      this.#ending.beat();
+    });
     try {
       await lead(over);
     } finally {
       term.abort();
       await renewing;
+      this.#ending.rest();
     }
   }
 
@@ -92,6 +120,7 @@ export class LeaderLease {
   async #renew(acquiredAt: number, over: AbortSignal): Promise<void> {
     let renewedAt = acquiredAt;
     while (!over.aborted) {
+      this.#pulse.beat();
       await pause(this.#times.retryMs, over);
       if (over.aborted) return;
       const left = renewedAt + this.#times.renewDeadlineMs - performance.now();

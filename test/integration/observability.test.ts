@@ -20,6 +20,7 @@ let storedAs = '';
 const scraped = new Map<string, string>();
 
 async function scrape(url: string): Promise<string> {
+  assert.equal(await (await fetch(`${url}/healthz`)).text(), 'ok\n', url);
   const response = await fetch(`${url}/metrics`);
   assert.equal(response.status, 200);
   return await response.text();

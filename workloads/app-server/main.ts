@@ -144,6 +144,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     cacheBytes: config.CELLPOST_CACHE_BYTES,
     host: config.CELLPOST_HTTP_HOST,
     port: config.CELLPOST_HTTP_PORT,
+    healthy: () => membership.health(),
     ready: () => (membership.isReady() ? true : `the ring says: ${membership.state}`),
     node: () => ({
       cell,

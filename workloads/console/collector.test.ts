@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { Gauge, Histogram, Registry } from 'prom-client';
+import { ClockAhead } from '../../test/support/clock-ahead.ts';
 import { until } from '../../test/support/wait.ts';
 import { createLogger } from '../common/log.ts';
 import { Collector } from './collector.ts';
@@ -55,6 +56,7 @@ let processes: Record<string, Process> = {};
 /** The names of those on the ring of cell a, and their states. */
 let ring: Record<string, 'serving' | 'draining'> = {};
 let collector: Collector;
+let clock: ClockAhead;
 let view: LoadView | undefined;
 let url = '';
 
@@ -127,7 +129,9 @@ beforeEach(async () => {
   };
   ring = { 'a-0': 'serving', 'a-1': 'serving' };
   view = undefined;
+  clock = new ClockAhead();
   collector = new Collector({
+    clock,
     discoveryUrl: url,
     token: 'a token of the platform',
     targets: [{ workload: 'web', at: { url: `${url}/web` } }],
@@ -219,4 +223,15 @@ test('a server that is lost from its ring is told of, one that left is forgotten
   await seen(/^app-server a-0: it answers, but it has lost its place on the ring$/);
   ring = { 'a-0': 'serving' };
   await gone(/./);
+});
+
+test('it is well whatever does not answer, and ill when a look does not end', async () => {
+  const { web } = processes;
+  assert.ok(web);
+  web.behave = 'not at all';
+  await seen(/^web: it does not answer/);
+  assert.equal(collector.health(), true);
+  clock.aheadMs += 400_000;
+  assert.match(String(collector.health()), /^looking at the platform has not gone on for 4\d\d s$/);
+  await until(() => collector.health() === true, WAIT);
 });

@@ -4,8 +4,11 @@ import { ZodError } from 'zod';
 import { DirectoryFollower } from '../common/cell-client/follower.ts';
 import { mapSummary, type MapSummary } from '../common/cell-client/map-summary.ts';
 import { bearer } from '../common/http/platform-token.ts';
+import type { Clock } from '../common/clock.ts';
+import type { Verdict } from '../common/http/health.ts';
 import type { Logger } from '../common/log.ts';
 import { inParallel } from '../common/parallel.ts';
+import { allWell, Pulse } from '../common/pulse.ts';
 import { ask } from './ask.ts';
 import { updateRoster, type RosterEntry } from './roster.ts';
 import { downGauge, follow, frozenUsual, gaugesOf, type Gauge, type Tracks } from './saturation.ts';
@@ -20,6 +23,8 @@ const MAX_PROCESSES = 2_000;
 const LEFT_MS = 60_000;
 /** From then on it matters that nothing is heard of a cell's coordination. */
 const STALE_SECONDS = 5;
+/** As many processes as it looks at, none of which answers in time, take a minute. */
+const LONGEST_LOOK_MS = 5 * 60_000;
 
 export type CollectorOptions = {
   discoveryUrl: string;
@@ -29,6 +34,7 @@ export type CollectorOptions = {
   logger: Logger;
   /** Called after each look. */
   onLook: (state: Collector) => void;
+  clock?: Clock;
 };
 
 export class Collector {
@@ -39,6 +45,7 @@ export class Collector {
   readonly #watched = new Map<string, Watched>();
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
+  readonly #pulse: Pulse;
   #roster: RosterEntry[] = [];
   /** As of the last time that discovery answered. */
   map: MapSummary | undefined;
@@ -50,11 +57,17 @@ export class Collector {
     this.#targets = new Targets(options.targets, options.logger);
     this.#follower = new DirectoryFollower(options);
     this.#follower.onChange(() => this.#noteLeaving());
+    this.#pulse = new Pulse('looking at the platform', options.clock, LONGEST_LOOK_MS);
     this.#running = this.#run();
   }
 
   get watched(): Watched[] {
     return [...this.#watched.values()];
+  }
+
+  /** Not well when a look does not end. */
+  health(): Verdict {
+    return allWell([this.#pulse, this.#follower]);
   }
 
   async close(): Promise<void> {
@@ -67,6 +80,7 @@ export class Collector {
     const { signal } = this.#closing;
     let next = performance.now();
     while (!signal.aborted) {
+      this.#pulse.beat();
       try {
         await this.#look(signal);
         if (!signal.aborted) onLook(this);

@@ -67,6 +67,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     port: config.CELLPOST_HTTP_PORT,
     logger,
     metrics,
+    healthy: () => collector.health(),
     ready: () => (answers ? true : 'nothing has been looked at yet'),
     routes: (app) => {
       addPage(app);

@@ -13,6 +13,7 @@ import { parseCoordinationUrl } from '../common/coordination/open.ts';
 import { listenHttp } from '../common/http/server.ts';
 import { createLogger } from '../common/log.ts';
 import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
+import { allWell } from '../common/pulse.ts';
 import { moveKey } from '../common/moves/move-key.ts';
 import { addRoutes } from './api.ts';
 import { Freshness } from './freshness.ts';
@@ -149,6 +150,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
       port: config.CELLPOST_HTTP_PORT,
       logger,
       metrics,
+      healthy: () => allWell([map, rings]),
       ready: () => state.known || `no map yet: ${map.problem ?? 'it is being read'}`,
       before: whereFastPath({ token: config.CELLPOST_PLATFORM_TOKEN, state }),
       streams: ['GET /v1/watch'],

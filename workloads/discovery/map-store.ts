@@ -3,8 +3,10 @@ import type { CellRecord } from '../common/cell-client/directory-messages.ts';
 import { CoordinationError, type CoordinationSession } from '../common/coordination/coordination.ts';
 import { follow, type Follower } from '../common/coordination/follow.ts';
 import { keepSession, type KeptSession } from '../common/coordination/keep-session.ts';
+import type { Verdict } from '../common/http/health.ts';
 import type { Logger } from '../common/log.ts';
 import type { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
+import { allWell } from '../common/pulse.ts';
 import { Assigner } from './assigner.ts';
 import { forgetCell, putCell } from './cell-records.ts';
 import { CoordinationAway } from './errors.ts';
@@ -61,6 +63,11 @@ export class MapStore {
   /** Why it is not, for people. */
   get problem(): string | undefined {
     return this.current ? undefined : (this.#kept.problem ?? 'the map is being read');
+  }
+
+  /** Not well when the map is neither followed nor tried to be. */
+  health(): Verdict {
+    return allWell(this.#follower ? [this.#kept, this.#follower] : [this.#kept]);
   }
 
   /** Sees to it that a bucket belongs to a cell: to `near`, if that is enabled. @throws NoEnabledCell, CoordinationAway */

@@ -2,8 +2,10 @@
 // coordination touches the answers for no other.
 import type { CellRecord } from '../common/cell-client/directory-messages.ts';
 import { keepSession, type KeptSession } from '../common/coordination/keep-session.ts';
+import type { Verdict } from '../common/http/health.ts';
 import type { Logger } from '../common/log.ts';
 import type { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
+import { allWell } from '../common/pulse.ts';
 import { type RingWatcher, watchRing } from '../common/ring/ring-watcher.ts';
 import type { RingView } from '../common/ring/ring.ts';
 
@@ -56,6 +58,11 @@ export class RingClients {
     const client = this.#clients.get(cell);
     const current = client?.watcher?.current ?? false;
     return { current, problem: current ? undefined : (client?.kept.problem ?? 'its ring is being read') };
+  }
+
+  /** Not well when a cell's ring is neither followed nor tried to be. */
+  health(): Verdict {
+    return allWell([...this.#clients.values()].flatMap(({ kept, watcher }) => [kept, watcher ?? []].flat()));
   }
 
   async close(): Promise<void> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { afterEach, beforeEach, test } from 'node:test';
+import { ClockAhead } from '../../test/support/clock-ahead.ts';
 import { until } from '../../test/support/wait.ts';
 import type { FeedLine } from '../common/changes/feed-lines.ts';
 import { createLogger } from '../common/log.ts';
@@ -15,6 +16,7 @@ let asked: URL[] = [];
 let streams: ServerResponse[] = [];
 let changed: string[] = [];
 let feeds: Feeds;
+let clock: ClockAhead;
 let stopServer: () => void;
 
 /** An app server whose feed says what the test wants. */
@@ -33,7 +35,9 @@ beforeEach(async () => {
     server.closeAllConnections();
     server.close();
   };
+  clock = new ClockAhead();
   feeds = new Feeds({
+    clock,
     cells: { appServers: () => servers.map((each) => ({ cell: 'a', url: each })) },
     token: 'a token of tests',
     logger: createLogger('test', 'silent'),
@@ -180,4 +184,17 @@ test('A server that comes back to the ring with the instance of before is asked 
   await until(isAt(9), WAIT);
   assert.equal(asked[1]?.searchParams.get('instance'), '');
   assert.ok(!feeds.believes(url, { instance: 'one', number: 8 }));
+});
+
+test('A feed that is neither heard nor tried makes this process ill; one that is away does not', async () => {
+  const stream = await connected(1);
+  assert.equal(feeds.health(), true);
+  clock.aheadMs += 90_000;
+  assert.match(String(feeds.health()), /^following http:\S+ has not gone on for 9\d s$/);
+  tell(stream, hello(1, false));
+  await until(() => feeds.health() === true, WAIT);
+  stopServer();
+  await until(() => feeds.mark(url) === undefined, WAIT);
+  clock.aheadMs += 90_000;
+  await until(() => feeds.health() === true, WAIT);
 });

@@ -7,9 +7,11 @@ import { createInterface } from 'node:readline';
 import { request } from 'undici';
 import type { Cells } from '../common/cell-client/cells.ts';
 import { feedLine, PING_MS, type FeedLine } from '../common/changes/feed-lines.ts';
-import { delay, systemClock } from '../common/clock.ts';
+import { delay, systemClock, type Clock } from '../common/clock.ts';
+import type { Verdict } from '../common/http/health.ts';
 import { bearer } from '../common/http/platform-token.ts';
 import type { Logger } from '../common/log.ts';
+import { allWell, Pulse } from '../common/pulse.ts';
 
 /**
  * A feed that pings no more may be cut off somewhere, or its server be: it is asked itself. With the lease that a server
@@ -35,6 +37,7 @@ type Feed = FeedMark & {
   floor: number;
   /** When the server last said that it serves, and that everything up to `number` had been told. */
   heldAt: number;
+  pulse: Pulse;
 };
 
 type FeedsOptions = {
@@ -43,6 +46,7 @@ type FeedsOptions = {
   logger: Logger;
   /** The log of this key has changed. When it rejects, the feed's values from before are not believed any more. */
   onChange: (key: string) => Promise<void>;
+  clock?: Clock;
 };
 
 export class Feeds {
@@ -75,6 +79,11 @@ export class Feeds {
     return { live, wanted: this.#feeds.size };
   }
 
+  /** Not well when a feed is neither heard nor tried. */
+  health(): Verdict {
+    return allWell([...this.#feeds.values()].map(({ pulse }) => pulse));
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#ticks);
     for (const { ending } of this.#feeds.values()) ending.abort();
@@ -91,7 +100,8 @@ export class Feeds {
     for (const url of present) {
       if (url === '' || this.#feeds.has(url)) continue;
       const ending = new AbortController();
-      const feed = { url, ending, instance: '', number: 0, floor: 0, heldAt: -Infinity };
+      const pulse = new Pulse(`following ${url}`, this.#options.clock);
+      const feed = { url, ending, instance: '', number: 0, floor: 0, heldAt: -Infinity, pulse };
       this.#feeds.set(url, feed);
       const running = this.#keepOpen(feed).finally(() => this.#running.delete(running));
       this.#running.add(running);
@@ -101,6 +111,7 @@ export class Feeds {
   async #keepOpen(feed: Feed): Promise<void> {
     const { signal } = feed.ending;
     while (!signal.aborted) {
+      feed.pulse.beat();
       try {
         await this.#followOnce(feed);
       } catch (error) {
@@ -129,6 +140,7 @@ export class Feeds {
     }
     for await (const text of createInterface({ input: response.body, crlfDelay: Infinity })) {
       if (feed.ending.signal.aborted) return;
+      feed.pulse.beat();
       this.#take(feed, feedLine.parse(JSON.parse(text)));
     }
     if (failure !== undefined) throw failure;

@@ -6,6 +6,7 @@ import { commonVariables, port, readEnvironment, type Environment } from '../com
 import { listenHttp } from '../common/http/server.ts';
 import { createLogger } from '../common/log.ts';
 import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
+import { allWell } from '../common/pulse.ts';
 import { RefillCache } from '../common/memcache/refill-cache.ts';
 import { CountReader } from './counts.ts';
 import { Feeds } from './feeds.ts';
@@ -69,6 +70,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     logger,
     metrics: shared,
     ready: () => (cells.isReady() ? true : 'the map of discovery is not known yet'),
+    healthy: () => allWell([cells, feeds]),
     routes: (app) => addRoutes(app, { reader, token, metrics: shared }),
   });
   resources.defer(() => listener.close());

@@ -5,6 +5,7 @@ import { openCells } from '../common/cell-client/cells.ts';
 import { readEnvironment, type Environment } from '../common/config/env.ts';
 import { listenHttp } from '../common/http/server.ts';
 import { createLogger } from '../common/log.ts';
+import { allWell } from '../common/pulse.ts';
 import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { Authenticator } from './authentication/authenticator.ts';
 import { dnsServers, trustedNetworks } from './authentication/networks.ts';
@@ -146,7 +147,7 @@ export async function start(
       logger,
       metrics: shared,
       ready: () => cells.isReady() || 'discovery has not been heard of yet',
-      healthy: () => (parsers.health() === true ? authenticator.health() : parsers.health()),
+      healthy: () => allWell([parsers, authenticator, cells]),
       routes: () => undefined,
     }),
     (listener) => listener.close(),

@@ -3,8 +3,11 @@
 import { z } from 'zod';
 import type { Cells } from '../common/cell-client/cells.ts';
 import { Unassigned } from '../common/cell-client/errors.ts';
+import type { Clock } from '../common/clock.ts';
+import type { Verdict } from '../common/http/health.ts';
 import { userKey } from '../common/keys.ts';
 import type { Logger } from '../common/log.ts';
+import { Pulse } from '../common/pulse.ts';
 import type { Words } from './graph.ts';
 
 /** Readings under way at once: a rebuild reads every user. */
@@ -19,6 +22,7 @@ export type FriendSyncOptions = {
   cells: Pick<Cells, 'request'>;
   logger: Logger;
   onWords: (userId: string, words: Words) => void;
+  clock?: Clock;
 };
 
 export class FriendSync {
@@ -31,13 +35,21 @@ export class FriendSync {
   readonly #running = new Set<Promise<void>>();
   readonly #waiting: { userIds: ReadonlySet<string>; resolve: () => void }[] = [];
 
+  readonly #pulse: Pulse;
+
   constructor(options: FriendSyncOptions) {
     this.#options = options;
+    this.#pulse = new Pulse('reading the logs of users', options.clock);
   }
 
   /** Users that are still to be read. */
   get pending(): number {
     return this.#pending.size + this.#reading.size;
+  }
+
+  /** Not well when users are to be read and no reading ends, in one way or another. */
+  health(): Verdict {
+    return this.#pulse.health();
   }
 
   /** Sees to it that a user's friends are read, from now on. */
@@ -65,10 +77,13 @@ export class FriendSync {
       const userId = this.#nextPending();
       if (userId === undefined) return;
       this.#pending.delete(userId);
+      if (this.#reading.size === 0) this.#pulse.beat();
       this.#reading.add(userId);
       const running = this.#read(userId).finally(() => {
         this.#running.delete(running);
         this.#reading.delete(userId);
+        if (this.#reading.size > 0) this.#pulse.beat();
+        else this.#pulse.rest();
         this.#settle();
         this.#start();
       });
@@ -106,6 +121,7 @@ export class FriendSync {
         path: `/users/${userId}/friends`,
         idempotent: true,
         deadlineMs: DEADLINE_MS,
+        bodyTimeoutMs: DEADLINE_MS,
         signal: this.#ending.signal,
       });
       if (response.status === 200) return answer.parse(await response.json());

@@ -13,6 +13,7 @@ import {
 } from '../common/config/env.ts';
 import { listenHttp } from '../common/http/server.ts';
 import { createLogger } from '../common/log.ts';
+import { allWell } from '../common/pulse.ts';
 import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { addRoutes } from './api.ts';
 import { degreeFastPath, type DegreeAnswers } from './degree-fast-path.ts';
@@ -83,6 +84,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     logger,
     metrics,
     ready,
+    healthy: () => allWell(follower ? [cells, sync, follower] : [cells, sync]),
     before: degreeFastPath({ token, degree, ready }),
     routes: (app) => addRoutes(app, { token, graph: () => store.graph, degree, senders, ready, cells, sync }),
   });

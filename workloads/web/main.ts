@@ -54,6 +54,7 @@ export async function start(
       metrics,
       ready: () =>
         closing.signal.aborted ? 'closing' : cells.isReady() || 'discovery has not been heard of yet',
+      healthy: () => cells.health(),
       isPublic: true,
       adminPort: config.CELLPOST_ADMIN_PORT,
       streams: ['GET /jmap/eventsource'],

@@ -40,6 +40,8 @@ export type ApiServerOptions = {
   /** 0: any free port. */
   port: number;
   ready: () => true | string;
+  /** Beside the store. */
+  healthy?: () => true | string;
   /** What GET /node tells beside the number of users. */
   node: () => Record<string, unknown>;
   place?: Place;
@@ -99,7 +101,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       const ready = options.ready();
       return ready === true ? health.ready() : ready;
     },
-    healthy: () => store.health?.() ?? true,
+    healthy: () => {
+      const healthy = store.health?.() ?? true;
+      return healthy === true ? (options.healthy?.() ?? true) : healthy;
+    },
     streams: ['GET /users/:userId/jmap/eventsource', 'GET /changes'],
     routes: (app) => api.addRoutes(app),
   }).catch(async (error: unknown) => {

@@ -7,6 +7,7 @@ import { Link } from '../../../test/simulation/link.ts';
 import { SimProcess } from '../../../test/simulation/process.ts';
 import { Random } from '../../../test/simulation/random.ts';
 import { World } from '../../../test/simulation/world.ts';
+import type { CoordinationSession } from '../../common/coordination/coordination.ts';
 import { NODES } from '../../common/ring/registry.ts';
 import { LeaseLost, Misdirected } from '../log/user-log-errors.ts';
 import { Membership, type MembershipOptions } from './membership.ts';
@@ -30,7 +31,12 @@ class Cell {
   readonly #random = new Random('cell');
   #starts = 0;
 
-  start(name: string, more: Partial<MembershipOptions> = {}): Server {
+  /** @param onSession gets each session that it opens */
+  start(
+    name: string,
+    more: Partial<MembershipOptions> = {},
+    onSession: (session: CoordinationSession) => void = () => {},
+  ): Server {
     const { world, coordination } = this;
     const random = this.#random.fork(name);
     const process = new SimProcess(world, name, random);
@@ -48,6 +54,7 @@ class Cell {
         clock: process.clock,
         openSession: (signal) => {
           const session = new SimSession(process, coordination, links, TIMEOUT_MS);
+          onSession(session);
           return new Promise((resolve, reject) => {
             session.onState((state) => state === 'connected' && resolve(session));
             signal.addEventListener('abort', () => reject(signal.reason));
@@ -433,4 +440,25 @@ test('the keys of a server that is killed are served by the others in under thre
   assert.ok(cell.world.now - from < 3_000);
   const heirs = others.filter((other) => keys.some((key) => answer(other, key) === 'yes'));
   assert.equal(heirs.length, 3, 'the load spreads over all');
+});
+
+test('a session that is over and can not be put away makes the server ill; a coordination that is away does not', async () => {
+  const cell = new Cell();
+  let stuck: CoordinationSession | undefined;
+  const a = cell.start('a', {}, (session) => {
+    if (!stuck) session.close = () => new Promise(() => undefined);
+    stuck ??= session;
+  });
+  await cell.serving(a);
+  await cell.wait(120_000);
+  assert.equal(a.membership.health(), true);
+  a.links.up.cut = a.links.down.cut = true;
+  await cell.wait(120_000);
+  assert.equal(a.membership.health(), true);
+  a.links.up.cut = a.links.down.cut = false;
+  await cell.wait(90_000);
+  assert.match(
+    String(a.membership.health()),
+    /^ending a lost session of the ring has not gone on for \d+ s$/,
+  );
 });

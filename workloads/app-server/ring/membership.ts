@@ -1,7 +1,9 @@
 // A server's place on its cell's ring over all its sessions, and the gate that says what it may answer for.
 import { delay, withDeadline, type Clock, type Timer } from '../../common/clock.ts';
 import type { CoordinationSession } from '../../common/coordination/coordination.ts';
+import type { Verdict } from '../../common/http/health.ts';
 import type { Logger } from '../../common/log.ts';
+import { Pulse } from '../../common/pulse.ts';
 import type { MemberState, RingMember, RingView } from '../../common/ring/ring.ts';
 import { LeaseLost, Misdirected } from '../log/user-log-errors.ts';
 import type { OwnershipGate } from '../log/user-log-types.ts';
@@ -47,9 +49,11 @@ export class Membership implements OwnershipGate {
   #rejoin: Timer | undefined;
   #served: () => void = () => {};
   readonly #serves: Promise<void>;
+  readonly #ending: Pulse;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+    this.#ending = new Pulse('ending a lost session of the ring', options.clock);
     this.#serves = new Promise((resolve) => (this.#served = resolve));
   }
 
@@ -70,6 +74,11 @@ export class Membership implements OwnershipGate {
   /** Serves and holds its lease. */
   isReady(): boolean {
     return this.#current?.serves ?? false;
+  }
+
+  /** Not well when a session that is over is not put away, so that no other is begun. */
+  health(): Verdict {
+    return this.#ending.health();
   }
 
   /**
@@ -201,9 +210,11 @@ export class Membership implements OwnershipGate {
     }
     logger?.info({ session: session.sessionId, reason: String(ring.lost.signal.reason) }, 'not on the ring');
     onLoss?.();
+    this.#ending.beat();
     // Nobody else sees this member go before its requests are over, as far as that is in our hands.
     await ring.release(() => true);
     await session.close().catch(() => {});
+    this.#ending.rest();
   }
 
   async #leave(): Promise<void> {

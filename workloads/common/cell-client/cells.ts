@@ -1,5 +1,6 @@
 // The client library of the cells: whoever wants something of a user's app server goes through it.
 import { LRUCache } from 'lru-cache';
+import type { Verdict } from '../http/health.ts';
 import type { Logger } from '../log.ts';
 import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
 import { Aliases } from './aliases.ts';
@@ -27,6 +28,8 @@ const MAX_DRAWS = 5_000;
 export interface Cells {
   /** True once the map is known; until then everything waits for it. */
   isReady(): boolean;
+  /** Not well when the map is not followed any more; an outage of discovery is no such thing. */
+  health(): Verdict;
   /** Where a key is served now, from memory. @throws Unassigned, CellDisabled, Unavailable */
   where(key: string): Promise<Where>;
   /** See Sender.send. */
@@ -98,6 +101,10 @@ class DiscoveredCells implements Cells {
 
   isReady(): boolean {
     return this.#follower.known;
+  }
+
+  health(): Verdict {
+    return this.#follower.health();
   }
 
   async where(key: string): Promise<Where> {

@@ -1,8 +1,11 @@
 // Keeps a Directory up to date from discovery's stream, over as many connections as that takes.
 import { createInterface } from 'node:readline';
 import { request } from 'undici';
+import type { Clock } from '../clock.ts';
+import type { Verdict } from '../http/health.ts';
 import { bearer } from '../http/platform-token.ts';
 import type { Logger } from '../log.ts';
+import { Pulse } from '../pulse.ts';
 import { Directory } from './directory.ts';
 import { directoryMessage, PING_MS } from './directory-messages.ts';
 import { Unavailable } from './errors.ts';
@@ -21,19 +24,26 @@ export class DirectoryFollower {
   readonly #ending = new AbortController();
   readonly #listeners = new Set<() => void>();
   readonly #running: Promise<void>;
+  readonly #pulse: Pulse;
   #known = false;
   #problem = 'not connected yet';
 
-  constructor(options: { discoveryUrl: string; token: string; logger: Logger }) {
+  constructor(options: { discoveryUrl: string; token: string; logger: Logger; clock?: Clock }) {
     this.#url = `${options.discoveryUrl.replace(/\/+$/, '')}/v1/watch`;
     this.#token = options.token;
     this.#logger = options.logger;
+    this.#pulse = new Pulse('following discovery', options.clock);
     this.#running = this.#run();
   }
 
   /** True once a snapshot has come; it goes on being true when discovery is away. */
   get known(): boolean {
     return this.#known;
+  }
+
+  /** Not well when it neither hears of discovery nor tries to. */
+  health(): Verdict {
+    return this.#pulse.health();
   }
 
   /** Calls after each change; returns what takes the listener off again. */
@@ -81,6 +91,7 @@ export class DirectoryFollower {
     let retryMs = FIRST_RETRY_MS;
     let answerMs = FIRST_ANSWER_MS;
     while (!this.#ending.signal.aborted) {
+      this.#pulse.beat();
       try {
         await this.#followOnce(answerMs, () => {
           retryMs = FIRST_RETRY_MS;
@@ -121,6 +132,7 @@ export class DirectoryFollower {
     for await (const line of createInterface({ input: response.body, crlfDelay: Infinity })) {
       const message = directoryMessage.parse(JSON.parse(line));
       onMessage();
+      this.#pulse.beat();
       if (message.type === 'ping') continue;
       this.directory.apply(message);
       if (message.type === 'snapshot') this.#known = true;

@@ -3,14 +3,19 @@
 import { createInterface } from 'node:readline';
 import { request } from 'undici';
 import type { Cells } from '../cell-client/cells.ts';
+import type { Clock } from '../clock.ts';
+import type { Verdict } from '../http/health.ts';
 import { bearer } from '../http/platform-token.ts';
 import type { Logger } from '../log.ts';
+import { allWell, Pulse } from '../pulse.ts';
 import { changedKeys, feedLine, PING_MS, type ChangeKind } from './feed-lines.ts';
 
 /** Clocks of servers differ, and an entry's time is taken before it is stored: so much earlier is asked for. */
 const MARGIN_MS = 60_000;
 const SILENCE_MS = 3 * PING_MS;
 const RETRY_MS = 250;
+/** Of a page of changed keys that has begun. */
+const PAGE_SILENCE_MS = 10_000;
 const TICK_MS = 500;
 
 export type FeedFollowerOptions = {
@@ -24,6 +29,7 @@ export type FeedFollowerOptions = {
   onChange: (key: string) => void;
   /** Has everything that was told been dealt with? Watermarks wait for it. */
   isSettled: () => boolean;
+  clock?: Clock;
 };
 
 type Stream = {
@@ -33,6 +39,7 @@ type Stream = {
   instance: string;
   number: number;
   isAlive: boolean;
+  pulse: Pulse;
 };
 
 type CellState = {
@@ -41,6 +48,7 @@ type CellState = {
   /** Something may have been missed. */
   isBehind: boolean;
   asking: Promise<void> | undefined;
+  pulse: Pulse;
 };
 
 export class FeedFollower {
@@ -54,7 +62,7 @@ export class FeedFollower {
   constructor(options: FeedFollowerOptions) {
     this.#options = options;
     for (const [cell, watermarkMs] of options.watermarks ?? [])
-      this.#cells.set(cell, { watermarkMs, isBehind: true, asking: undefined });
+      this.#cells.set(cell, this.#newState(cell, watermarkMs));
     this.#ticks = setInterval(() => this.#tick(), TICK_MS);
     this.#tick();
   }
@@ -70,6 +78,11 @@ export class FeedFollower {
     return [...this.#cells].every(([cell, state]) => !state.isBehind || !served.has(cell));
   }
 
+  /** Not well when a feed is neither heard nor tried, or a cell's changes are asked without an end. */
+  health(): Verdict {
+    return allWell([...this.#streams.values(), ...this.#cells.values()].map(({ pulse }) => pulse));
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#ticks);
     this.#ending.abort();
@@ -83,7 +96,8 @@ export class FeedFollower {
     for (const { cell, url } of servers) {
       if (this.#streams.has(url)) continue;
       const ending = new AbortController();
-      const stream = { cell, url, ending, instance: '', number: 0, isAlive: false };
+      const pulse = this.#newPulse(`following ${url}`);
+      const stream = { cell, url, ending, instance: '', number: 0, isAlive: false, pulse };
       this.#streams.set(url, stream);
       this.#stateOf(cell).isBehind = true;
       this.#run(this.#keepOpen(stream));
@@ -108,9 +122,18 @@ export class FeedFollower {
   }
 
   #stateOf(cell: string): CellState {
-    const state = this.#cells.get(cell) ?? { watermarkMs: 0, isBehind: true, asking: undefined };
+    const state = this.#cells.get(cell) ?? this.#newState(cell, 0);
     this.#cells.set(cell, state);
     return state;
+  }
+
+  #newState(cell: string, watermarkMs: number): CellState {
+    const pulse = this.#newPulse(`asking what has changed in ${cell}`);
+    return { watermarkMs, isBehind: true, asking: undefined, pulse };
+  }
+
+  #newPulse(what: string): Pulse {
+    return new Pulse(what, this.#options.clock);
   }
 
   /** Asks which logs have changed since the watermark. All streams are open by now: what changes meanwhile, they tell. */
@@ -119,11 +142,13 @@ export class FeedFollower {
     try {
       const since = Math.max(0, state.watermarkMs - MARGIN_MS);
       for (let after: string | null = ''; after !== null;) {
+        state.pulse.beat();
         const more: string = after === '' ? '' : `&after=${encodeURIComponent(after)}`;
         const response = await this.#options.cells.requestCell(cell, {
           method: 'GET',
           path: `/changes/keys?since=${since}${more}`,
           idempotent: true,
+          bodyTimeoutMs: PAGE_SILENCE_MS,
           signal: this.#ending.signal,
         });
         if (response.status !== 200) {
@@ -138,11 +163,14 @@ export class FeedFollower {
       state.isBehind = true;
       if (!this.#ending.signal.aborted)
         this.#options.logger.warn({ err: error, cell }, 'what has changed in a cell could not be asked');
+    } finally {
+      state.pulse.rest();
     }
   }
 
   async #keepOpen(stream: Stream): Promise<void> {
     while (!stream.ending.signal.aborted) {
+      stream.pulse.beat();
       try {
         await this.#followOnce(stream);
       } catch (error) {
@@ -180,6 +208,7 @@ export class FeedFollower {
       }
       stream.number = line.number;
       stream.isAlive = true;
+      stream.pulse.beat();
     }
     if (failure !== undefined) throw failure;
   }

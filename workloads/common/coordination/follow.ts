@@ -1,5 +1,7 @@
 // Follows some nodes of a coordination: reads them all with a watch on each, and reads again when one fires.
 import { type Clock, systemClock, type Timer } from '../clock.ts';
+import type { Verdict } from '../http/health.ts';
+import { Pulse } from '../pulse.ts';
 import { CoordinationError, type CoordinationSession, type Watcher } from './coordination.ts';
 
 /** A reading that failed for want of a connection is tried again that often, besides at once after a reconnect. */
@@ -8,6 +10,8 @@ const RETRY_MS = 250;
 export type Follower = {
   /** True while what was published is known to be the newest: false from a lost connection to the next reading. */
   readonly current: boolean;
+  /** Not well when a reading does not end, in one way or another. */
+  health(): Verdict;
   /** Reads again although no watch has fired. */
   poke(): void;
   close(): void;
@@ -42,11 +46,13 @@ class SessionFollower<T> implements Follower {
   /** Something changed since the reading under way began. */
   #dirty = false;
   #retryTimer: Timer | undefined;
+  readonly #pulse: Pulse;
 
   constructor(session: CoordinationSession, options: FollowOptions<T>) {
     this.#session = session;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#pulse = new Pulse('reading what the coordination has', this.#clock);
     this.#offState = session.onState((state) => {
       if (state === 'connected') {
         this.poke();
@@ -58,12 +64,17 @@ class SessionFollower<T> implements Follower {
     this.poke();
   }
 
+  health(): Verdict {
+    return this.#pulse.health();
+  }
+
   poke(): void {
     this.#dirty = true;
     if (this.#reading || this.#closed) return;
     this.#reading = true;
     void this.#readUntilSteady().finally(() => {
       this.#reading = false;
+      this.#pulse.rest();
     });
   }
 
@@ -82,6 +93,7 @@ class SessionFollower<T> implements Follower {
   async #readUntilSteady(): Promise<void> {
     while (this.#dirty && !this.#closed) {
       this.#dirty = false;
+      this.#pulse.beat();
       let value: T | undefined;
       try {
         value = await this.#options.read(this.#onEvent);

@@ -1,7 +1,10 @@
 // Keeps a coordination session for as long as a program runs: opens another whenever one expires or none can be had.
+import type { Clock } from '../clock.ts';
 import { ConfigError } from '../config/env.ts';
+import type { Verdict } from '../http/health.ts';
 import type { Logger } from '../log.ts';
 import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
+import { Pulse } from '../pulse.ts';
 import type { CoordinationSession } from './coordination.ts';
 import { openCoordination } from './open.ts';
 
@@ -15,6 +18,8 @@ export type KeptSession = {
   readonly session: CoordinationSession | undefined;
   /** Why there is none, for people; undefined while there is one. */
   readonly problem: string | undefined;
+  /** Not well when there is no session, and no try to have one. */
+  health(): Verdict;
   close(): Promise<void>;
 };
 
@@ -29,6 +34,7 @@ export function keepSession(
     logger: Logger;
     metrics?: WorkloadMetrics;
     onSession: (session: CoordinationSession) => void;
+    clock?: Clock;
   },
 ): KeptSession {
   const { timeoutMs, logger, metrics } = options;
@@ -38,8 +44,10 @@ export function keepSession(
   let retryMs = FIRST_RETRY_MS;
   let timer: NodeJS.Timeout | undefined;
   let opening: Promise<void> | undefined;
+  const pulse = new Pulse('opening a session with the coordination', options.clock);
 
   const open = async (): Promise<void> => {
+    pulse.beat();
     try {
       const opened = await openCoordination(url, {
         timeoutMs,
@@ -49,6 +57,7 @@ export function keepSession(
         signal: ending.signal,
       });
       session = opened;
+      pulse.rest();
       problem = undefined;
       retryMs = FIRST_RETRY_MS;
       opened.onState((state) => {
@@ -56,6 +65,7 @@ export function keepSession(
         logger.warn({ coordination: url }, 'the coordination session has expired; opening another');
         session = undefined;
         problem = 'the session expired';
+        pulse.beat();
         again(0);
       });
       options.onSession(opened);
@@ -84,6 +94,7 @@ export function keepSession(
     get problem() {
       return problem;
     },
+    health: () => pulse.health(),
     async close() {
       ending.abort();
       clearTimeout(timer);

@@ -1,5 +1,6 @@
 // Follows the members of one cell: reads /nodes and every node below it, watches both, and reads again when told.
 import { systemClock, type Clock } from '../clock.ts';
+import type { Verdict } from '../http/health.ts';
 import type { CoordinationSession, Watcher } from '../coordination/coordination.ts';
 import { follow } from '../coordination/follow.ts';
 import { decodeMember, NODES } from './registry.ts';
@@ -10,6 +11,8 @@ export type RingWatcher = {
   readonly view: RingView | undefined;
   /** True while the view is known to follow the coordination: false from a lost connection to the next reading. */
   readonly current: boolean;
+  /** As Follower.health. */
+  health(): Verdict;
   close(): void;
 };
 
@@ -44,6 +47,7 @@ export function watchRing(
     get current() {
       return follower.current;
     },
+    health: () => follower.health(),
     close: () => follower.close(),
   };
 }
