@@ -2,6 +2,8 @@
 import type { CellView, LoadView, ProcessView } from '../workloads/console/load-view.ts';
 import { formatTable } from './output.ts';
 
+/** What the first of the tables begins with; what is above them are sentences. */
+export const FIRST_COLUMN = 'CELL';
 const SHOWN_FINDINGS = 5;
 const SHOWN_USERS = 10;
 
@@ -14,7 +16,7 @@ export function topText(view: LoadView): string {
     findingsText(view),
     formatTable(
       [
-        'CELL',
+        FIRST_COLUMN,
         'PROCESS',
         'STATE',
         '>SHARE',

@@ -7,7 +7,7 @@ import { bearer } from '../../workloads/common/http/platform-token.ts';
 import type { LoadView } from '../../workloads/console/load-view.ts';
 import { findConsole } from '../connect.ts';
 import { printJson } from '../output.ts';
-import { topText } from '../top-text.ts';
+import { FIRST_COLUMN, topText } from '../top-text.ts';
 
 const DEADLINE_MS = 10_000;
 /** The alternate screen, without a cursor, and back: what was on the terminal before is there again. */
@@ -39,10 +39,14 @@ export function topCommand(): Command {
 }
 
 /** @throws ConfigError, or what says why there is no answer */
-async function readLoad({ url, token }: { url: string; token: string }): Promise<LoadView> {
+async function readLoad(
+  { url, token }: { url: string; token: string },
+  signal?: AbortSignal,
+): Promise<LoadView> {
+  const deadline = AbortSignal.timeout(DEADLINE_MS);
   const { statusCode, body } = await request(`${url}/v1/load`, {
     headers: { authorization: bearer(token) },
-    signal: AbortSignal.timeout(DEADLINE_MS),
+    signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
   }).catch((error: unknown) => {
     throw new Error(`The console does not answer at ${url}.`, { cause: error });
   });
@@ -56,6 +60,9 @@ async function readLoad({ url, token }: { url: string; token: string }): Promise
 async function showLive(target: { url: string; token: string }): Promise<void> {
   const ended = new AbortController();
   const end = (): void => ended.abort();
+  let text = 'Looking …';
+  const draw = (): void =>
+    void process.stdout.write(screen(text, process.stdout.columns, process.stdout.rows));
   const onKey = (key: Buffer): void => {
     // In raw mode Ctrl-C is a key.
     if (key.includes('q') || key.includes(0x03)) end();
@@ -67,10 +74,12 @@ async function showLive(target: { url: string; token: string }): Promise<void> {
     process.stdin.on('data', onKey);
   }
   process.stdout.write(ENTER);
+  process.stdout.on('resize', draw);
   try {
+    draw();
     let pauseMs = 2_000;
     while (!ended.signal.aborted) {
-      const text = await readLoad(target).then(
+      text = await readLoad(target, ended.signal).then(
         (view) => {
           pauseMs = view.intervalSeconds * 1_000;
           return topText(view);
@@ -80,10 +89,12 @@ async function showLive(target: { url: string; token: string }): Promise<void> {
           return `${error instanceof Error ? error.message : String(error)}\n`;
         },
       );
-      process.stdout.write(screen(text, process.stdout.columns, process.stdout.rows));
+      if (ended.signal.aborted) break;
+      draw();
       await delay(pauseMs, undefined, { signal: ended.signal }).catch(() => undefined);
     }
   } finally {
+    process.stdout.off('resize', draw);
     process.stdout.write(LEAVE);
     if (process.stdin.isTTY) {
       process.stdin.setRawMode(false);
@@ -93,11 +104,20 @@ async function showLive(target: { url: string; token: string }): Promise<void> {
   }
 }
 
-/** Written over what is there, so that nothing flickers; cut at the edges. */
+/** Written over what is there, so that nothing flickers: sentences wrapped, tables cut at the edges. */
 function screen(text: string, columns: number, rows: number): string {
-  const lines = text
-    .trimEnd()
-    .split('\n')
+  const all = text.trimEnd().split('\n');
+  const tables = all.findIndex((line) => line.startsWith(FIRST_COLUMN));
+  const lines = all
+    .flatMap((line, index) => (tables < 0 || index < tables ? wrapped(line, columns) : [line]))
     .slice(0, Math.max(1, rows - 1));
   return HOME + lines.map((line) => `${line.slice(0, columns)}${CLEAR_LINE}\r\n`).join('') + CLEAR_BELOW;
+}
+
+/** Broken between words, where there are some. */
+function wrapped(line: string, columns: number): string[] {
+  if (line.length <= columns) return [line];
+  const space = line.lastIndexOf(' ', columns);
+  const end = space > 0 ? space : columns;
+  return [line.slice(0, end), ...wrapped(line.slice(end).trimStart(), columns)];
 }

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import nodemailer from 'nodemailer';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { readNote } from '../../embedded/home.ts';
 import type { LoadView } from '../../workloads/console/load-view.ts';
 import { browserMissing, startBrowser } from '../support/browser.ts';
@@ -149,18 +149,62 @@ describe('the console page', { skip: browserMissing() }, () => {
     return page;
   }
 
-  /** Nothing is wider than the window, and no text wider than what holds it, but where it is cut on purpose. */
+  /**
+   * Nothing is wider than the window, no text wider or higher than what holds it, but where it is cut on purpose, and then it
+   * is told in full when it is pointed at; and nothing lies over anything else.
+   */
   async function expectFit(page: Page, picture: string): Promise<void> {
     const folder = process.env.CELLPOST_SCREENSHOTS;
     if (folder) await page.screenshot({ path: join(folder, `${picture}.png`) });
-    const tooWide: unknown = await page.evaluate(`
-      [document.documentElement, ...document.querySelectorAll('main *')]
-        .filter((element) => !element.closest('svg') && !element.classList.contains('cut'))
-        .filter((element) => element.scrollWidth > element.clientWidth && element.clientWidth > 0)
-        .filter((element) => getComputedStyle(element).display !== 'inline')
-        .map((element) => element.tagName + ': ' + element.textContent.slice(0, 60))`);
-    assert.deepEqual(tooWide, []);
+    const wrong: unknown = await page.evaluate(`(() => {
+      const blocks = [document.documentElement, ...document.querySelectorAll('header *, main *')]
+        .filter((element) => !element.closest('svg') && getComputedStyle(element).display !== 'inline');
+      const tell = (what, element) => what + ' ' + element.tagName + ': ' + element.textContent.slice(0, 60);
+      const cut = blocks.filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth && clientWidth > 0);
+      const low = blocks
+        .filter((element) => element !== document.documentElement)
+        .filter(({ scrollHeight, clientHeight }) => scrollHeight > clientHeight + 1 && clientHeight > 0);
+      const parts = [...document.querySelectorAll('header, [role=region], section, tr, h2, .total')];
+      const lies = [];
+      for (const one of parts) {
+        for (const other of one.parentElement.children) {
+          if (other === one) break;
+          const [a, b] = [one.getBoundingClientRect(), other.getBoundingClientRect()];
+          const [across, down] = [
+            Math.min(a.right, b.right) - Math.max(a.left, b.left),
+            Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top),
+          ];
+          if (across > 1 && down > 1) lies.push(one);
+        }
+      }
+      return [
+        ...cut.filter((element) => !element.classList.contains('cut')).map((one) => tell('too wide', one)),
+        ...cut
+          .filter((element) => element.classList.contains('cut') && !element.title)
+          .map((one) => tell('cut and told nowhere', one)),
+        ...low.map((one) => tell('too high', one)),
+        ...lies.map((one) => tell('over another', one)),
+      ];
+    })()`);
+    assert.deepEqual(wrong, []);
   }
+
+  /** All of it can be seen at once, without scrolling. */
+  async function expectSeen(page: Page, ...parts: Locator[]): Promise<void> {
+    const { width, height } = page.viewportSize() ?? { width: 0, height: 0 };
+    for (const part of parts) {
+      await part.waitFor();
+      const box = await part.boundingBox();
+      assert.ok(
+        box && box.x >= 0 && box.y >= 0 && box.x + box.width <= width && box.y + box.height <= height,
+        `${String(part)} is at ${JSON.stringify(box)}`,
+      );
+    }
+  }
+
+  const region = (page: Page, name: string): Locator => page.getByRole('region', { name });
+  const stage = (page: Page, name: RegExp): Locator =>
+    region(page, 'Latency by stage').getByRole('row', { name }).first();
 
   const banner = () => page.getByRole('region', { name: 'Bottleneck' });
   const row = (name: string) => page.getByRole('row', { name: new RegExp(`^${name} `) });
@@ -185,6 +229,19 @@ describe('the console page', { skip: browserMissing() }, () => {
       .getByRole('region', { name: 'Latency by stage' })
       .getByRole('row', { name: /^append / });
     assert.match((await append.textContent()) ?? '', /^\s*append\s*[\d.]+\s*[\d.]+/);
+    // Of mail as small as it is here no part goes to the blob store.
+    for (const name of [/^parse /, /^index /, /^append /, /^SQLite append /, /^ZooKeeper /])
+      await expectSeen(page, stage(page, name));
+    await expectSeen(
+      page,
+      ...['Bottleneck', 'Totals', 'Cells', 'Latency by stage', 'Busiest users'].map((name) =>
+        region(page, name),
+      ),
+      page.getByRole('img', { name: 'Buckets of each cell' }),
+      ...['Share', 'Req/s', 'Err/s', 'p99'].map((name) =>
+        region(page, 'Cells').getByText(name, { exact: true }),
+      ),
+    );
     await expectFit(page, 'console-light');
   });
 
@@ -241,7 +298,25 @@ describe('the console page', { skip: browserMissing() }, () => {
       const context = await newContext(scheme);
       try {
         const page = await open(context, `${large.url}/console#key=any`);
-        await page.getByRole('row', { name: /^Cell cell-with-a-long-name-20 / }).waitFor();
+        const cells = region(page, 'Cells').locator('tr.cell .cut');
+        await cells.nth(19).waitFor();
+        assert.equal(new Set(await cells.allTextContents()).size, 20, 'names can be told apart');
+        const cutNames: unknown = await page.evaluate(`
+          [...document.querySelectorAll('tr.cell .cut')]
+            .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+            .map(({ textContent }) => textContent)`);
+        assert.deepEqual(cutNames, []);
+        const stages = [/^parse /, /^blob /, /^index /, /^append /, /^HBase /, /^ZooKeeper /];
+        await expectSeen(
+          page,
+          region(page, 'Bottleneck'),
+          region(page, 'Bottleneck').getByText(/since/).last(),
+          region(page, 'Totals'),
+          page.getByRole('img', { name: 'Buckets of each cell' }),
+          cells.first(),
+          ...stages.map((name) => stage(page, name)),
+          ...[1, 2, 3].map((row) => region(page, 'Busiest users').getByRole('row').nth(row)),
+        );
         await expectFit(page, `console-large-${scheme}`);
       } finally {
         await context.close();

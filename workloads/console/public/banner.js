@@ -4,7 +4,7 @@ import { time } from './format.js';
 
 /** @import { FindingView } from '../load-view.ts' */
 
-const SHOWN = 4;
+const SHOWN = 3;
 
 /** @param {{ findings: FindingView[] }} props */
 export function Banner({ findings }) {

@@ -1,7 +1,7 @@
 // Cells with their app servers, and the other processes, in one table: its columns are the same for all of them.
 import { useState } from 'preact/hooks';
 import { html } from 'htm/preact';
-import { duration, memory, ms, percent, rate } from './format.js';
+import { duration, memory, ms, percent, rate, shortened } from './format.js';
 import { Map as CellMap, hueOf } from './map.js';
 import { Trend } from './trend.js';
 
@@ -10,8 +10,9 @@ import { Trend } from './trend.js';
 /** Up to so many cells their servers are all shown; of more, those of which something is to be told. */
 const ALL_SHOWN = 6;
 const COLUMNS = 10;
-/** Characters of a name that there is room for. */
-const MAX_NAME = 14;
+/** Characters of a name that there is room for: of a process, of a cell. */
+const MAX_NAME = 17;
+const MAX_CELL = 9;
 
 /** @param {{ view: LoadView }} props */
 export function Cells({ view }) {
@@ -98,7 +99,8 @@ function CellRow({ cell, hue, hot, isOpen, onToggle }) {
     <tr class="cell">
       <th scope="row">
         <button aria-expanded=${isOpen} onClick=${onToggle}>
-          <span class=${`swatch ${hue}`}></span><span class="cut" title=${name}>Cell ${name}</span>
+          <span class=${`swatch ${hue}`}></span
+          ><span class="cut" title=${`Cell ${name}`}>${cellTitle(name)}</span>
           <span class="faint">${serving}/${nodes.length}</span>
         </button>
       </th>
@@ -119,11 +121,17 @@ function CellRow({ cell, hue, hot, isOpen, onToggle }) {
   `;
 }
 
+/** @param {string} name */
+const cellTitle = (name) => shortened(`Cell ${name}`.length <= MAX_CELL ? `Cell ${name}` : name, MAX_CELL);
+
 /** Where there is no room for all of it, the name of the cell is left out. @param {string} name @param {string} [cell] */
 const shortName = (name, cell) =>
-  cell !== undefined && name.length > MAX_NAME && name.startsWith(cell)
-    ? `…${name.slice(cell.length)}`
-    : name;
+  shortened(
+    cell !== undefined && name.length > MAX_NAME && name.startsWith(cell)
+      ? `…${name.slice(cell.length)}`
+      : name,
+    MAX_NAME,
+  );
 
 /** @param {{ process: ProcessView, name: string, cell?: string, findings: FindingView[] }} props */
 function ProcessRow({ process, name, cell, findings }) {

@@ -62,3 +62,13 @@ export function time(iso, now) {
 
 /** @param {number} count */
 export const grouped = (count) => count.toLocaleString('en');
+
+/**
+ * A name without its middle, where there is no room for all of it: what tells names apart is mostly at their ends.
+ * @param {string} name @param {number} max characters
+ */
+export function shortened(name, max) {
+  if (name.length <= max) return name;
+  const start = Math.floor((max - 1) / 3);
+  return `${name.slice(0, start)}…${name.slice(start + 1 - max)}`;
+}

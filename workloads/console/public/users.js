@@ -1,10 +1,12 @@
 // The users that keep app servers busiest.
 import { html } from 'htm/preact';
-import { bytes, grouped } from './format.js';
+import { bytes, grouped, shortened } from './format.js';
 
 /** @import { UserView } from '../load-view.ts' */
 
 const SHOWN = 8;
+/** Characters of a cell's name that there is room for. */
+const MAX_CELL = 5;
 
 /** @param {{ users: UserView[] }} props */
 export function Users({ users }) {
@@ -32,7 +34,7 @@ export function Users({ users }) {
                       : html`<code class="cut" title=${userId}>${userId}</code>`
                   }
                 </th>
-                <td><span class="cut" title=${cell}>${cell}</span></td>
+                <td><span class="cut" title=${cell}>${shortened(cell, MAX_CELL)}</span></td>
                 <td class="number">${grouped(Math.round(requests))}</td>
                 <td class="number">${bytes(size)}</td>
                 <td class="number">${grouped(Math.round(appends))}</td>
