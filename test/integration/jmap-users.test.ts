@@ -78,6 +78,26 @@ suite('users and sessions', () => {
     assert.equal((await send('PUT', '/addresses/d@x.test', { userId: '../x' }))[0], 400);
   });
 
+  test('what is asked in a way that is not understood is answered in one way, with the part and the reason', async () => {
+    const cases: [method: string, path: string, body: Json, why: RegExp][] = [
+      ['PUT', '/users/frank', { addresses: ['f@x.test'], displayName: '' }, /^password: /],
+      ['PUT', '/addresses/d@x.test', { userId: '../x' }, /^userId: is no user id$/],
+      ['PUT', '/addresses/dora', { userId: 'dora' }, /^the path has no address$/],
+      ['POST', '/users/dora/restore', {}, /^give one of toSeq and toTimeMs$/],
+      ['POST', '/logs/user:dora/move', { toCell: '/' }, /^toCell: is no name of a cell$/],
+      ['POST', '/logs/heads', { keys: [''] }, /^keys\/0: /],
+      ['GET', '/keys?limit=none', undefined, /^limit: /],
+      ['GET', '/changes?kinds=none', undefined, /^kinds/],
+      ['GET', '/changes/keys?since=never', undefined, /^since: /],
+    ];
+    for (const [method, path, body, why] of cases) {
+      const [status, answer] = await send(method, path, body);
+      assert.equal(status, 400, path);
+      const [, said = ''] = /^Not understood: (.*)\.$/.exec(answer.detail ?? answer.title) ?? [];
+      assert.match(said, why, `${path}: ${JSON.stringify(answer)}`);
+    }
+  });
+
   test('the session object has what RFC 8620 section 2 wants', async () => {
     const response = await server.fetch('/users/alice/jmap/session', basic('ALICE@cellpost.test'), {
       headers: { 'x-forwarded-prefix-url': 'https://mail.example.org/', 'x-request-id': 'request-1' },

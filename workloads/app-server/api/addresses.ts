@@ -4,13 +4,14 @@ import { z } from 'zod';
 import { sendProblem } from '../../common/http/server.ts';
 import { addressKey, isUserId, normalizeAddress } from '../../common/keys.ts';
 import { assignAddress, moveAddress, releaseAddress } from '../logic/addresses.ts';
-import { readJson } from './read-body.ts';
+import { checked, notUnderstood, readChecked } from './read-body.ts';
 import type { Services } from './services.ts';
 import { notFound } from './wrap.ts';
 
-const userId = z.string().refine(isUserId);
+const userId = z.string().refine(isUserId, 'is no user id');
 const bodySchema = z.strictObject({ userId, from: userId.optional() });
 const releaseSchema = z.object({ from: userId });
+const NO_ADDRESS = 'the path has no address';
 
 function keyOf(request: Request): string | undefined {
   const address = normalizeAddress(String(request.params.address));
@@ -31,10 +32,10 @@ export async function getAddress(services: Services, request: Request, response:
 /** {userId} gives it to a user when it is nobody's; {userId, from} takes it from one user for another. 409: it is somebody else's. */
 export async function putAddress(services: Services, request: Request, response: Response): Promise<void> {
   const key = keyOf(request);
-  const body = bodySchema.safeParse(await readJson(request));
-  if (key === undefined || !body.success)
-    return sendProblem(response, 400, 'about:blank', 'Give an address, and {userId, from} as the body.');
-  const { userId: owner, from } = body.data;
+  const body = await readChecked(request, response, bodySchema);
+  if (!body) return;
+  if (key === undefined) return notUnderstood(response, NO_ADDRESS);
+  const { userId: owner, from } = body;
   const result = await services.logs.write(key, (tx) =>
     from === undefined ? assignAddress(tx, services.cell, owner) : moveAddress(tx, from, owner),
   );
@@ -45,9 +46,9 @@ export async function putAddress(services: Services, request: Request, response:
 /** `?from=USERID`: it is that user's no more. */
 export async function deleteAddress(services: Services, request: Request, response: Response): Promise<void> {
   const key = keyOf(request);
-  const asked = releaseSchema.safeParse(request.query);
-  if (key === undefined || !asked.success)
-    return sendProblem(response, 400, 'about:blank', 'Give an address, and ?from=USERID.');
-  await services.logs.write(key, (tx) => releaseAddress(tx, asked.data.from));
+  const asked = checked(request.query, response, releaseSchema);
+  if (!asked) return;
+  if (key === undefined) return notUnderstood(response, NO_ADDRESS);
+  await services.logs.write(key, (tx) => releaseAddress(tx, asked.from));
   response.status(204).end();
 }

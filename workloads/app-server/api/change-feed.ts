@@ -9,6 +9,7 @@ import { CHANGE_KINDS, PING_MS, type ChangeKind, type FeedLine } from '../../com
 import { sendProblem } from '../../common/http/server.ts';
 import { seqOf } from '../image/ids.ts';
 import type { Image } from '../image/model.ts';
+import { checked } from './read-body.ts';
 import type { Logs } from './services.ts';
 
 /** Changes that a follower may come back for: some seconds of a busy server, a few megabytes. */
@@ -66,12 +67,11 @@ export class ChangeFeed {
 
   /** Answers with the stream; it ends when either side ends it, or the follower is too slow. */
   follow(request: Request, response: Response): void {
-    const asked = query.safeParse(request.query);
-    if (!asked.success)
-      return sendProblem(response, 400, 'about:blank', 'kinds, instance or after is not understood.');
+    const asked = checked(request.query, response, query);
+    if (!asked) return;
     if (this.#followers.size >= MAX_FOLLOWERS)
       return sendProblem(response, 429, 'about:blank', `At most ${MAX_FOLLOWERS} followers at once.`);
-    const { kinds, instance, after } = asked.data;
+    const { kinds, instance, after } = asked;
     const resumed = instance === this.#instance && after <= this.#last && after >= this.#first - 1;
     const next = (resumed ? after : this.#last) + 1;
     const follower: Follower = { response, kinds: new Set(kinds), next, isScheduled: false };

@@ -3,9 +3,9 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import type { ChangedKeys } from '../../common/changes/feed-lines.ts';
-import { sendProblem } from '../../common/http/server.ts';
 import { inParallel } from '../../common/parallel.ts';
 import { entryCodec } from '../log/entry.ts';
+import { checked } from './read-body.ts';
 import type { Services } from './services.ts';
 
 const MAX_KEYS = 1_000;
@@ -23,10 +23,9 @@ export async function getChangedKeys(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const asked = query.safeParse(request.query);
-  if (!asked.success)
-    return sendProblem(response, 400, 'about:blank', 'since, after or limit is not understood.');
-  const { since, after, limit } = asked.data;
+  const asked = checked(request.query, response, query);
+  if (!asked) return;
+  const { since, after, limit } = asked;
   const keys = await services.store.listKeys({ after, limit, writtenSinceMs: since });
   const rows = await inParallel(keys, PARALLEL_READS, (key) => services.store.readLast(key));
   const changed = keys.flatMap((key, index) => {

@@ -6,10 +6,10 @@ import { sendProblem } from '../../common/http/server.ts';
 import { isAtHome } from '../image/model.ts';
 import { entryCodec } from '../log/entry.ts';
 import { Misdirected } from '../log/user-log-errors.ts';
-import { readJson } from './read-body.ts';
+import { readChecked } from './read-body.ts';
 import type { Services } from './services.ts';
 
-const moveBody = z.strictObject({ toCell: z.string().regex(CELL_NAME) });
+const moveBody = z.strictObject({ toCell: z.string().regex(CELL_NAME, 'is no name of a cell') });
 
 /**
  * POST /logs/{key}/move {toCell} → {seq}: ends the log in this cell with an entry that says where it goes on. From then on
@@ -17,9 +17,9 @@ const moveBody = z.strictObject({ toCell: z.string().regex(CELL_NAME) });
  */
 export async function postMove(services: Services, request: Request, response: Response): Promise<void> {
   const key = String(request.params.key);
-  const body = moveBody.safeParse(await readJson(request));
-  if (!body.success) return sendProblem(response, 400, 'about:blank', 'toCell: the name of a cell.');
-  const { toCell } = body.data;
+  const body = await readChecked(request, response, moveBody);
+  if (!body) return;
+  const { toCell } = body;
   if (toCell === services.cell) return sendProblem(response, 409, 'about:blank', 'This is that cell.');
   const before = await movedBefore(services, key, toCell);
   if (before !== undefined) return void response.json({ seq: before });

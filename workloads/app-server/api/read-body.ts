@@ -1,6 +1,6 @@
 // Reads a request's JSON within the bounds; a body that is too large is refused without being kept.
 import type { Request, Response } from 'express';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { sendProblem } from '../../common/http/server.ts';
 import { RequestError } from './errors.ts';
 import { parseJson } from './json.ts';
@@ -23,9 +23,23 @@ export async function readChecked<T>(
   response: Response,
   schema: z.ZodType<T>,
 ): Promise<T | undefined> {
-  const { data, error } = schema.safeParse(await readJson(request));
-  if (error) sendProblem(response, 400, 'about:blank', z.prettifyError(error));
+  return checked(await readJson(request), response, schema);
+}
+
+/** The same for what is there already, as the parameters of a request. */
+export function checked<T>(value: unknown, response: Response, schema: z.ZodType<T>): T | undefined {
+  const { data, error } = schema.safeParse(value);
+  if (error) notUnderstood(response, error.issues.map(describe).join('; '));
   return data;
+}
+
+/** @param why which part, and what it should be */
+export function notUnderstood(response: Response, why: string): void {
+  sendProblem(response, 400, 'about:blank', `Not understood: ${why}.`);
+}
+
+function describe({ path, message }: z.core.$ZodIssue): string {
+  return path.length === 0 ? message : `${path.join('/')}: ${message}`;
 }
 
 async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {

@@ -3,12 +3,11 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { sendProblem } from '../../common/http/server.ts';
 import { encodeRow, type TransferRow } from '../../common/transfer/transfer-rows.ts';
 import { inParallel } from '../../common/parallel.ts';
 import { entryCodec } from '../log/entry.ts';
 import type { LogRow, LogStore } from '../log/log-store.ts';
-import { readJson } from './read-body.ts';
+import { checked, readChecked } from './read-body.ts';
 import type { Services } from './services.ts';
 import { notFound } from './wrap.ts';
 
@@ -40,9 +39,8 @@ const entriesQuery = z.object({
 
 /** GET /keys?bucket=&after=&limit= → {keys}: of the whole cell's store, in its order, whoever owns them. */
 export async function getKeys(services: Services, request: Request, response: Response): Promise<void> {
-  const query = keysQuery.safeParse(request.query);
-  if (!query.success) return badRequest(response, query.error);
-  response.json({ keys: await services.store.listKeys(query.data) });
+  const query = checked(request.query, response, keysQuery);
+  if (query) response.json({ keys: await services.store.listKeys(query) });
 }
 
 /**
@@ -50,9 +48,9 @@ export async function getKeys(services: Services, request: Request, response: Re
  * whoever owns it. One cheap look for a log that has not changed.
  */
 export async function postHeads(services: Services, request: Request, response: Response): Promise<void> {
-  const body = headsBody.safeParse(await readJson(request));
-  if (!body.success) return badRequest(response, body.error);
-  const { keys } = body.data;
+  const body = await readChecked(request, response, headsBody);
+  if (!body) return;
+  const { keys } = body;
   const rows = await inParallel(keys, PARALLEL_READS, (key) => services.store.readLast(key));
   const heads: Record<string, Head> = {};
   for (const [index, key] of keys.entries()) {
@@ -77,11 +75,11 @@ export async function getHead(services: Services, request: Request, response: Re
  */
 export async function getEntries(services: Services, request: Request, response: Response): Promise<void> {
   const key = String(request.params.key);
-  const query = entriesQuery.safeParse(request.query);
-  if (!query.success) return badRequest(response, query.error);
+  const query = checked(request.query, response, entriesQuery);
+  if (!query) return;
   services.gate.assertOwner(key);
-  const { from, to, maxBytes } = query.data;
-  const withBodies = query.data.bodies === 'true';
+  const { from, to, maxBytes } = query;
+  const withBodies = query.bodies === 'true';
   response.status(200).setHeader('Content-Type', 'application/octet-stream');
   let sent = 0;
   for (let next = from; next <= to && sent < maxBytes && !response.destroyed;) {
@@ -134,9 +132,4 @@ async function withBodiesOf(
 
 async function drained(response: Response): Promise<void> {
   await Promise.race([once(response, 'drain'), once(response, 'close')]);
-}
-
-function badRequest(response: Response, error: z.ZodError): void {
-  const why = error.issues.map((issue) => `${issue.path.join('/')}: ${issue.message}`).join('; ');
-  sendProblem(response, 400, 'about:blank', `Not understood: ${why}.`);
 }

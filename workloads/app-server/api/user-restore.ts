@@ -6,7 +6,7 @@ import { sendProblem } from '../../common/http/server.ts';
 import { isUserId, userKey } from '../../common/keys.ts';
 import { asUser } from '../image/model.ts';
 import { entryCodec } from '../log/entry.ts';
-import { readJson } from './read-body.ts';
+import { readChecked } from './read-body.ts';
 import { RestoreRun } from './restore-run.ts';
 import type { Services } from './services.ts';
 import { isUnavailable } from './unavailable.ts';
@@ -19,7 +19,10 @@ const bodySchema = z
     keepNewer: z.boolean().default(true),
     dryRun: z.boolean().default(false),
   })
-  .refine(({ toSeq, toTimeMs }) => (toSeq === undefined) !== (toTimeMs === undefined));
+  .refine(
+    ({ toSeq, toTimeMs }) => (toSeq === undefined) !== (toTimeMs === undefined),
+    'give one of toSeq and toTimeMs',
+  );
 
 /** Users who are being restored here: two at once would add the same messages twice. */
 const underWay = new Set<string>();
@@ -29,21 +32,15 @@ const underWay = new Set<string>();
  * appended, each bounded; one that broke off is gone on with by asking for the same again.
  */
 export async function postRestore(services: Services, request: Request, response: Response): Promise<void> {
-  const body = bodySchema.safeParse(await readJson(request));
-  if (!body.success)
-    return sendProblem(
-      response,
-      400,
-      'about:blank',
-      'Give toSeq or toTimeMs; keepNewer and dryRun if you like.',
-    );
+  const body = await readChecked(request, response, bodySchema);
+  if (!body) return;
   const userId = String(request.params.userId);
   if (!isUserId(userId)) return notFound(response);
   const key = userKey(userId);
   // Also finds out whether this is the right server, before anything is sent.
   const seqBefore = await services.logs.read(key, (image, seq) => (asUser(image) ? seq : 0));
   if (seqBefore === 0) return notFound(response);
-  const toSeq = body.data.toSeq ?? (await lastEntryBy(services, key, body.data.toTimeMs ?? 0, seqBefore));
+  const toSeq = body.toSeq ?? (await lastEntryBy(services, key, body.toTimeMs ?? 0, seqBefore));
   if (toSeq < 1 || toSeq > seqBefore)
     return sendProblem(
       response,
@@ -59,7 +56,7 @@ export async function postRestore(services: Services, request: Request, response
     const say = (line: RestoreLine): void => void response.write(`${JSON.stringify(line)}\n`);
     say({ started: { seqBefore, toSeq } });
     try {
-      const { keepNewer, dryRun } = body.data;
+      const { keepNewer, dryRun } = body;
       const run = new RestoreRun(services, key, {
         onProgress: (done, of) => say({ progress: { done, of } }),
         isGone: () => response.destroyed,

@@ -7,7 +7,7 @@ import { asUser } from '../image/model.ts';
 import { hashPassword, MAX_PASSWORD_LENGTH } from '../logic/credentials.ts';
 import { MAX_ADDRESSES } from '../logic/addresses.ts';
 import { createUser } from '../logic/users.ts';
-import { readJson } from './read-body.ts';
+import { notUnderstood, readChecked } from './read-body.ts';
 import type { Services } from './services.ts';
 
 const bodySchema = z.strictObject({
@@ -28,15 +28,11 @@ const bodySchema = z.strictObject({
 
 export async function putUser(services: Services, request: Request, response: Response): Promise<void> {
   const userId = String(request.params.userId);
-  const body = bodySchema.safeParse(await readJson(request));
-  if (!isUserId(userId) || !body.success) {
-    const why = body.success
-      ? 'the user id'
-      : body.error.issues.map((issue) => issue.path.join('/')).join(', ');
-    return sendProblem(response, 400, 'about:blank', `Not understood: ${why}.`);
-  }
-  const { displayName, password } = body.data;
-  const addresses = [...new Set(body.data.addresses)];
+  const body = await readChecked(request, response, bodySchema);
+  if (!body) return;
+  if (!isUserId(userId)) return notUnderstood(response, 'the path has no user id');
+  const { displayName, password } = body;
+  const addresses = [...new Set(body.addresses)];
   const key = userKey(userId);
   // Hashing takes its time: not for a user who is there.
   const exists = await services.logs.read(key, (image) => asUser(image) !== undefined);

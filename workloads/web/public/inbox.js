@@ -145,8 +145,10 @@ export function Inbox({ store, onSignOut }) {
   </div>`;
 }
 
-/** @param {(key: string) => boolean} run with a key that is no text; false when it is none of ours */
+/** @param {(key: string) => boolean} run with a key that is no text; false when it is none of ours. Another one at each drawing */
 function useShortcuts(run) {
+  const latest = useRef(run);
+  latest.current = run;
   useEffect(() => {
     /** @param {KeyboardEvent} event */
     const onKey = (event) => {
@@ -155,11 +157,11 @@ function useShortcuts(run) {
         if (event.key === 'Escape') target.blur();
         return;
       }
-      if (run(event.key)) event.preventDefault();
+      if (latest.current(event.key)) event.preventDefault();
     };
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
-  }, [run]);
+  }, []);
 }
 
 /**
