@@ -10,7 +10,7 @@ import { bearer } from '../../workloads/common/http/platform-token.ts';
 import { openJmap, type JmapClient } from '../support/jmap.ts';
 import { memcachedProgram } from '../support/memcached.ts';
 import { until } from '../support/wait.ts';
-import { startCountsPlatform, type CountsPlatform } from './counts-platform.ts';
+import { startKillablePlatform, type KillablePlatform } from './killable-platform.ts';
 import { DataCenter, signal, stopFor, type Answer, type Replica } from './data-centers.ts';
 
 const USERS = 6;
@@ -33,7 +33,7 @@ const program = 'program' in found ? found.program : '';
 type Numbers = Record<string, { unread: number; unseen: number }>;
 type User = { id: string; address: string; jmap: JmapClient; inbox: string; emails: string[] };
 
-let platform: CountsPlatform;
+let platform: KillablePlatform;
 let transport: Transporter;
 const centers: DataCenter[] = [];
 const replicas = (): Replica[] => centers.flatMap((center) => center.replicas);
@@ -43,7 +43,7 @@ const random = generator(SEED);
 before(async () => {
   if (skip) return;
   console.log(`CELLPOST_TEST_SEED=${SEED}`);
-  platform = await startCountsPlatform();
+  platform = await startKillablePlatform();
   transport = createTransport({ host: '127.0.0.1', port: platform.smtpPort, ignoreTLS: true });
   const { cells } = platform;
   for (let n = 0; n < USERS; n++) {

@@ -7,7 +7,7 @@ import { bearer } from '../../workloads/common/http/platform-token.ts';
 import { freePort } from '../support/free-port.ts';
 import { startMemcached, type Memcached } from '../support/memcached.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
-import type { CountsPlatform } from './counts-platform.ts';
+import type { KillablePlatform } from './killable-platform.ts';
 
 /** Slower than any memcached in the same building; two of it are within what the service waits for an answer. */
 const FAR_MS = 100;
@@ -83,7 +83,7 @@ export class DataCenter {
 
   /** @param name of it, for logs @param replicas how many */
   static async start(
-    platform: CountsPlatform,
+    platform: KillablePlatform,
     { name, program, replicas }: { name: string; program: string; replicas: number },
   ): Promise<DataCenter> {
     const center = new DataCenter(program);

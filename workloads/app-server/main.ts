@@ -16,6 +16,7 @@ import { createLogger } from '../common/log.ts';
 import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { DEFAULT_TOKENS } from '../common/ring/ring.ts';
 import { startApiServer, type ApiServer } from './api/api-server.ts';
+import { UnsureList } from './api/unsure-list.ts';
 import { INDEX_DEADLINE_MS, IndexRelations } from './index-relations.ts';
 import { openLogStore } from './log/open-log-store.ts';
 import { keysByOwner, Membership } from './ring/membership.ts';
@@ -144,6 +145,13 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     cacheBytes: config.CELLPOST_CACHE_BYTES,
     host: config.CELLPOST_HTTP_HOST,
     port: config.CELLPOST_HTTP_PORT,
+    unsure: new UnsureList({
+      documents: blobs.documents,
+      cell,
+      node,
+      ringVersion: () => membership.ringVersion,
+      logger,
+    }),
     healthy: () => membership.health(),
     ready: () => (membership.isReady() ? true : `the ring says: ${membership.state}`),
     node: () => ({

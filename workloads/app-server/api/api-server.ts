@@ -17,6 +17,7 @@ import { PasswordVerifier } from '../logic/credentials.ts';
 import { openApi } from './api.ts';
 import { DeliveryChannels, MAX_IN_FLIGHT } from './delivery-channels.ts';
 import { Refiler } from './refiler.ts';
+import type { UnsureList } from './unsure-list.ts';
 import type { Relations } from '../relations.ts';
 import type { Logs, Place } from './services.ts';
 
@@ -45,6 +46,8 @@ export type ApiServerOptions = {
   /** What GET /node tells beside the number of users. */
   node: () => Record<string, unknown>;
   place?: Place;
+  /** Whose mail waits for the user index, over restarts. */
+  unsure?: UnsureList | undefined;
 };
 
 export type ApiServer = {
@@ -90,7 +93,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   });
   const { services } = api;
   const { relations } = services;
-  const refiler = relations && new Refiler({ logs, messages, relations, logger });
+  const refiler = relations && new Refiler({ logs, messages, relations, logger, list: options.unsure });
   options.metrics.queue('refiles', () => refiler?.waiting ?? 0);
   const listener = await listenHttp({
     host: options.host,

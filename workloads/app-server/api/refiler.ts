@@ -1,5 +1,5 @@
-// Files again what was filed while the user index was away. Who has such mail is learned from appends, and from logs as they
-// are opened: after a restart that is when the user, or the next message, comes by.
+// Files again what was filed while the user index was away. Who has such mail is learned from appends, from logs as they are
+// opened, and after a restart or a takeover from the lists that servers keep of them.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../common/log.ts';
 import { asUser, type Image } from '../image/model.ts';
@@ -9,6 +9,8 @@ import { refileUnsure } from '../logic/refile.ts';
 import { provenSender } from '../logic/sender.ts';
 import type { Degree, Relations } from '../relations.ts';
 import type { Logs } from './services.ts';
+import { isUnavailable } from './unavailable.ts';
+import type { UnsureList, Visited } from './unsure-list.ts';
 
 /** Between two rounds, while somebody waits: so long the index is left alone after it gave no answer. */
 const ROUND_MS = 1_000;
@@ -18,18 +20,26 @@ const MAX_WAITING = 100_000;
 const MAX_UNKNOWN = 3;
 /** Messages of one user that are looked at in one go. */
 const BATCH = 100;
+/** So long a user who went to another server is still on this one's list, for that one to find. */
+const GIVEN_MS = 10 * 60_000;
+const MAX_GIVEN = 10_000;
 
 export type RefilerOptions = {
   logs: Pick<Logs, 'read' | 'write' | 'onAppended' | 'onOpened'>;
   messages: Pick<MessageReader, 'load'>;
   relations: Relations;
   logger: Logger;
+  /** Without it, mail that waits is found after a restart when its user's log is opened. */
+  list?: UnsureList | undefined;
   roundMs?: number;
 };
 
 export class Refiler {
   readonly #options: RefilerOptions;
   readonly #waiting = new Set<string>();
+  /** Who went to another server before their mail was filed again, and when. */
+  readonly #given = new Map<string, number>();
+  #working: string | undefined;
   readonly #ending = new AbortController();
   readonly #stopListening: (() => void)[];
   #running: Promise<void> | undefined;
@@ -40,6 +50,10 @@ export class Refiler {
       options.logs.onAppended((key, _seq, image) => this.#note(key, image)),
       options.logs.onOpened((key, image) => this.#note(key, image)),
     ];
+    options.list?.start(
+      () => this.#held(),
+      (key) => this.#visit(key),
+    );
   }
 
   /** Users whose mail waits for the index. */
@@ -50,14 +64,36 @@ export class Refiler {
   async close(): Promise<void> {
     for (const stop of this.#stopListening) stop();
     this.#ending.abort();
-    await this.#running;
+    await Promise.all([this.#running, this.#options.list?.close()]);
   }
 
   #note(key: string, image: Image): void {
     const isUnsure = image.kind === 'user' && image.filing.unsure.length > 0;
     if (!isUnsure || this.#waiting.size >= MAX_WAITING || this.#ending.signal.aborted) return;
+    if (this.#waiting.has(key)) return;
     this.#waiting.add(key);
+    this.#options.list?.note();
     this.#running ??= this.#run().finally(() => (this.#running = undefined));
+  }
+
+  *#held(): Generator<string, void, undefined> {
+    for (const [key, at] of this.#given) {
+      if (performance.now() - at < GIVEN_MS && this.#given.size <= MAX_GIVEN) yield key;
+      else this.#given.delete(key);
+    }
+    if (this.#working !== undefined) yield this.#working;
+    yield* this.#waiting;
+  }
+
+  /** Looks whether a user's mail waits, who is on some server's list. */
+  async #visit(key: string): Promise<Visited> {
+    if (this.#waiting.has(key)) return 'done';
+    try {
+      await this.#options.logs.read(key, (image) => this.#note(key, image));
+      return 'done';
+    } catch (error) {
+      return isUnavailable(error) && !(error instanceof Misdirected) ? 'failed' : 'elsewhere';
+    }
   }
 
   async #run(): Promise<void> {
@@ -68,13 +104,20 @@ export class Refiler {
       for (const key of this.#waiting) {
         if (this.#ending.signal.aborted) return;
         this.#waiting.delete(key);
+        this.#working = key;
         const isDone = await this.#refile(key).catch((error: unknown) => {
-          // Whoever serves the user now has opened the log.
-          if (error instanceof Misdirected) return true;
+          if (error instanceof Misdirected) {
+            this.#given.set(key, performance.now());
+            return true;
+          }
           logger.debug({ err: error, key }, 'mail could not be filed again; later');
           return false;
         });
-        if (isDone) continue;
+        this.#working = undefined;
+        if (isDone) {
+          this.#options.list?.note();
+          continue;
+        }
         this.#waiting.add(key);
         break;
       }

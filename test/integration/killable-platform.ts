@@ -1,4 +1,4 @@
-// The platform of the counts test: every process of it can die and stop, its coordination too. That is ZooKeeper where there is
+// A platform of which every process can die and stop, its coordination too. That is ZooKeeper where there is
 // Java, else the embedded coordinator in a process of its own. Logs lie in SQLite.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,9 @@ const NODES_PER_CELL = 2;
 const START_DEADLINE_MS = 60_000;
 const HTTP = { http: 'CELLPOST_HTTP_PORT' };
 
-export type CountsPlatform = Doors & {
+export type KillablePlatform = Doors & {
+  /** Logs are in files in `logs`, blobs and documents in `blobs`. */
+  home: string;
   token: string;
   discoveryUrl: string;
   cells: Cells;
@@ -29,7 +31,8 @@ export type CountsPlatform = Doors & {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-export async function startCountsPlatform(): Promise<CountsPlatform> {
+/** @param stub stands in for the user index */
+export async function startKillablePlatform(stub?: { userIndexUrl: string }): Promise<KillablePlatform> {
   await using opened = new AsyncDisposableStack();
   const home = await mkdtemp(join(tmpdir(), 'cellpost-counts-'));
   opened.defer(() => rm(home, { recursive: true, force: true }));
@@ -64,7 +67,8 @@ export async function startCountsPlatform(): Promise<CountsPlatform> {
   );
   // Each gets one of its own: a child notes its ports in it.
   const doors = { ...common, CELLPOST_DISCOVERY_URL: discoveryUrl };
-  const index = await child('user-index', 'user-index').start({ ...doors }, HTTP);
+  const userIndexUrl =
+    stub?.userIndexUrl ?? (await child('user-index', 'user-index').start({ ...doors }, HTTP)).url;
   const logger = createLogger('test', 'silent');
   const cells = opened.adopt(await openCells({ discoveryUrl, token: TOKEN, logger }), (open) => open.close());
   const appServers: Child[] = [];
@@ -78,7 +82,7 @@ export async function startCountsPlatform(): Promise<CountsPlatform> {
         CELLPOST_NODE: `${cell}-${number}`,
         CELLPOST_COORDINATION: coordination.url(`/cells/${cell}`),
         CELLPOST_LOG_STORE: `sqlite:${join(home, `${cell}.db`)}`,
-        CELLPOST_USER_INDEX_URL: index.url,
+        CELLPOST_USER_INDEX_URL: userIndexUrl,
       },
       HTTP,
     );
@@ -110,6 +114,7 @@ export async function startCountsPlatform(): Promise<CountsPlatform> {
   });
   const running = opened.move();
   return {
+    home,
     webUrl: web.url,
     smtpPort: Number(smtp.ports.smtp),
     token: TOKEN,
