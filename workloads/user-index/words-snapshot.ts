@@ -144,7 +144,7 @@ function hasRoom({ document, wholeBytes, laterBytes }: Stored): boolean {
 
 function* recordsOf(words: WordLists, users: Iterable<number>): Generator<Uint8Array, void, undefined> {
   // A copy: the record may become garbage before it is written.
-  for (const user of users) yield bytesOf(words.record(user).slice());
+  for (const user of users) yield Buffer.from(bytesOf(words.record(user)));
 }
 
 /**
