@@ -28,7 +28,7 @@ type Waiting = {
   /** On the steady clock: the time in the queue counts, too. */
   deadline: number;
   bytes: number;
-  /** Runs work as part of the request that this is for: what starts a group is mostly the end of another one. */
+  /** Runs work in the trace of the request that this is for: what starts a group is mostly the end of another one. */
   here: <T>(work: () => T) => T;
   place: Place | undefined;
   resolve: (written: boolean) => void;
@@ -70,8 +70,10 @@ export class AppendGroups {
       const deadline = performance.now() + deadlineMs;
       const group = this.#groups.get(region) ?? { region, waiting: [] };
       this.#groups.set(region, group);
-      const here = AsyncLocalStorage.snapshot();
-      group.waiting.push({ put, condition, deadline, bytes, here, place: tracePlace(), resolve, reject });
+      const place = tracePlace();
+      // It takes some microseconds, so only for those who see it.
+      const here = place ? AsyncLocalStorage.snapshot() : anywhere;
+      group.waiting.push({ put, condition, deadline, bytes, here, place, resolve, reject });
       const server = this.#servers.get(region.server) ?? { running: 0, ready: new Set(), woken: false };
       this.#servers.set(region.server, server);
       server.ready.add(group);
@@ -152,6 +154,8 @@ export class AppendGroups {
     }
   }
 }
+
+const anywhere = <T>(work: () => T): T => work();
 
 /** At 0 a call is given up before it is sent. */
 const timeLeft = (deadline: number): number => Math.max(0, deadline - performance.now());
