@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ensureSchema } from '../../workloads/common/hbase/schema.ts';
 import { startHbase } from '../real/hbase.ts';
@@ -14,8 +15,10 @@ import { machine, watchCpu } from './support/cpu.ts';
 import { alternate, median, type Measured } from './support/measure.ts';
 import { table } from './support/table.ts';
 
-const ROUNDS = 5;
+const ROUNDS = 7;
 const DURATION_MS = 700;
+/** A server still flushes and collects garbage for the contender before: that is not to fall on the next one. */
+const PAUSE_MS = 500;
 /** A JVM that has run for less is another program. */
 const WARM_UP_MS = 9_000;
 const TABLE = 'bench';
@@ -81,6 +84,7 @@ async function compete(
   const runs = contenders.map(({ name, by, work }) => [
     name,
     async (): Promise<Figures> => {
+      await setTimeout(PAUSE_MS);
       const cpu = watchCpu({ node: [by.pid], server });
       return { ...(await by.measure({ ...work, durationMs: DURATION_MS })), ...cpu() };
     },

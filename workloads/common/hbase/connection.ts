@@ -47,6 +47,7 @@ export class Connection {
   /** Calls that the server has, or may have. */
   readonly #sent = new Map<number, Pending>();
   #sentBytes = 0;
+  #isCorked = false;
   /** Calls that it does not have yet, the oldest first. */
   readonly #waiting = new Map<number, Pending>();
   readonly #chunks: Buffer[] = [];
@@ -147,8 +148,21 @@ export class Connection {
       this.#sent.set(id, call);
       this.#sentBytes += call.frame.length;
       this.#silentSince ??= performance.now();
-      this.#socket.write(call.frame);
+      this.#write(call.frame);
     }
+  }
+
+  /** What is sent in one turn goes in one call of the system: groups of appends mostly start together. */
+  #write(frame: Buffer): void {
+    if (!this.#isCorked) {
+      this.#isCorked = true;
+      this.#socket.cork();
+      process.nextTick(() => {
+        this.#isCorked = false;
+        this.#socket.uncork();
+      });
+    }
+    this.#socket.write(frame);
   }
 
   #forget(id: number): Pending | undefined {
