@@ -10,7 +10,7 @@ import { provenSender } from '../logic/sender.ts';
 import type { Degree, Relations } from '../relations.ts';
 import type { Logs } from './services.ts';
 import { isUnavailable } from './unavailable.ts';
-import type { UnsureList, Visited } from './unsure-list.ts';
+import { GIVEN_MS, type UnsureList, type Visited } from './unsure-list.ts';
 
 /** Between two rounds, while somebody waits: so long the index is left alone after it gave no answer. */
 const ROUND_MS = 1_000;
@@ -20,8 +20,7 @@ const MAX_WAITING = 100_000;
 const MAX_UNKNOWN = 3;
 /** Messages of one user that are looked at in one go. */
 const BATCH = 100;
-/** So long a user who went to another server is still on this one's list, for that one to find. */
-const GIVEN_MS = 10 * 60_000;
+/** Users who went to another server and are still on this one's list. */
 const MAX_GIVEN = 10_000;
 
 export type RefilerOptions = {

@@ -14,10 +14,8 @@ const TICK_MS = 1_000;
 const LOOK_MS = 60_000;
 /** How soon it is tried again where something could not be read. */
 const RETRY_MS = 10_000;
-/** So long the users of the last life who went to other servers stay on the list, for those to find them. */
-const INHERITED_MS = 10 * 60_000;
-/** How soon a first change is written. */
-const DIRTY_TICK_MS = 50;
+/** So long users who went to other servers stay on a list, for those to find them. */
+export const GIVEN_MS = 10 * 60_000;
 /** Between two writes: a server that dies in this time leaves out whom it noted last. */
 const WRITE_MS = 1_000;
 /** Between two logs that are opened: their users' requests come first. */
@@ -50,6 +48,8 @@ export class UnsureList {
   #held: () => Iterable<string> = () => [];
   #isRead = false;
   #isDirty = false;
+  /** Ends the waiting for something to write. */
+  #wake = (): void => {};
   #running: Promise<unknown> | undefined;
 
   constructor(options: UnsureListOptions) {
@@ -69,10 +69,12 @@ export class UnsureList {
   /** Whom this server holds has changed. */
   note(): void {
     this.#isDirty = true;
+    this.#wake();
   }
 
   async close(): Promise<void> {
     this.#ending.abort();
+    this.#wake();
     await this.#running;
   }
 
@@ -114,6 +116,7 @@ export class UnsureList {
       else isDone = false;
     }
     this.#isRead = true;
+    this.#wake();
     return isDone;
   }
 
@@ -124,7 +127,7 @@ export class UnsureList {
       const visited = await visit(key);
       if (visited === 'failed') isDone = false;
       // Who is elsewhere may yet have to be found here.
-      const isOver = visited === 'done' || performance.now() - this.#bornAt >= INHERITED_MS;
+      const isOver = visited === 'done' || performance.now() - this.#bornAt >= GIVEN_MS;
       if (isOver && this.#inherited.delete(key)) this.note();
       if (visited !== 'elsewhere') await this.#pause(VISIT_MS);
     }
@@ -149,7 +152,7 @@ export class UnsureList {
           logger.warn({ err: error }, 'the list of mail that waits for the user index could not be stored');
         }
         await this.#pause(WRITE_MS);
-      } else await this.#pause(DIRTY_TICK_MS);
+      } else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
 
