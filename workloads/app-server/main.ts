@@ -1,6 +1,5 @@
 // An app server: the sole entry to the data of the users that its cell's ring gives it.
 import { randomBytes } from 'node:crypto';
-import { isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { openBlobStore } from '../common/blobs/open-blob-store.ts';
 import { systemClock } from '../common/clock.ts';
@@ -12,6 +11,7 @@ import {
   type Environment,
 } from '../common/config/env.ts';
 import { openCoordination } from '../common/coordination/open.ts';
+import { httpUrl } from '../common/http/url.ts';
 import { createLogger } from '../common/log.ts';
 import { WorkloadMetrics } from '../common/metrics/workload-metrics.ts';
 import { DEFAULT_TOKENS } from '../common/ring/ring.ts';
@@ -174,7 +174,8 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
     },
   });
   resources.defer(() => api.close());
-  identity.url = advertisedUrl(api.listener.url, config.CELLPOST_ADVERTISED_HOST);
+  const advertised = config.CELLPOST_ADVERTISED_HOST;
+  identity.url = advertised === undefined ? api.listener.url : httpUrl(advertised, api.listener.port);
   void membership.join();
   resources.defer(() => membership.leave());
   resources.defer(prepareToLeave);
@@ -183,11 +184,4 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
   const open = resources.move();
   let closing: Promise<void> | undefined;
   return { url: api.listener.url, close: () => (closing ??= open.disposeAsync()) };
-}
-
-function advertisedUrl(listening: string, host: string | undefined): string {
-  if (host === undefined) return listening;
-  const url = new URL(listening);
-  url.hostname = isIPv6(host) ? `[${host}]` : host;
-  return url.origin;
 }

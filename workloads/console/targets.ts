@@ -4,6 +4,7 @@
 //
 // The name of a headless Service stands for each address that DNS gives for it.
 import { lookup } from 'node:dns/promises';
+import { httpUrl } from '../common/http/url.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../common/log.ts';
 
@@ -59,7 +60,7 @@ export class Targets {
       if ('url' in at) return [{ workload, url: at.url, name: workload }];
       return (this.#addresses.get(at.host) ?? []).map((address) => ({
         workload,
-        url: `http://${address.includes(':') ? `[${address}]` : address}:${at.port}`,
+        url: httpUrl(address, at.port),
         name: `${workload} ${address}`,
       }));
     });

@@ -5,7 +5,8 @@ import { PlaceError } from '../../outside/app-server-place.ts';
 import { roleName } from '../../resources/owner.ts';
 import { APP_SERVER_PORT } from '../resources/app-servers.ts';
 import type { CellWork } from '../steps.ts';
-import { askDiscovery, urlOf } from './sight.ts';
+import { httpUrl } from '../../../workloads/common/http/url.ts';
+import { askDiscovery } from './sight.ts';
 
 /** Discovery hears of the ring by watches, within milliseconds; one that has not by now is asked another time. */
 const SEEN_WAIT_MS = 5_000;
@@ -25,7 +26,7 @@ export async function drainAppServer(work: CellWork, ordinal: number): Promise<s
     ({ metadata }) => metadata.name === name,
   );
   if (!pod?.status?.podIP) return `Pod ${name} must have an address.`;
-  const url = urlOf(pod.status.podIP, APP_SERVER_PORT);
+  const url = httpUrl(pod.status.podIP, APP_SERVER_PORT);
   const token = credentials.platformToken ?? '';
   const { appServerPlace } = world.outside;
   try {

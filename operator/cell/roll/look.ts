@@ -11,7 +11,8 @@ import { readySecondsOf, rollGroups } from './members.ts';
 import { onTrial } from './on-trial.ts';
 import type { RollGroup, Shut } from './plan.ts';
 import { ROLL_ROLES } from './roles.ts';
-import { askDiscovery, urlOf } from './sight.ts';
+import { httpUrl } from '../../../workloads/common/http/url.ts';
+import { askDiscovery } from './sight.ts';
 import { askStorage } from './storage.ts';
 
 /** `gates`: those that are shut, in order. */
@@ -111,5 +112,5 @@ export async function answersOfPod(
 ): Promise<AnswersOfServer | undefined> {
   return status?.podIP === undefined
     ? undefined
-    : await outside.appServer(urlOf(status.podIP, APP_SERVER_PORT));
+    : await outside.appServer(httpUrl(status.podIP, APP_SERVER_PORT));
 }

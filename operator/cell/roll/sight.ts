@@ -1,5 +1,6 @@
 // Which app servers each process of discovery sees serve.
 import { ofRole } from '../../observe.ts';
+import { httpUrl } from '../../../workloads/common/http/url.ts';
 import type { Owner } from '../../resources/owner.ts';
 import type { CellWork } from '../steps.ts';
 
@@ -19,7 +20,7 @@ export async function askDiscovery({
   return await Promise.all(
     addresses.map(async (address) => {
       const admin = world.outside.discovery(
-        urlOf(address, Number(new URL(url).port)),
+        httpUrl(address, Number(new URL(url).port)),
         credentials.platformToken ?? '',
       );
       const answer = await admin.cell(context.owner.name).catch(() => undefined);
@@ -27,7 +28,3 @@ export async function askDiscovery({
     }),
   );
 }
-
-/** Of a pod by its address. */
-export const urlOf = (address: string, port: number): string =>
-  `http://${address.includes(':') ? `[${address}]` : address}:${port}`;

@@ -13,6 +13,7 @@ import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
 import { inRequest, requestIdOf } from '../request-id.ts';
 import { beginSpan, continuing } from '../tracing.ts';
 import { addHealth, addPublicHealth, type HealthOptions, type Verdict } from './health.ts';
+import { httpUrl } from './url.ts';
 
 /** Headers must be there within this time, and a whole request within the other: a slow peer holds no socket for long. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -75,7 +76,7 @@ export async function listenHttp(options: HttpOptions): Promise<HttpListener> {
   const admin = adminPort === undefined ? undefined : await listenAdmin(host, adminPort, health, door);
   let closing: Promise<void> | undefined;
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${door.port}`,
+    url: httpUrl(host, door.port),
     port: door.port,
     adminPort: admin?.port,
     server: door.server,
