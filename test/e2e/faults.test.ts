@@ -10,7 +10,7 @@ import { mailsTaken, tellLoad, type LoadReport } from './support/load-report.ts'
 import { assertLoadKept, startLoad, type Load } from './support/load.ts';
 import type { LoadOrders } from './support/load-program.ts';
 import { kill, podOf, restartsOf, rollThroughDeaths } from './support/processes.ts';
-import { PASSWORD, assertKept, cellctl, newLoad, sendUntil, type User } from './support/mail.ts';
+import { addUser, assertKept, newLoad, sendUntil, type User } from './support/mail.ts';
 import { leaderOf } from './support/zookeeper.ts';
 
 // One cell with three ZooKeeper servers and three app servers, under load, while everything breaks that can.
@@ -43,10 +43,7 @@ before(async () => {
   await settled('the cell to be complete');
   await patch({ appServers: { replicas: 3 } });
   await settled('three app servers');
-  for (const address of ADDRESSES) {
-    await cellctl(cluster, ['user', 'add', address], PASSWORD);
-    users.push(await cellctl<User>(cluster, ['where', address]));
-  }
+  for (const address of ADDRESSES) users.push(await addUser(cluster, address));
 });
 
 after(async () => {

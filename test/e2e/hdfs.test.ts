@@ -10,9 +10,8 @@ import { tellLoad, type LoadReport } from './support/load-report.ts';
 import { assertLoadKept, startLoad as startRequests, type Load } from './support/load.ts';
 import { kill, restartsOf, rollThroughDeaths } from './support/processes.ts';
 import {
-  PASSWORD,
+  addUser,
   assertKept,
-  cellctl,
   newLoad,
   send,
   sendUntil,
@@ -126,10 +125,7 @@ test(
     assert.equal(status?.hbase?.summary, '5/5');
     assert.equal(status?.hdfs?.clusterId, `CID-${metadata.uid}`);
     assert.ok(status?.hdfs?.formattedAt);
-    for (const address of ADDRESSES) {
-      await cellctl(cluster, ['user', 'add', address], PASSWORD);
-      users.push(await cellctl<User>(cluster, ['where', address]));
-    }
+    for (const address of ADDRESSES) users.push(await addUser(cluster, address));
     const [user] = users;
     assert.ok(user);
     await withPort(cluster, 'svc/cellpost-mta-proxy', 25, (port) => send(port, user.address, 'the first'));

@@ -8,7 +8,7 @@ import { openCluster, type TestCluster } from './support/cluster.ts';
 import { tooLarge } from './support/large.ts';
 import { mailsTaken, tellLoad, type LoadReport } from './support/load-report.ts';
 import { assertLoadKept, startLoad } from './support/load.ts';
-import { PASSWORD, cellctl, type User } from './support/mail.ts';
+import { addUser, cellctl, type User } from './support/mail.ts';
 import { longestWithoutLeader } from './support/zookeeper.ts';
 
 // Three nodes. The first has the control plane, the platform's services and HBase, which is one pod; the other two have the
@@ -54,10 +54,7 @@ before(async () => {
   });
   await settled('the roll to the new nodes');
   await kubectl('uncordon', FIRST);
-  for (const address of ADDRESSES) {
-    await cellctl(cluster, ['user', 'add', address], PASSWORD);
-    users.push(await cellctl<User>(cluster, ['where', address]));
-  }
+  for (const address of ADDRESSES) users.push(await addUser(cluster, address));
 });
 
 after(async () => {

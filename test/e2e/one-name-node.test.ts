@@ -4,7 +4,7 @@ import { until } from '../support/wait.ts';
 import { cellTools, cpu } from './support/cell.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { tooLarge } from './support/large.ts';
-import { NAMESPACE, PASSWORD, assertKept, cellctl, newLoad, sendUntil, type User } from './support/mail.ts';
+import { addUser, NAMESPACE, assertKept, newLoad, sendUntil, type User } from './support/mail.ts';
 
 // As small as a cell on HDFS gets: one server of each kind and no journals. While one is away mail waits.
 const CELL = 'one';
@@ -55,8 +55,7 @@ test('a cell with one NameNode comes up without journals', async (t) => {
   assert.deepEqual([status?.hdfs?.summary, status?.hbase?.summary], ['2/2', '3/3']);
   assert.ok(status?.hdfs?.formattedAt);
   assert.deepEqual([...(await podsBy('.metadata.uid')).keys()].toSorted(), PODS);
-  await cellctl(cluster, ['user', 'add', ADDRESS], PASSWORD);
-  user = await cellctl<User>(cluster, ['where', ADDRESS]);
+  user = await addUser(cluster, ADDRESS);
 });
 
 /** Does something while mail comes in for a user: none that was taken is lost, and in the end mail is taken again. */

@@ -7,7 +7,7 @@ import { cellTools, cpu, follow } from './support/cell.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { tellLoad } from './support/load-report.ts';
 import { assertLoadKept, startLoad, type Load } from './support/load.ts';
-import { PASSWORD, cellctl, type User } from './support/mail.ts';
+import { addUser, type User } from './support/mail.ts';
 
 // One cell with three ZooKeeper servers and three app servers, rolled under a load that counts every error.
 const CELL = 'a';
@@ -54,9 +54,7 @@ async function addUsers(): Promise<User[]> {
       i < MAX_USERS,
       `users on ${APP_SERVERS} app servers; there are some on ${[...byNode.keys()].join()}`,
     );
-    const address = `roller${i}@cellpost.test`;
-    await cellctl(cluster, ['user', 'add', address], PASSWORD);
-    const user = await cellctl<User>(cluster, ['where', address]);
+    const user = await addUser(cluster, `roller${i}@cellpost.test`);
     assert.equal(user.cell, CELL);
     if (byNode.has(user.node)) others.push(user);
     else byNode.set(user.node, user);

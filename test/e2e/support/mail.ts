@@ -19,6 +19,12 @@ export async function cellctl<T>(cluster: TestCluster, args: string[], input = '
   return JSON.parse(await cluster.kubectl(['-n', NAMESPACE, ...pod, ...args, '--json'], input)) as T;
 }
 
+/** @returns the new user, and where it is */
+export async function addUser(cluster: TestCluster, address: string): Promise<User> {
+  await cellctl(cluster, ['user', 'add', address], PASSWORD);
+  return await cellctl<User>(cluster, ['where', address]);
+}
+
 /** Does something with a port of a Service or pod; a forward that broke with its pod is made anew. */
 export async function withPort<T>(
   cluster: TestCluster,
