@@ -29,10 +29,8 @@ let cluster: TestCluster;
 let inside: Cluster['inside'] | undefined;
 let users: User[] = [];
 
-const tools = cellTools(() => cluster, CELL);
-const { kubectl, getCell, patch } = tools;
-
-const settled = (what: string): Promise<unknown> => tools.settled(what, DEADLINE_MS);
+const tools = cellTools(() => cluster, CELL, DEADLINE_MS);
+const { kubectl, getCell, patch, settled } = tools;
 
 before(async () => {
   if (tooLarge) return;

@@ -7,7 +7,7 @@ import { cellTools, cpu } from './support/cell.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { tooLarge } from './support/large.ts';
 import { tellLoad, type LoadReport } from './support/load-report.ts';
-import { assertLoadKept, startLoad as startRequests, type Load } from './support/load.ts';
+import { assertLoadKept, startLoad as startRequests } from './support/load.ts';
 import { kill, restartsOf, rollThroughDeaths } from './support/processes.ts';
 import {
   addUser,
@@ -43,8 +43,8 @@ after(async () => {
   await cluster?.close();
 });
 
-const tools = cellTools(() => cluster, CELL);
-const { kubectl, getCell, patch, uidOf, isReady } = tools;
+const tools = cellTools(() => cluster, CELL, READY_DEADLINE_MS);
+const { kubectl, getCell, patch, uidOf, isReady, settled } = tools;
 
 const complete = (): Promise<unknown> =>
   until(async () => (await getCell()).status?.phase === 'Serving', {
@@ -251,8 +251,6 @@ async function assertNoneFailed(t: TestContext, report: LoadReport): Promise<voi
   assert.deepEqual(report.failures, []);
   await assertLoadKept(cluster, users, report);
 }
-
-const settled = (what: string, load?: Load): Promise<unknown> => tools.settled(what, READY_DEADLINE_MS, load);
 
 test('both masters are lost at once: no request needs them', { skip: tooLarge }, async (t) => {
   const load = await startRequests(cluster, users, 'masters');

@@ -28,10 +28,8 @@ let nodes: AddedNode[] = [];
 let users: User[] = [];
 let skip: string | false = tooLarge;
 
-const tools = cellTools(() => cluster, CELL);
-const { kubectl, patch, podsBy } = tools;
-
-const settled = (what: string): Promise<unknown> => tools.settled(what, READY_DEADLINE_MS);
+const tools = cellTools(() => cluster, CELL, READY_DEADLINE_MS);
+const { kubectl, patch, podsBy, settled } = tools;
 
 /** Pod → node. */
 const places = (): Promise<Map<string, string>> => podsBy('.spec.nodeName');

@@ -36,7 +36,11 @@ const ADDRESS = `small-${Date.now().toString(36)}@cellpost.test`;
 let cluster: TestCluster;
 let user: User;
 
-const { kubectl, getCell, patch, podsBy, uidOf, isReady, settled } = cellTools(() => cluster, CELL);
+const { kubectl, getCell, patch, podsBy, uidOf, isReady, settled } = cellTools(
+  () => cluster,
+  CELL,
+  DEADLINE_MS,
+);
 
 before(async () => {
   cluster = await openCluster(['platform.yaml']);
@@ -49,7 +53,7 @@ after(async () => {
 
 test('a cell with one NameNode comes up without journals', async (t) => {
   const start = performance.now();
-  await settled('the cell to serve', DEADLINE_MS);
+  await settled('the cell to serve');
   t.diagnostic(`Serving after ${Math.round((performance.now() - start) / 1_000)} s`);
   const { status } = await getCell();
   assert.deepEqual([status?.hdfs?.summary, status?.hbase?.summary], ['2/2', '3/3']);
@@ -102,7 +106,7 @@ test(
         timeoutMs: DEADLINE_MS,
         what: 'the roll to begin',
       });
-      await settled('the roll to end', DEADLINE_MS);
+      await settled('the roll to end');
     });
     for (const pod of ['one-nn-0', 'one-dn-0', 'one-rs-0'])
       assert.notEqual(await uidOf(pod), before.get(pod), pod);

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Cell } from '../../operator/types.ts';
 import { until } from '../support/wait.ts';
 import type { Fault } from './support/bad-images.ts';
-import { cellTools, cpu, follow } from './support/cell.ts';
+import { cellTools, cpu } from './support/cell.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { tellLoad } from './support/load-report.ts';
-import { assertLoadKept, startLoad, type Load } from './support/load.ts';
+import { assertLoadKept, startLoad } from './support/load.ts';
 import { addUser, type User } from './support/mail.ts';
 
 // One cell with three ZooKeeper servers and three app servers, rolled under a load that counts every error.
@@ -22,7 +21,7 @@ const MAX_USERS = 40;
 let cluster: TestCluster;
 let users: User[] = [];
 
-const { kubectl, getCell, patch, podsBy } = cellTools(() => cluster, CELL);
+const { kubectl, getCell, patch, podsBy, settled } = cellTools(() => cluster, CELL, ROLL_DEADLINE_MS);
 
 /** Pod → uid: another uid is another pod. */
 const uids = (): Promise<Map<string, string>> => podsBy('.metadata.uid');
@@ -31,19 +30,6 @@ async function changed(before: Map<string, string>): Promise<string[]> {
   const now = await uids();
   return [...now.keys()].filter((pod) => now.get(pod) !== before.get(pod)).toSorted();
 }
-
-/** @param load is told which pod is away */
-const settled = (what: string, load?: Load, timeoutMs = ROLL_DEADLINE_MS): Promise<Cell> =>
-  until(
-    async () => {
-      const cell = await getCell();
-      follow(cell, load);
-      const { status, metadata } = cell;
-      const seen = status?.observedGeneration === metadata.generation;
-      return seen && status?.nextAction === '' && !status.roll && cell;
-    },
-    { timeoutMs, what },
-  );
 
 /** So that each app server owns one of them: what nobody asks answers nothing that could fail. */
 async function addUsers(): Promise<User[]> {
@@ -130,7 +116,7 @@ test('a bad version is rolled back by itself; pods that were not touched stay, a
   await assertLoadKept(cluster, users, load.report);
   // Another version starts anew.
   await patch({ version: null });
-  const cell = await settled('the cell to run what it ran', undefined, READY_DEADLINE_MS);
+  const cell = await settled('the cell to run what it ran');
   assert.equal(cell.status?.rolledBack, undefined);
   assert.deepEqual(await changed(before), ['a-app-2']);
 });
@@ -181,7 +167,7 @@ for (const { fault, what, says, itsOwn } of BAD) {
     assert.deepEqual(others, []);
     await assertLoadKept(cluster, users, load.report);
     await patch({ version: null });
-    await settled('the cell to run what it ran', undefined, READY_DEADLINE_MS);
+    await settled('the cell to run what it ran');
   });
 }
 
@@ -212,7 +198,7 @@ test('a bad image of HBase is rolled back at its first pod; no request fails', a
   assert.deepEqual(load.report.failures, []);
   await assertLoadKept(cluster, users, load.report);
   await patch({ images: spec.images ?? null });
-  await settled('the cell to run what it ran', undefined, READY_DEADLINE_MS);
+  await settled('the cell to run what it ran');
 });
 
 test('HBase in one pod is made anew: requests wait behind it, none fails, and no mail is lost', async (t) => {

@@ -194,11 +194,13 @@ export class OperatorHarness {
   }
 
   waitForCell(name: string, what: string, is: (cell: Cell) => unknown): Promise<Cell> {
+    let seen: Cell | undefined;
     const ask = async (): Promise<Cell | false> => {
-      const cell = await this.cell(name);
-      return is(cell) ? cell : false;
+      seen = await this.cell(name);
+      return is(seen) ? seen : false;
     };
-    return until(ask, { timeoutMs: DEADLINE_MS, what: `cell ${name} ${what}` });
+    const explain = (): string => `It says: ${JSON.stringify(seen?.status)}`;
+    return until(ask, { timeoutMs: DEADLINE_MS, what: `cell ${name} ${what}`, explain });
   }
 
   async patch(name: string, spec: unknown, kind = 'cell'): Promise<void> {

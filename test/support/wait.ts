@@ -6,6 +6,8 @@ export type WaitOptions = {
   /** What is waited for, as in "gave up waiting for …". */
   what?: string;
   intervalMs?: number;
+  /** What is there instead, for whoever reads that it was given up. */
+  explain?: () => string | Promise<string>;
 };
 
 /**
@@ -21,8 +23,11 @@ export async function until<T>(
   for (;;) {
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
-    if (performance.now() >= deadline)
-      throw new Error(`Gave up waiting for ${options.what ?? 'a condition'} after ${options.timeoutMs} ms.`);
+    if (performance.now() >= deadline) {
+      const there = await options.explain?.();
+      const what = `Gave up waiting for ${options.what ?? 'a condition'} after ${options.timeoutMs} ms.`;
+      throw new Error(there === undefined ? what : `${what} ${there}`);
+    }
     await sleep(options.intervalMs ?? 50);
   }
 }

@@ -1,11 +1,13 @@
 // One cell of the cluster as tests look at it and change it.
 import type { Cell } from '../../../operator/types.ts';
+import type { PodObject } from '../../../operator/world.ts';
 import { until } from '../../support/wait.ts';
 import type { TestCluster } from './cluster.ts';
 import type { Load } from './load.ts';
 import { NAMESPACE } from './mail.ts';
 
 const LOOK_MS = 500;
+const PLIGHT_LINES = 30;
 
 /** Of a role that asks for so much. Another figure makes its pods anew and changes nothing else. */
 export const cpu = (milli: number): unknown => ({ resources: { requests: { cpu: `${milli}m` } } });
@@ -21,8 +23,27 @@ function podInQuestion({ metadata, status }: Cell): string | undefined {
 export const follow = (cell: Cell, load: Load | undefined): void =>
   load?.enter(podInQuestion(cell) ?? 'nothing');
 
-/** @param cluster is asked when it is needed: it is there once the tests run */
-export function cellTools(cluster: () => TestCluster, name: string) {
+type Kubectl = (...args: string[]) => Promise<string>;
+
+/** The state of a cell and of its pods that are not ready, with the last lines of their containers. */
+async function plight(kubectl: Kubectl, name: string): Promise<string> {
+  const { status } = JSON.parse(await kubectl('get', 'cell', name, '-o', 'json')) as Cell;
+  const told = [`The cell says: ${JSON.stringify(status)}`];
+  const pods = await kubectl('get', 'pods', '-l', `cellpost.dev/cell=${name}`, '-o', 'json');
+  for (const { metadata, status: seen } of (JSON.parse(pods) as { items: PodObject[] }).items) {
+    if (seen?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True')) continue;
+    told.push(`Pod ${metadata.name}: ${JSON.stringify(seen)}`);
+    const log = ['logs', metadata.name, '--all-containers', '--prefix', `--tail=${PLIGHT_LINES}`];
+    told.push(await kubectl(...log).catch(String));
+  }
+  return told.join('\n');
+}
+
+/**
+ * @param cluster is asked when it is needed: it is there once the tests run
+ * @param timeoutMs in which a change of the cell has to end
+ */
+export function cellTools(cluster: () => TestCluster, name: string, timeoutMs: number) {
   const kubectl = (...args: string[]): Promise<string> => cluster().kubectl(['-n', NAMESPACE, ...args]);
   const getCell = async (): Promise<Cell> =>
     JSON.parse(await kubectl('get', 'cell', name, '-o', 'json')) as Cell;
@@ -49,20 +70,19 @@ export function cellTools(cluster: () => TestCluster, name: string) {
       );
     },
     /**
-     * Waits until the cell serves as its newest spec says, and nothing of it is rolled.
+     * Waits until the cell is as its newest spec says, and nothing of it is rolled.
      * @param load is told which pod is away
      */
-    settled: (what: string, timeoutMs: number, load?: Load): Promise<unknown> =>
+    settled: (what: string, load?: Load): Promise<Cell> =>
       until(
         async () => {
           const cell = await getCell();
           follow(cell, load);
           const { status, metadata } = cell;
-          return (
-            status?.observedGeneration === metadata.generation && status?.phase === 'Serving' && !status.roll
-          );
+          const seen = status?.observedGeneration === metadata.generation;
+          return seen && status?.nextAction === '' && !status.roll && cell;
         },
-        { timeoutMs, what, intervalMs: LOOK_MS },
+        { timeoutMs, what, intervalMs: LOOK_MS, explain: () => plight(kubectl, name) },
       ),
   };
 }
