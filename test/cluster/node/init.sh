@@ -118,8 +118,9 @@ start_control_plane() {
     --leader-elect=true --service-account-private-key-file="$credentials/service-accounts.key" \
     --root-ca-file="$credentials/ca.crt" --use-service-account-credentials=true \
     --enable-hostpath-provisioner=true --node-monitor-grace-period=20s --profiling=false
+  # Now and then it misses that a claim is bound, and would look at the pod again after five minutes only.
   keep kube-scheduler "$KUBE" kube-scheduler --kubeconfig="$credentials/scheduler.kubeconfig" \
-    --leader-elect=false --profiling=false
+    --leader-elect=false --profiling=false --pod-max-in-unschedulable-pods-duration=5s
   keep coredns "$COREDNS" -conf "$STATE/Corefile"
   keep volumes open_volumes
 }
