@@ -84,19 +84,29 @@ export async function moveLog(
   onCopied: OnCopied = () => {},
 ): Promise<Moved | undefined> {
   const log = new LogCopier(cells, key, from, to);
-  let head = await log.sourceHead();
+  const head = await log.sourceHead();
   if (head === 0) return undefined;
   let copied = await log.copied();
   onCopied(copied, head);
-  for (let round = 0; round < MAX_ROUNDS && head - copied > SHORT_TAIL; round++) {
-    copied = await log.copy(copied + 1, head, (more) => onCopied(more, head));
-    head = await log.sourceHead();
-  }
+  copied = await catchUp(log, copied, onCopied);
   await log.prepare();
+  // Of what came while the other cell made itself ready, too, little is left to be copied while nobody serves the key.
+  copied = await catchUp(log, copied, onCopied);
   await cells.discovery.noteMove(key, from, to);
   const began = performance.now();
   const last = await log.freeze();
   await log.copy(copied + 1, last, (more) => onCopied(more, last));
   await settle();
   return { key, from, to, entries: last, frozenMs: performance.now() - began };
+}
+
+/** Copies until so little is left that it is copied in some milliseconds. @returns the newest that is copied */
+async function catchUp(log: LogCopier, copied: number, onCopied: OnCopied): Promise<number> {
+  let last = copied;
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const head = await log.sourceHead();
+    if (head - last <= SHORT_TAIL) break;
+    last = await log.copy(last + 1, head, (more) => onCopied(more, head));
+  }
+  return last;
 }
