@@ -31,13 +31,16 @@ async function changed(cell: string, before: Map<string, string>): Promise<strin
   return [...now.keys()].filter((pod) => now.get(pod) !== before.get(pod)).toSorted();
 }
 
+/** An event is written after the status that it is about. */
 async function told(name: string, ...begins: string[]): Promise<void> {
-  const events = await world.eventsOf(name);
-  for (const begin of begins)
-    assert.ok(
-      events.some((event) => event.startsWith(begin)),
-      `${begin} in ${events.join()}`,
-    );
+  let events: string[] = [];
+  const missing = (): string[] => begins.filter((begin) => !events.some((event) => event.startsWith(begin)));
+  const ask = async (): Promise<boolean> => {
+    events = await world.eventsOf(name);
+    return missing().length === 0;
+  };
+  const explain = (): string => `${missing().join()} is missing in ${events.join()}`;
+  await until(ask, { timeoutMs: DEADLINE_MS, what: 'events', explain });
 }
 
 const isSettled = ({ status, metadata }: Cell): boolean =>

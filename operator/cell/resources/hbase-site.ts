@@ -22,6 +22,8 @@ export function hdfsStorage(rootUrl: string): Record<string, string> {
     'hbase.lease.recovery.dfs.timeout': '3000',
     'hbase.regionserver.hlog.blocksize': '33554432',
     'hbase.regionserver.wal.max.splitters': '4',
+    // A region that moves is written out while it still serves, so that little is left to write when it does not.
+    'hbase.hregion.preclose.flush.size': '65536',
     // Regions that a restart gathered on one server spread again soon.
     'hbase.balancer.period': '30000',
   };

@@ -1,5 +1,5 @@
 // core-site.xml and hdfs-site.xml: of the servers of a cell's HDFS, and of HBase as its client.
-import { podHost, type Owner } from '../../resources/owner.ts';
+import { podHost, podServiceHost, roleName, type Owner } from '../../resources/owner.ts';
 import { zookeeperHosts } from '../../resources/zookeeper.ts';
 import type { CellSpec, HdfsSpec } from '../../types.ts';
 import { siteXml } from './hbase-site.ts';
@@ -22,22 +22,28 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, ord
 /** Two NameNodes share their edits by journals, and one takes over from the other. */
 export const isPair = (hdfs: HdfsSpec): boolean => hdfs.nameNodes.replicas > 1;
 
+/**
+ * A client of Hadoop looks a NameNode's name up once: it asks a dead pod's address again whenever a connection is anew, for
+ * as long as it lives. So clients know NameNodes by Services of their own, whose addresses stay; NameNodes know each other
+ * by their pods, since not every network lets a pod reach itself by its Service.
+ */
+type HostOf = typeof podHost;
+
 /** Where HBase's files are. */
-export function fileSystemUrl(owner: Owner, hdfs: HdfsSpec): string {
-  return isPair(hdfs)
-    ? `hdfs://${NAME_SERVICE}`
-    : `hdfs://${podHost(owner, 'name-node', 0)}:${NAME_NODE_PORT}`;
-}
+export const fileSystemUrl = (owner: Owner, hdfs: HdfsSpec): string => urlAt(owner, hdfs, podServiceHost);
+
+const urlAt = (owner: Owner, hdfs: HdfsSpec, hostOf: HostOf): string =>
+  `hdfs://${isPair(hdfs) ? NAME_SERVICE : `${hostOf(owner, 'name-node', 0)}:${NAME_NODE_PORT}`}`;
 
 export function journalHosts(owner: Owner, hdfs: HdfsSpec): string[] {
   return isPair(hdfs) ? range(hdfs.journalNodes.replicas).map((n) => podHost(owner, 'journal-node', n)) : [];
 }
 
-/** The files that each server of HDFS and of HBase reads. */
+/** The files that each server of HDFS and of HBase reads, but for NameNodes. */
 export function hadoopFiles(owner: Owner, spec: CellSpec, hdfs: HdfsSpec): Record<string, string> {
   return {
-    'core-site.xml': siteXml(coreSettings(owner, spec, hdfs)),
-    'hdfs-site.xml': siteXml(hdfsSettings(owner, hdfs)),
+    'core-site.xml': siteXml(coreSettings(owner, spec, hdfs, podServiceHost)),
+    'hdfs-site.xml': siteXml(hdfsSettings(owner, hdfs, podServiceHost)),
   };
 }
 
@@ -45,22 +51,25 @@ export function hadoopFiles(owner: Owner, spec: CellSpec, hdfs: HdfsSpec): Recor
 export function nameNodeFiles(owner: Owner, spec: CellSpec, hdfs: HdfsSpec): Record<string, string> {
   const own: Record<string, string> = isPair(hdfs) ? { 'dfs.ha.namenode.id': '${env.POD_NAME}' } : {};
   return {
-    ...hadoopFiles(owner, spec, hdfs),
+    'core-site.xml': siteXml(coreSettings(owner, spec, hdfs, podHost)),
     'hdfs-site.xml': siteXml({
-      ...hdfsSettings(owner, hdfs),
+      ...hdfsSettings(owner, hdfs, podHost),
       ...own,
       // DataNodes that go for good, and those that HDFS does without for a while.
       'dfs.namenode.hosts.provider.classname':
         'org.apache.hadoop.hdfs.server.blockmanagement.CombinedHostFileManager',
       'dfs.hosts': `/conf/${DATA_NODES_FILE}`,
       'dfs.namenode.decommission.interval': '3s',
+      // A copy that was ordered and did not come, as to a DataNode that has a broken one, is ordered from another soon, not
+      // after five to ten minutes: a DataNode that rests waits for it.
+      'dfs.namenode.reconstruction.pending.timeout-sec': '10',
     }),
   };
 }
 
-function coreSettings(owner: Owner, spec: CellSpec, hdfs: HdfsSpec): Record<string, string> {
+function coreSettings(owner: Owner, spec: CellSpec, hdfs: HdfsSpec, hostOf: HostOf): Record<string, string> {
   return {
-    'fs.defaultFS': fileSystemUrl(owner, hdfs),
+    'fs.defaultFS': urlAt(owner, hdfs, hostOf),
     'hadoop.tmp.dir': '/tmp',
     'hadoop.http.staticuser.user': 'cellpost',
     ...(isPair(hdfs) && {
@@ -81,12 +90,14 @@ function coreSettings(owner: Owner, spec: CellSpec, hdfs: HdfsSpec): Record<stri
     'ipc.client.connect.retry.interval': '200',
     'ipc.client.connect.timeout': '2000',
     'ipc.client.connect.max.retries.on.timeouts': '1',
+    // To connect anew may take that long, as to a journal whose pod has another address now; a connection costs little.
+    'ipc.client.connection.maxidletime': '3600000',
   };
 }
 
-function hdfsSettings(owner: Owner, hdfs: HdfsSpec): Record<string, string> {
+function hdfsSettings(owner: Owner, hdfs: HdfsSpec, hostOf: HostOf): Record<string, string> {
   return {
-    ...(isPair(hdfs) ? pairSettings(owner, hdfs) : singleSettings(owner)),
+    ...(isPair(hdfs) ? pairSettings(owner, hdfs, hostOf) : singleSettings(owner, hostOf)),
     'dfs.namenode.rpc-bind-host': '0.0.0.0',
     'dfs.namenode.http-bind-host': '0.0.0.0',
     'dfs.namenode.name.dir': 'file:///data/name',
@@ -122,10 +133,10 @@ function hdfsSettings(owner: Owner, hdfs: HdfsSpec): Record<string, string> {
   };
 }
 
-function pairSettings(owner: Owner, hdfs: HdfsSpec): Record<string, string> {
+function pairSettings(owner: Owner, hdfs: HdfsSpec, hostOf: HostOf): Record<string, string> {
   const ids = range(hdfs.nameNodes.replicas).map((n) => ({
-    id: podHost(owner, 'name-node', n).split('.', 1)[0] ?? '',
-    host: podHost(owner, 'name-node', n),
+    id: `${roleName(owner, 'name-node')}-${n}`,
+    host: hostOf(owner, 'name-node', n),
   }));
   const journals = journalHosts(owner, hdfs).map((host) => `${host}:${JOURNAL_PORT}`);
   return {
@@ -150,8 +161,8 @@ function pairSettings(owner: Owner, hdfs: HdfsSpec): Record<string, string> {
   };
 }
 
-function singleSettings(owner: Owner): Record<string, string> {
-  const host = podHost(owner, 'name-node', 0);
+function singleSettings(owner: Owner, hostOf: HostOf): Record<string, string> {
+  const host = hostOf(owner, 'name-node', 0);
   return {
     'dfs.namenode.rpc-address': `${host}:${NAME_NODE_PORT}`,
     'dfs.namenode.http-address': `${host}:${NAME_NODE_HTTP_PORT}`,

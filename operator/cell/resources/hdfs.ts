@@ -113,6 +113,7 @@ export function nameNodeResources(
       http: NAME_NODE_HTTP_PORT,
       ...(isPair(hdfs) && { failover: FAILOVER_PORT }),
     },
+    ownPorts: { rpc: NAME_NODE_PORT, http: NAME_NODE_HTTP_PORT },
     allow: [
       { from: podsOf(owner, [role]), ports: [NAME_NODE_PORT, NAME_NODE_HTTP_PORT, FAILOVER_PORT] },
       { from: podsOf(owner, ['data-node', ...CLIENTS]), ports: [NAME_NODE_PORT] },

@@ -1,5 +1,5 @@
 // What the roles of HDFS and of HBase on it have in common: the objects of one role.
-import type { V1Container } from '@kubernetes/client-node';
+import type { V1Container, V1ServiceSpec } from '@kubernetes/client-node';
 import { onlyTo } from '../../resources/egress.ts';
 import {
   configMap,
@@ -10,7 +10,7 @@ import {
   type Call,
   type Peer,
 } from '../../resources/manifests.ts';
-import { childMeta, roleName, selectorOf, type StorageRole } from '../../resources/owner.ts';
+import { childMeta, roleName, selectorOf, type Owner, type StorageRole } from '../../resources/owner.ts';
 import { claimTemplate, podTemplate } from '../../resources/pod.ts';
 import { script } from '../../resources/scripts.ts';
 import { hashOf } from '../../runtime/apply.ts';
@@ -26,6 +26,8 @@ type RoleParts = {
   /** Under /conf, too, but read only when a pod starts: a change restarts nothing. */
   notes?: Record<string, string>;
   ports: Record<string, number>;
+  /** Those that each pod has under a Service of its own, too, whose address outlives the pod. */
+  ownPorts?: Record<string, number>;
   allow: { from: Peer[]; ports: number[] }[];
   calls: Call[];
   initContainers?: V1Container[];
@@ -45,18 +47,8 @@ export function roleObjects({ owner, egress }: CellContext, parts: RoleParts): K
   const files = { ...parts.files, 'log4j.properties': script('log4j.properties') };
   return [
     configMap(meta, { ...files, ...parts.notes }),
-    service(meta, {
-      clusterIP: 'None',
-      // Servers reach each other by name before they are ready: that is how they get ready.
-      publishNotReadyAddresses: true,
-      selector,
-      ports: Object.entries(parts.ports).map(([port, number]) => ({
-        name: port,
-        port: number,
-        protocol: 'TCP',
-        targetPort: number,
-      })),
-    }),
+    service(meta, { clusterIP: 'None', ...reachable(selector, parts.ports) }),
+    ...servicesOfPods(owner, parts),
     disruptionBudget(meta, selector),
     networkPolicy(meta, selector, parts.allow, onlyTo(egress, parts.calls)),
     statefulSet(meta, {
@@ -81,4 +73,20 @@ export function roleObjects({ owner, egress }: CellContext, parts: RoleParts): K
       ...(parts.volume && { volumeClaimTemplates: [claimTemplate(owner, role, 'data', parts.volume)] }),
     }),
   ];
+}
+
+/** Servers reach each other by name before they are ready: that is how they get ready. */
+const reachable = (selector: Record<string, string>, ports: Record<string, number>): V1ServiceSpec => ({
+  publishNotReadyAddresses: true,
+  selector,
+  ports: Object.entries(ports).map(([name, port]) => ({ name, port, protocol: 'TCP', targetPort: port })),
+});
+
+function servicesOfPods(owner: Owner, { role, replicas, ownPorts }: RoleParts): KubeObject[] {
+  if (!ownPorts) return [];
+  return Array.from({ length: replicas }, (_, ordinal) => {
+    const pod = `${roleName(owner, role)}-${ordinal}`;
+    const selector = { ...selectorOf(owner, role), 'statefulset.kubernetes.io/pod-name': pod };
+    return service(childMeta(owner, pod, role), reachable(selector, ownPorts));
+  });
 }

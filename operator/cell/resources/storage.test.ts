@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { V1Container } from '@kubernetes/client-node';
-import type { ConfigMap, NetworkPolicy, StatefulSet } from '../../resources/manifests.ts';
+import type { ConfigMap, NetworkPolicy, Service, StatefulSet } from '../../resources/manifests.ts';
 import { script } from '../../resources/scripts.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { CellSpec, Resources, StorageRecord, StoredRole } from '../../types.ts';
@@ -121,7 +121,29 @@ test('a single NameNode has no journals and no failover controller', () => {
   );
   const site = configOf(objects, 'a-nn')['hdfs-site.xml'] ?? '';
   assert.doesNotMatch(site, /qjournal|dfs\.ha\./);
-  assert.match(configOf(objects, 'a-rs')['hbase-site.xml'] ?? '', /hdfs:\/\/a-nn-0\.a-nn\.mail\.svc/);
+  assert.match(configOf(objects, 'a-rs')['hbase-site.xml'] ?? '', /hdfs:\/\/a-nn-0\.mail\.svc/);
+});
+
+test('NameNodes are known to their clients by addresses that outlive pods, and to each other by their pods', () => {
+  const objects = build(cellSpec(2));
+  for (const pod of ['a-nn-0', 'a-nn-1']) {
+    const found = objects.filter(({ kind, metadata }) => kind === 'Service' && metadata.name === pod);
+    const [{ spec } = assert.fail()] = found as Service[];
+    assert.equal(spec.clusterIP, undefined, 'the cluster gives it an address');
+    assert.equal(spec.publishNotReadyAddresses, true);
+    assert.equal(spec.selector?.['statefulset.kubernetes.io/pod-name'], pod);
+    assert.deepEqual(
+      spec.ports?.map(({ port }) => port),
+      [8020, 9870],
+    );
+  }
+  const rpcAddress = (role: string): string | undefined =>
+    /dfs\.namenode\.rpc-address\.cell\.a-nn-0<\/name><value>([^<]*)</.exec(
+      configOf(objects, role)['hdfs-site.xml'] ?? '',
+    )?.[1];
+  for (const client of ['a-rs', 'a-hm', 'a-dn', 'a-jn'])
+    assert.equal(rpcAddress(client), 'a-nn-0.mail.svc.cluster.local:8020');
+  assert.equal(rpcAddress('a-nn'), 'a-nn-0.a-nn.mail.svc.cluster.local:8020');
 });
 
 test('what is recorded of the format changes a file that NameNodes read at their start, and restarts none', () => {
