@@ -1,6 +1,6 @@
 // The steps that start a cell's storage, one a role, and when each is far enough for the next.
 import { ofRole } from '../observe.ts';
-import { roleName, type StorageRole } from '../resources/owner.ts';
+import { podName, roleName, type StorageRole } from '../resources/owner.ts';
 import { DONE, waitFor, type Step, type StepResult } from '../runtime/steps.ts';
 import type { StorageRecord } from '../types.ts';
 import { ensureAll } from '../world.ts';
@@ -108,7 +108,7 @@ function unready({ world, context }: CellWork, role: StorageRole, wanted: number
       )
       .map(({ metadata }) => metadata.name),
   );
-  return Array.from({ length: wanted }, (_, n) => `${roleName(context.owner, role)}-${n}`).filter(
+  return Array.from({ length: wanted }, (_, n) => podName(context.owner, role, n)).filter(
     (name) => !ready.has(name),
   );
 }

@@ -2,6 +2,7 @@
 import type {
   V1DeploymentSpec,
   V1PodDisruptionBudgetSpec,
+  V1ServicePort,
   V1ServiceSpec,
   V1StatefulSetSpec,
 } from '@kubernetes/client-node';
@@ -51,6 +52,13 @@ export const deployment = (metadata: ObjectMeta, spec: V1DeploymentSpec): Deploy
 export const service = (metadata: ObjectMeta, spec: V1ServiceSpec): Service => ({
   ...of(TYPES.service, metadata),
   spec,
+});
+
+export const servicePort = (name: string, port: number, targetPort: number): V1ServicePort => ({
+  name,
+  port,
+  targetPort,
+  protocol: 'TCP',
 });
 
 export const configMap = (metadata: ObjectMeta, data: Record<string, string>): ConfigMap => ({

@@ -116,6 +116,11 @@ export function roleName(owner: { name: string }, role: Role): string {
   return `${owner.name}-${SHORT[role]}`;
 }
 
+/** A pod of a role's StatefulSet: `a-zk-0`. */
+export function podName(owner: { name: string }, role: Role, ordinal: number): string {
+  return `${roleName(owner, role)}-${ordinal}`;
+}
+
 /** `a-zk.mail.svc.cluster.local` */
 export function serviceHost(owner: Owner, role: Role): string {
   return `${roleName(owner, role)}.${owner.namespace}.svc.${owner.domain}`;
@@ -123,10 +128,10 @@ export function serviceHost(owner: Owner, role: Role): string {
 
 /** The DNS name of a Service for one pod of a StatefulSet, whose address outlives the pod: `c-nn-0.mail.svc.cluster.local`. */
 export function podServiceHost(owner: Owner, role: Role, ordinal: number): string {
-  return `${roleName(owner, role)}-${ordinal}.${owner.namespace}.svc.${owner.domain}`;
+  return `${podName(owner, role, ordinal)}.${owner.namespace}.svc.${owner.domain}`;
 }
 
 /** The stable DNS name of a StatefulSet's pod: `a-zk-0.a-zk.mail.svc.cluster.local`. */
 export function podHost(owner: Owner, role: Role, ordinal: number): string {
-  return `${roleName(owner, role)}-${ordinal}.${serviceHost(owner, role)}`;
+  return `${podName(owner, role, ordinal)}.${serviceHost(owner, role)}`;
 }

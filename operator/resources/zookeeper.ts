@@ -4,7 +4,15 @@ import type { KubeObject } from '../runtime/resources.ts';
 import type { PullPolicy, ZooKeeperSpec } from '../types.ts';
 import { onlyTo, type Egress } from './egress.ts';
 import { heapMib, zookeeperJavaOptions } from './java.ts';
-import { configMap, disruptionBudget, networkPolicy, service, statefulSet, type Peer } from './manifests.ts';
+import {
+  configMap,
+  disruptionBudget,
+  networkPolicy,
+  service,
+  servicePort,
+  statefulSet,
+  type Peer,
+} from './manifests.ts';
 import { childMeta, podHost, roleName, selectorOf, serviceHost, type Owner } from './owner.ts';
 import { CONTAINER_SECURITY, claimTemplate, podTemplate, probeScript, probeTcp, resourcesOf } from './pod.ts';
 import { script } from './scripts.ts';
@@ -72,9 +80,9 @@ export function zookeeperResources(options: ZooKeeperOptions): KubeObject[] {
       publishNotReadyAddresses: true,
       selector,
       ports: [
-        { name: 'client', port: CLIENT_PORT, protocol: 'TCP', targetPort: CLIENT_PORT },
-        { name: 'peer', port: PEER_PORT, protocol: 'TCP', targetPort: PEER_PORT },
-        { name: 'election', port: ELECTION_PORT, protocol: 'TCP', targetPort: ELECTION_PORT },
+        servicePort('client', CLIENT_PORT, CLIENT_PORT),
+        servicePort('peer', PEER_PORT, PEER_PORT),
+        servicePort('election', ELECTION_PORT, ELECTION_PORT),
       ],
     }),
     disruptionBudget(meta, selector),

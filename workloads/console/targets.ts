@@ -4,8 +4,8 @@
 //
 // The name of a headless Service stands for each address that DNS gives for it.
 import { lookup } from 'node:dns/promises';
-import { httpUrl } from '../common/http/url.ts';
 import { setTimeout as delay } from 'node:timers/promises';
+import { httpUrl } from '../common/http/url.ts';
 import type { Logger } from '../common/log.ts';
 
 const MAX_TARGETS = 64;

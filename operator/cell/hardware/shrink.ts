@@ -1,5 +1,5 @@
 // Servers that the spec no longer asks for: their users, regions, blocks or votes go to others first, then they go.
-import { podHost, roleName } from '../../resources/owner.ts';
+import { podHost, podName, roleName } from '../../resources/owner.ts';
 import { TYPES } from '../../runtime/resources.ts';
 import { DONE, waitFor, type StepResult } from '../../runtime/steps.ts';
 import { bringFiles } from '../roll/data-nodes.ts';
@@ -54,7 +54,7 @@ function isStuck({ groups }: CellLook, role: ShrinkingRole, pods: number): boole
 
 async function release(work: CellWork, { facts }: CellLook, { role, pods, wanted, lastIsStuck }: Excess) {
   const { context, marks } = work;
-  const name = `${roleName(context.owner, role)}-${pods - 1}`;
+  const name = podName(context.owner, role, pods - 1);
   const goes = waitFor(`Pod ${name} must end: the spec asks for ${wanted}.`);
   if (role === 'zookeeper') {
     const left = await shrinkEnsemble(work);
@@ -103,7 +103,7 @@ async function moveBlocks(
   { pods, wanted }: { pods: number; wanted: number },
 ): Promise<StepResult> {
   const { world, context, marks } = work;
-  const nameOf = (ordinal: number): string => `${roleName(context.owner, 'data-node')}-${ordinal}`;
+  const nameOf = (ordinal: number): string => podName(context.owner, 'data-node', ordinal);
   const leaving = new Set(Array.from({ length: pods - wanted }, (_, n) => nameOf(wanted + n)));
   const active = activeNameNode(facts);
   if (!active) return waitFor('One NameNode must be active before a DataNode may go.');

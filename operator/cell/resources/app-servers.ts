@@ -8,6 +8,7 @@ import {
   scraping,
   secret,
   service,
+  servicePort,
   statefulSet,
   type Peer,
   type Secret,
@@ -62,7 +63,7 @@ export function appServerResources(
       // A server that leaves is not ready, and still has to tell its clients who is next.
       publishNotReadyAddresses: true,
       selector,
-      ports: [{ name: 'http', port: APP_SERVER_PORT, protocol: 'TCP', targetPort: APP_SERVER_PORT }],
+      ports: [servicePort('http', APP_SERVER_PORT, APP_SERVER_PORT)],
     }),
     disruptionBudget(meta, selector),
     networkPolicy(

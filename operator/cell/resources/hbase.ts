@@ -5,6 +5,7 @@ import {
   disruptionBudget,
   networkPolicy,
   service,
+  servicePort,
   statefulSet,
 } from '../../resources/manifests.ts';
 import { childMeta, podHost, roleName, selectorOf, type Owner } from '../../resources/owner.ts';
@@ -63,9 +64,9 @@ export function hbaseResources(context: CellContext, spec: CellSpec): KubeObject
       publishNotReadyAddresses: true,
       selector,
       ports: [
-        { name: 'master', port: MASTER_PORT, protocol: 'TCP', targetPort: MASTER_PORT },
-        { name: 'region-server', port: REGION_SERVER_PORT, protocol: 'TCP', targetPort: REGION_SERVER_PORT },
-        { name: 'rest', port: REST_PORT, protocol: 'TCP', targetPort: REST_PORT },
+        servicePort('master', MASTER_PORT, MASTER_PORT),
+        servicePort('region-server', REGION_SERVER_PORT, REGION_SERVER_PORT),
+        servicePort('rest', REST_PORT, REST_PORT),
       ],
     }),
     disruptionBudget(meta, selector),

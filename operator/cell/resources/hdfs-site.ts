@@ -1,5 +1,5 @@
 // core-site.xml and hdfs-site.xml: of the servers of a cell's HDFS, and of HBase as its client.
-import { podHost, podServiceHost, roleName, type Owner } from '../../resources/owner.ts';
+import { podHost, podName, podServiceHost, type Owner } from '../../resources/owner.ts';
 import { zookeeperHosts } from '../../resources/zookeeper.ts';
 import type { CellSpec, HdfsSpec } from '../../types.ts';
 import { siteXml } from './hbase-site.ts';
@@ -135,7 +135,7 @@ function hdfsSettings(owner: Owner, hdfs: HdfsSpec, hostOf: HostOf): Record<stri
 
 function pairSettings(owner: Owner, hdfs: HdfsSpec, hostOf: HostOf): Record<string, string> {
   const ids = range(hdfs.nameNodes.replicas).map((n) => ({
-    id: `${roleName(owner, 'name-node')}-${n}`,
+    id: podName(owner, 'name-node', n),
     host: hostOf(owner, 'name-node', n),
   }));
   const journals = journalHosts(owner, hdfs).map((host) => `${host}:${JOURNAL_PORT}`);

@@ -2,7 +2,7 @@
 import type { V1Container, V1Probe } from '@kubernetes/client-node';
 import { hadoopJavaOptions, heapMib } from '../../resources/java.ts';
 import type { Call } from '../../resources/manifests.ts';
-import { podHost, roleName, type Owner } from '../../resources/owner.ts';
+import { podHost, podName, type Owner } from '../../resources/owner.ts';
 import { probeHttp, probeScript, probeTcp } from '../../resources/pod.ts';
 import { script } from '../../resources/scripts.ts';
 import { CLIENT_PORT } from '../../resources/zookeeper.ts';
@@ -147,10 +147,9 @@ export function dataNodeStates(
   hdfs: HdfsSpec,
   { leaving = [], resting }: StorageRecord,
 ): string {
-  const name = roleName(owner, 'data-node');
   const states = Array.from({ length: hdfs.dataNodes.replicas }, (_, ordinal) => {
     const hostName = podHost(owner, 'data-node', ordinal);
-    const pod = `${name}-${ordinal}`;
+    const pod = podName(owner, 'data-node', ordinal);
     if (leaving.includes(pod)) return { hostName, adminState: 'DECOMMISSIONED' };
     if (resting?.pod !== pod) return [];
     return { hostName, adminState: 'IN_MAINTENANCE', maintenanceExpireTimeInMS: Date.parse(resting.until) };

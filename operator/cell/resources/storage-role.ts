@@ -6,11 +6,19 @@ import {
   disruptionBudget,
   networkPolicy,
   service,
+  servicePort,
   statefulSet,
   type Call,
   type Peer,
 } from '../../resources/manifests.ts';
-import { childMeta, roleName, selectorOf, type Owner, type StorageRole } from '../../resources/owner.ts';
+import {
+  childMeta,
+  podName,
+  roleName,
+  selectorOf,
+  type Owner,
+  type StorageRole,
+} from '../../resources/owner.ts';
 import { claimTemplate, podTemplate } from '../../resources/pod.ts';
 import { script } from '../../resources/scripts.ts';
 import { hashOf } from '../../runtime/apply.ts';
@@ -79,13 +87,13 @@ export function roleObjects({ owner, egress }: CellContext, parts: RoleParts): K
 const reachable = (selector: Record<string, string>, ports: Record<string, number>): V1ServiceSpec => ({
   publishNotReadyAddresses: true,
   selector,
-  ports: Object.entries(ports).map(([name, port]) => ({ name, port, protocol: 'TCP', targetPort: port })),
+  ports: Object.entries(ports).map(([name, port]) => servicePort(name, port, port)),
 });
 
 function servicesOfPods(owner: Owner, { role, replicas, ownPorts }: RoleParts): KubeObject[] {
   if (!ownPorts) return [];
   return Array.from({ length: replicas }, (_, ordinal) => {
-    const pod = `${roleName(owner, role)}-${ordinal}`;
+    const pod = podName(owner, role, ordinal);
     const selector = { ...selectorOf(owner, role), 'statefulset.kubernetes.io/pod-name': pod };
     return service(childMeta(owner, pod, role), reachable(selector, ownPorts));
   });

@@ -1,6 +1,6 @@
 // A DataNode rests while its pod is made anew: HDFS writes nothing to it, and does not copy its blocks meanwhile.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { podHost, roleName } from '../../resources/owner.ts';
+import { podHost, podName } from '../../resources/owner.ts';
 import { hashOf } from '../../runtime/apply.ts';
 import { TYPES } from '../../runtime/resources.ts';
 import type { Resting } from '../../types.ts';
@@ -27,7 +27,7 @@ export async function restDataNode(
   const { world, context, cell, marks, now } = work;
   // A single one has nobody to stand in for it.
   if (hdfsOf(cell.spec).dataNodes.replicas === 1) return undefined;
-  const pod = `${roleName(context.owner, 'data-node')}-${ordinal}`;
+  const pod = podName(context.owner, 'data-node', ordinal);
   if (marks.resting?.pod !== pod || Date.parse(marks.resting.until) - now.getTime() < REST_MS / 2) {
     marks.resting = restOf(pod, now);
     return `It must be written to the status that ${pod} rests.`;

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ofRole } from '../../observe.ts';
 import { PlaceError } from '../../outside/app-server-place.ts';
-import { roleName } from '../../resources/owner.ts';
+import { podName } from '../../resources/owner.ts';
 import { APP_SERVER_PORT } from '../resources/app-servers.ts';
 import type { CellWork } from '../steps.ts';
 import { httpUrl } from '../../../workloads/common/http/url.ts';
@@ -21,7 +21,7 @@ export async function drainAppServer(work: CellWork, ordinal: number): Promise<s
   const { world, context, cell, credentials } = work;
   // Nobody is there to hand anything to.
   if (cell.spec.appServers.replicas === 1) return undefined;
-  const name = `${roleName(context.owner, 'app-server')}-${ordinal}`;
+  const name = podName(context.owner, 'app-server', ordinal);
   const pod = ofRole(world.caches.pods, context.owner, 'app-server').find(
     ({ metadata }) => metadata.name === name,
   );

@@ -1,6 +1,6 @@
 // The active NameNode hands over before its pod goes: clients find the other one at once.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { podHost, roleName } from '../../resources/owner.ts';
+import { podHost, podName } from '../../resources/owner.ts';
 import type { CellWork } from '../steps.ts';
 import type { StorageFacts } from './storage-gates.ts';
 
@@ -14,7 +14,7 @@ export async function cedeNameNode(
   ordinal: number,
   { nameNodes }: StorageFacts,
 ): Promise<string | undefined> {
-  const nameOf = (one: number): string => `${roleName(context.owner, 'name-node')}-${one}`;
+  const nameOf = (one: number): string => podName(context.owner, 'name-node', one);
   if (!nameNodes.get(nameOf(ordinal))?.active) return undefined;
   // There are two, or one that has nobody to cede to.
   const other = 1 - ordinal;

@@ -1,6 +1,6 @@
 // The console, and what it finds the platform's processes by: a headless Service for each workload, whose name stands for all of
 // its pods, ready or not.
-import { peer, service, type Service } from '../../resources/manifests.ts';
+import { peer, service, servicePort, type Service } from '../../resources/manifests.ts';
 import { childMeta, roleName, selectorOf, serviceHost, type Role } from '../../resources/owner.ts';
 import { podsOf, to } from '../../resources/peers.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
@@ -12,7 +12,7 @@ import {
   USER_INDEX_PORT,
   type PlatformContext,
 } from '../context.ts';
-import { MTA_HTTP_PORT, servicePort, serviceResources, toUsers, WEB_ADMIN_PORT } from './services.ts';
+import { MTA_HTTP_PORT, serviceResources, toUsers, WEB_ADMIN_PORT } from './services.ts';
 
 type ConsoleSpec = NonNullable<PlatformSpec['console']>;
 

@@ -1,14 +1,20 @@
 // Counts of unread messages: the memcache dirty service, and the memcached servers that only it may call.
 import type { V1Container } from '@kubernetes/client-node';
 import { callTo, onlyTo } from '../../resources/egress.ts';
-import { disruptionBudget, networkPolicy, service, statefulSet } from '../../resources/manifests.ts';
+import {
+  disruptionBudget,
+  networkPolicy,
+  service,
+  servicePort,
+  statefulSet,
+} from '../../resources/manifests.ts';
 import { childMeta, podHost, roleName, selectorOf, type Owner } from '../../resources/owner.ts';
 import { podsOf, to } from '../../resources/peers.ts';
 import { CONTAINER_SECURITY, podTemplate, probeTcp, resourcesOf } from '../../resources/pod.ts';
 import type { KubeObject } from '../../runtime/resources.ts';
 import type { MemcachedSpec, PlatformSpec } from '../../types.ts';
 import { COUNTS_PORT, type PlatformContext } from '../context.ts';
-import { servicePort, serviceResources, toUsers } from './services.ts';
+import { serviceResources, toUsers } from './services.ts';
 
 const MEMCACHED_PORT = 11211;
 /** Of memcached beside its items: the hash table, buffers of connections, the program. */

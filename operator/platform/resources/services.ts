@@ -9,6 +9,7 @@ import {
   networkPolicy,
   scraping,
   service,
+  servicePort,
   type Call,
   type Peer,
 } from '../../resources/manifests.ts';
@@ -316,10 +317,3 @@ export function serviceResources(
     }),
   ];
 }
-
-export const servicePort = (name: string, port: number, targetPort: number): V1ServicePort => ({
-  name,
-  port,
-  targetPort,
-  protocol: 'TCP',
-});

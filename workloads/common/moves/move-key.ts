@@ -88,10 +88,10 @@ export async function moveLog(
   if (head === 0) return undefined;
   let copied = await log.copied();
   onCopied(copied, head);
-  copied = await catchUp(log, copied, onCopied);
+  copied = await catchUp(log, copied, head, onCopied);
   await log.prepare();
   // Of what came while the other cell made itself ready, too, little is left to be copied while nobody serves the key.
-  copied = await catchUp(log, copied, onCopied);
+  copied = await catchUp(log, copied, await log.sourceHead(), onCopied);
   await cells.discovery.noteMove(key, from, to);
   const began = performance.now();
   const last = await log.freeze();
@@ -100,13 +100,17 @@ export async function moveLog(
   return { key, from, to, entries: last, frozenMs: performance.now() - began };
 }
 
-/** Copies until so little is left that it is copied in some milliseconds. @returns the newest that is copied */
-async function catchUp(log: LogCopier, copied: number, onCopied: OnCopied): Promise<number> {
-  let last = copied;
-  for (let round = 0; round < MAX_ROUNDS; round++) {
-    const head = await log.sourceHead();
-    if (head - last <= SHORT_TAIL) break;
-    last = await log.copy(last + 1, head, (more) => onCopied(more, head));
+/**
+ * Copies until so little is left that it is copied in some milliseconds.
+ * @param head the newest entry, as it was a moment ago
+ * @returns the newest that is copied
+ */
+async function catchUp(log: LogCopier, copied: number, head: number, onCopied: OnCopied): Promise<number> {
+  let [last, newest] = [copied, head];
+  for (let round = 0; round < MAX_ROUNDS && newest - last > SHORT_TAIL; round++) {
+    const of = newest;
+    last = await log.copy(last + 1, of, (more) => onCopied(more, of));
+    newest = await log.sourceHead();
   }
   return last;
 }
