@@ -1,6 +1,6 @@
 // `npm run bench:append`: durable appends of 1 KiB entries through the append path of one app server process, beside the raw
 // client of its store, in alternating rounds of one run: first a real one-node HBase that syncs its log to the disk
-// (hbase.wal.hsync=true), then SQLite (synchronous=FULL). `--only hbase|sqlite`, `--profile FOLDER` (of the app server).
+// (hbase.wal.hsync=true), then SQLite (synchronous=FULL). `--only hbase|sqlite`, `--regions N` of the table in HBase, `--profile FOLDER` (of the app server).
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -22,15 +22,19 @@ const PAUSE_MS = 500;
 /** A JVM that has run for less is another program. */
 const WARM_UP_MS = 9_000;
 const TABLE = 'bench';
-/** The default of cells. */
-const REGIONS = 4;
 const HEAP_MIB = 1_024;
 const USERS_IN_FLIGHT = 64;
 const GOAL = 0.7;
 
-const { only, profile } = parseArgs({
-  options: { only: { type: 'string' }, profile: { type: 'string' } },
+const { only, profile, ...values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    // The default of cells.
+    regions: { type: 'string', default: '4' },
+    profile: { type: 'string' },
+  },
 }).values;
+const regions = Number(values.regions);
 
 type Appender = { pid: number; measure(work: AppendWork): Promise<Measured>; close(): Promise<void> };
 
@@ -145,18 +149,18 @@ async function benchHbase(): Promise<void> {
   const hbase = await startHbase({ heapMib: HEAP_MIB });
   const appenders: Appender[] = [];
   try {
-    await ensureSchema({ restUrl: hbase.restUrl, master: hbase.master, table: TABLE, regions: REGIONS });
+    await ensureSchema({ restUrl: hbase.restUrl, master: hbase.master, table: TABLE, regions });
     const url = `hbase://${hbase.master},${hbase.regionServer}/${TABLE}`;
     const raw = await startAppender('raw', url);
     appenders.push(raw);
     const users = await startAppender('users', url);
     appenders.push(users);
-    const warmUp = { inFlight: USERS_IN_FLIGHT, durationMs: WARM_UP_MS / 3, regions: REGIONS };
+    const warmUp = { inFlight: USERS_IN_FLIGHT, durationMs: WARM_UP_MS / 3, regions };
     await raw.measure({ ...warmUp, kind: 'single' });
-    await raw.measure({ ...warmUp, kind: 'groups', groups: REGIONS });
+    await raw.measure({ ...warmUp, kind: 'groups', groups: regions });
     await users.measure({ ...warmUp, kind: 'users' });
     const all = (inFlight: number): Contender[] => [
-      { name: `raw, single rows ${inFlight}`, by: raw, work: { kind: 'single', inFlight, regions: REGIONS } },
+      { name: `raw, single rows ${inFlight}`, by: raw, work: { kind: 'single', inFlight, regions } },
       { name: `app server ${inFlight}`, by: users, work: { kind: 'users', inFlight } },
     ];
     const groups = (count: number, regions: number): Contender => ({
@@ -170,12 +174,12 @@ async function benchHbase(): Promise<void> {
       ...all(USERS_IN_FLIGHT),
       groups(1, 1),
       groups(4, 1),
-      groups(REGIONS, REGIONS),
-      groups(2 * REGIONS, REGIONS),
+      groups(regions, regions),
+      groups(2 * regions, regions),
       ...all(256),
     ];
     report(
-      `HBase (hbase.wal.hsync=true, one region server with ${HEAP_MIB} MiB, ${REGIONS} regions)`,
+      `HBase (hbase.wal.hsync=true, one region server with ${HEAP_MIB} MiB, ${regions} regions)`,
       'JVM CPU %',
       await compete(contenders, [hbase.pid('regionServer')]),
     );

@@ -80,6 +80,8 @@ export type SimLogs = {
   read(key: string, again: (() => Promise<void>) | undefined): Promise<ReadResult & { changed: boolean }>;
   release(predicate: (key: string) => boolean): Promise<void>;
   saveSnapshots(deadlineMs: number): Promise<void>;
+  openKeys(): string[];
+  readAhead(keys: readonly string[]): Promise<void>;
   regenerate(key: string): Promise<void>;
   verify(key: string): Promise<Verified>;
   /** Undefined where users are toys. */
@@ -154,6 +156,8 @@ function openLogs<S, A>(
       }),
     release: (predicate) => logs.release(predicate),
     saveSnapshots: (deadlineMs) => logs.saveSnapshots(deadlineMs),
+    openKeys: () => logs.openKeys(),
+    readAhead: (keys) => logs.readAhead(keys),
     regenerate: async (key) => void (await logs.regenerate(key)),
     verify: (key) => logs.verify(key, () => {}),
     async close() {

@@ -32,6 +32,9 @@ const TOLD_DOUBLES = 0.2;
 /** Longer than those who serve wait for it. */
 const LONGEST_PREPARATION_MS = 1_500;
 
+/** How long those who take over have to read ahead before a planned leave. */
+const LONGEST_AHEAD_MS = 300;
+
 export type Parts = {
   world: World;
   random: Random;
@@ -149,8 +152,11 @@ export class SimNode {
         pid: this.#starts,
       },
       instance,
-      prepare: () => delay(clock, random.between(0, LONGEST_PREPARATION_MS)),
-      tellLeft: (members, session) => this.#tellLeft(members, session),
+      prepare: async (newcomers) => {
+        this.#tellAhead(newcomers, logs.openKeys());
+        await delay(clock, random.between(0, LONGEST_PREPARATION_MS));
+      },
+      tellLeft: (member, session) => this.#tellLeft(member, session),
       release: (predicate) => (mutation === 'no release' ? Promise.resolve() : logs.release(predicate)),
       onLoss: () => logs.door?.gaveUp(),
     });
@@ -177,21 +183,36 @@ export class SimNode {
     const running = this.#running;
     if (!running) return;
     await running.logs.saveSnapshots(SAVE_MS);
+    this.#tellAhead(
+      this.#parts.nodes.filter((node) => node !== this),
+      running.logs.openKeys(),
+    );
+    await delay(running.process.clock, this.#random.between(0, LONGEST_AHEAD_MS));
     await running.membership.leave();
     await running.logs.close();
     if (this.#running === running) this.kill();
   }
 
-  /** Each message by itself: it may be late, come twice or be lost. */
-  async #tellLeft(members: readonly { name: string }[], session: string): Promise<void> {
-    const told = members.map(({ name }) => {
+  /** Others are asked to read ahead what may be theirs soon. Nobody waits for their answers. */
+  #tellAhead(others: readonly { name: string }[], keys: readonly string[]): void {
+    for (const { name } of others) {
       const node = this.#parts.nodes.find((one) => one.name === name);
-      const { up, down } = this.#wayTo(name);
-      return new Promise<void>((resolve) =>
-        up.send(`${session} has left`, () => node?.hear(session, () => down.send('heard', resolve))),
-      );
-    });
-    await Promise.all(told);
+      this.#wayTo(name).up.send('read ahead', () => node?.readAhead(keys));
+    }
+  }
+
+  readAhead(keys: readonly string[]): void {
+    const running = this.#running;
+    running?.process.run(() => void running.logs.readAhead(keys));
+  }
+
+  /** It may be late, come twice or be lost. */
+  async #tellLeft({ name }: { name: string }, session: string): Promise<void> {
+    const node = this.#parts.nodes.find((one) => one.name === name);
+    const { up, down } = this.#wayTo(name);
+    await new Promise<void>((resolve) =>
+      up.send(`${session} has left`, () => node?.hear(session, () => down.send('heard', resolve))),
+    );
   }
 
   hear(session: string, reply: () => void): void {

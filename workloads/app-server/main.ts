@@ -124,13 +124,7 @@ export async function start(env: Environment): Promise<{ url: string; close(): P
       const theirs = new Map([...keys].filter(([url]) => newcomers.some((one) => one.url === url)));
       await tellSuccessors(theirs, config.CELLPOST_PLATFORM_TOKEN, AHEAD_DEADLINE_MS, logger);
     },
-    tellLeft: (members, session) =>
-      tellLeft(
-        members.map(({ url }) => url),
-        session,
-        config.CELLPOST_PLATFORM_TOKEN,
-        LEFT_DEADLINE_MS,
-      ),
+    tellLeft: ({ url }, session) => tellLeft(url, session, config.CELLPOST_PLATFORM_TOKEN, LEFT_DEADLINE_MS),
     logger,
   });
   api = await startApiServer({

@@ -33,15 +33,14 @@ export async function tellSuccessors(
   await Promise.all(asked);
 }
 
-/** Resolves when all have heard that a session of this server drains. @throws when one of them did not */
+/** Resolves when a member has heard that a session of this server drains. @throws when it did not */
 export async function tellLeft(
-  urls: readonly string[],
+  url: string,
   session: string,
   platformToken: string,
   deadlineMs: number,
 ): Promise<void> {
-  const signal = AbortSignal.timeout(deadlineMs);
-  await Promise.all(urls.map((url) => post(new URL('/ring/left', url), { session }, platformToken, signal)));
+  await post(new URL('/ring/left', url), { session }, platformToken, AbortSignal.timeout(deadlineMs));
 }
 
 async function post(url: URL, value: unknown, platformToken: string, signal: AbortSignal): Promise<void> {

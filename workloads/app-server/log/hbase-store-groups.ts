@@ -11,6 +11,8 @@ import { inSpan, tracePlace, type Place } from '../../common/tracing.ts';
 /** Measured: 64 rows take hardly longer than 16, more only wait for one another. */
 const MAX_GROUP_ROWS = 64;
 const MAX_GROUP_BYTES = 1024 * 1024;
+/** What waits is shared out among the groups that may begin: in one group, all would wait for its sync, and then for one another. */
+const MIN_SHARED_ROWS = 8;
 /**
  * At one region server, which syncs its log once for all that came meanwhile; what comes while they are under way gathers.
  * The client alone is fastest with about four groups (`npm run bench:append`); with one it waits for each sync, and many
@@ -88,10 +90,14 @@ export class AppendGroups {
   }
 
   #start(server: Server): void {
+    let waiting = 0;
+    for (const group of server.ready) waiting += group.waiting.length;
+    const free = MAX_GROUPS_UNDER_WAY - server.running;
+    const maxRows = Math.min(MAX_GROUP_ROWS, Math.max(MIN_SHARED_ROWS, Math.ceil(waiting / free)));
     for (const group of server.ready) {
       if (server.running >= MAX_GROUPS_UNDER_WAY) return;
       server.ready.delete(group);
-      const members = takeGroup(group);
+      const members = takeGroup(group, maxRows);
       if (group.waiting.length > 0) server.ready.add(group);
       else this.#groups.delete(group.region);
       server.running++;
@@ -161,15 +167,14 @@ const anywhere = <T>(work: () => T): T => work();
 const timeLeft = (deadline: number): number => Math.max(0, deadline - performance.now());
 
 /** The oldest, each row once: two writes of one row must not be in one group, both of their conditions would hold. */
-function takeGroup(group: Group): Waiting[] {
+function takeGroup(group: Group, maxRows: number): Waiting[] {
   const taken: Waiting[] = [];
   const left: Waiting[] = [];
   const rows = new Set<string>();
   let bytes = 0;
   for (const one of group.waiting) {
     const row = Buffer.from(one.put.row).toString('latin1');
-    const fits =
-      taken.length < MAX_GROUP_ROWS && (taken.length === 0 || bytes + one.bytes <= MAX_GROUP_BYTES);
+    const fits = taken.length < maxRows && (taken.length === 0 || bytes + one.bytes <= MAX_GROUP_BYTES);
     if (fits && !rows.has(row)) {
       taken.push(one);
       rows.add(row);

@@ -76,6 +76,27 @@ test('a log that was read ahead goes on with what was written since, behind a fe
   await assert.rejects(add(old, 'late'), { name: 'Misdirected' });
 });
 
+test('a log to which nothing was added since is not read again', async () => {
+  const disk = new MemoryLogs();
+  await leaver(disk);
+  const next = server('next', disk);
+  await next.logs.readAhead([KEY]);
+  const ahead = next.store.readFrom.length;
+  assert.equal(await emails(next), 40);
+  assert.equal(next.store.readFrom.length, ahead);
+});
+
+test('a log that was last written by the server that reads it ahead is read again: another one may have gone on', async () => {
+  const disk = new MemoryLogs();
+  const next = await leaver(disk);
+  await next.logs.release(() => true);
+  await next.logs.readAhead([KEY]);
+  const between = server('between', disk);
+  await add(between, 'meanwhile');
+  assert.equal(await emails(next), 41);
+  assert.equal(await digest(next), await digest(server('third', disk)));
+});
+
 test('what was read ahead of another snapshot is not used', async () => {
   const disk = new MemoryLogs();
   const old = await leaver(disk);

@@ -12,7 +12,11 @@ const KEPT_MS = 15_000;
 /** What an image takes beside its state. */
 const OVERHEAD_BYTES = 1_024;
 
-type Begun<S, A> = { replay: Replay<S, A>; writer: Writer | undefined };
+export type Begun<S, A> = {
+  replay: Replay<S, A>;
+  /** Who wrote the newest entry in it. */
+  writer: Writer | undefined;
+};
 
 export class ReadAhead<S, A> {
   readonly #parts: LogParts<S, A>;
@@ -36,17 +40,10 @@ export class ReadAhead<S, A> {
     this.#begun.set(key, { replay, writer });
   }
 
-  /**
-   * Goes on where reading ended, with what was written since. Each reading is used once.
-   * @returns undefined when nothing was read ahead, or another snapshot took the place of the one that it began with
-   */
-  async goOn(key: string): Promise<Begun<S, A> | undefined> {
+  /** Where reading ended, to go on from there; undefined when nothing was read ahead. Each reading is used once. */
+  take(key: string): Begun<S, A> | undefined {
     const begun = this.#begun.get(key);
     this.#begun.delete(key);
-    if (!begun) return undefined;
-    const { replay } = begun;
-    const [snapshot, rows] = await Promise.all([this.#parts.store.getSnapshot(key), replay.read()]);
-    if (snapshot?.seq !== replay.image.saved?.seq) return undefined;
-    return { replay, writer: (await replay.apply(rows)) ?? begun.writer };
+    return begun;
   }
 }

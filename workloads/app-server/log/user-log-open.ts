@@ -7,7 +7,7 @@ import { PageLost } from './page-missing.ts';
 import { lookAt } from './pages.ts';
 import { appendSettled, readWithin } from './settle.ts';
 import { unsealSnapshot } from './user-log-snapshot.ts';
-import type { ReadAhead } from './read-ahead.ts';
+import type { Begun, ReadAhead } from './read-ahead.ts';
 import { BadSnapshot, type Fold, type Look, type OwnershipGate } from './user-log-types.ts';
 
 /** One page of a replay: a few milliseconds of work between two turns of the event loop, and a bounded answer. */
@@ -70,18 +70,44 @@ export async function openImage<S, A>(
   trustSnapshot: boolean,
   ahead?: ReadAhead<S, A>,
 ): Promise<Image<S>> {
+  const begun = trustSnapshot ? ahead?.take(key) : undefined;
+  if (!begun) {
+    const replay = new Replay(key, parts);
+    const writer = trustSnapshot ? await replay.fromSnapshot() : undefined;
+    return await takeOver(key, parts, { replay, writer }, false);
+  }
+  const savedSeq = begun.replay.image.saved?.seq;
+  const [image, snapshot] = await Promise.all([
+    takeOver(key, parts, begun, true),
+    readWithin(parts.clock, parts.store.getSnapshot(key), key),
+  ]);
+  // Another snapshot took the place of the one that it began with, whose pages may be gone.
+  return snapshot?.seq === savedSeq ? image : await openImage(key, parts, trustSnapshot);
+}
+
+/**
+ * Reads on to the end, and fences.
+ * @param isOld more may have been written since it was read: the fence tells, where one is needed
+ */
+async function takeOver<S, A>(
+  key: string,
+  parts: LogParts<S, A>,
+  { replay, writer }: Begun<S, A>,
+  isOld: boolean,
+): Promise<Image<S>> {
   const { store, codec, gate, clock } = parts;
   const tenure = gate.tenure();
-  const begun = trustSnapshot ? await ahead?.goOn(key) : undefined;
-  const replay = begun?.replay ?? new Replay(key, parts);
-  let writer = begun?.writer ?? (trustSnapshot ? await replay.fromSnapshot() : undefined);
   const { image } = replay;
   let fences = 0;
   for (;;) {
-    while (!replay.atEnd) writer = (await replay.apply(await replay.read())) ?? writer;
-    if (!writer || (writer.server === tenure.server && writer.session === tenure.session)) return image;
+    for (; !replay.atEnd; isOld = false) writer = (await replay.apply(await replay.read())) ?? writer;
+    const isOurs = !writer || (writer.server === tenure.server && writer.session === tenure.session);
     // It goes on elsewhere with the next number: nobody adds to it here, so nobody is to be fenced.
-    if (parts.isServedHere?.(image.state) === false) return image;
+    if (isOurs || parts.isServedHere?.(image.state) === false) {
+      if (!isOld) return image;
+      replay.atEnd = false;
+      continue;
+    }
     gate.assertOwner(key);
     if (fences++ >= MAX_FENCES) throw gate.redirect(key);
     const fence = { timeMs: Math.max(image.timeMs, clock.wall()), writer: parts.nextWriter(), actions: [] };

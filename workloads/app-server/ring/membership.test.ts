@@ -283,7 +283,7 @@ test('who leaves hands over at once, and goes when its requests are over and the
 test('who leaves tells the others, who own its keys before the ring shows it; who asks it is told where to go then', async () => {
   const cell = new Cell();
   const heard = Promise.withResolvers<void>();
-  const tellLeft = async (_members: readonly unknown[], session: string) => {
+  const tellLeft = async (_member: unknown, session: string) => {
     await heard.promise;
     b.membership.hasLeft(session);
   };

@@ -33,8 +33,8 @@ export type MembershipOptions = {
   onLoss?: () => void;
   /** Lets newcomers, which the view has and which serve nothing yet, make ready for what they will own. */
   prepare?: (newcomers: readonly RingMember[], view: RingView) => Promise<void>;
-  /** Tells other members that a session of this server drains, as they would see a moment later. */
-  tellLeft?: (members: readonly RingMember[], session: string) => Promise<void>;
+  /** Tells another member that a session of this server drains, as it would see a moment later. */
+  tellLeft?: (member: RingMember, session: string) => Promise<void>;
   logger?: Logger;
 };
 
@@ -151,7 +151,7 @@ export class Membership implements OwnershipGate {
     if (ring?.state === 'joining' && owner?.session === this.#session?.sessionId)
       return new Misdirected(key, owner, this.ringVersion, HANDOVER_MS, () => this.#atMostSoon(ring.serving));
     // To a member that joins, or from one that drains (its successors have yet to see it).
-    const told = ring?.told;
+    const told = owner && ring?.toldTo(owner.session);
     const underWay = owner?.state !== 'serving' || (ring?.state !== 'serving' && !told);
     return new Misdirected(key, owner, this.ringVersion, underWay ? HANDOVER_MS : 0, told && (() => told));
   }

@@ -70,7 +70,7 @@ export type RingSessionOptions = {
   /** As MembershipOptions.prepare. */
   prepare?: ((newcomers: readonly RingMember[], view: RingView) => Promise<void>) | undefined;
   /** As MembershipOptions.tellLeft. */
-  tellLeft?: ((members: readonly RingMember[], session: string) => Promise<void>) | undefined;
+  tellLeft?: ((member: RingMember, session: string) => Promise<void>) | undefined;
   logger?: Logger | undefined;
 };
 
@@ -85,7 +85,8 @@ export class RingSession {
   #view: RingView = { version: 0, members: [] };
   #ownership: Ownership | undefined;
   readonly #sight = new Sight();
-  #told: Promise<void> | undefined;
+  /** By the session of the other member. */
+  readonly #told = new Map<string, Promise<void>>();
   readonly #serving = Promise.withResolvers<void>();
   #acknowledging = false;
   #unacknowledged = false;
@@ -116,9 +117,9 @@ export class RingSession {
     return this.#serving.promise;
   }
 
-  /** While this member drains: settled when those who own its keys now have been told. */
-  get told(): Promise<void> | undefined {
-    return this.#told;
+  /** While this member drains: settled when another one, which may own its keys now, has been told. */
+  toldTo(session: string): Promise<void> | undefined {
+    return this.#told.get(session);
   }
 
   get hasLease(): boolean {
@@ -158,9 +159,16 @@ export class RingSession {
     // without waiting for all of them.
     const finished = Promise.race([released, delay(clock, FINISH_MS)]);
     const { tellLeft } = this.#options;
-    if (tellLeft) this.#told = finished.then(() => this.#tellLeft(tellLeft));
+    if (tellLeft) {
+      for (const other of this.#view.members)
+        if (other.name !== identity.name)
+          this.#told.set(
+            other.session,
+            finished.then(() => this.#tellLeft(other, tellLeft)),
+          );
+    }
     await finished;
-    await Promise.all([this.#publish('draining'), this.#told, released]);
+    await Promise.all([this.#publish('draining'), ...this.#told.values(), released]);
     const giveUpAt = clock.now() + SEEN_MS;
     while (clock.now() < giveUpAt) {
       const seen = this.#changes.count;
@@ -177,11 +185,10 @@ export class RingSession {
     if (this.#sight.hasLeft(session)) this.#install();
   }
 
-  async #tellLeft(tell: NonNullable<RingSessionOptions['tellLeft']>): Promise<void> {
-    const { identity, session, logger } = this.#options;
-    const others = this.#view.members.filter(({ name }) => name !== identity.name);
-    await this.#atMost(TELL_MS, tell(others, session.sessionId), (error) =>
-      logger?.info({ err: error }, 'not all heard of the leave from this server'),
+  async #tellLeft(other: RingMember, tell: NonNullable<RingSessionOptions['tellLeft']>): Promise<void> {
+    const { session, logger } = this.#options;
+    await this.#atMost(TELL_MS, tell(other, session.sessionId), (error) =>
+      logger?.info({ err: error, node: other.name }, 'it did not hear of the leave from this server'),
     );
   }
 
