@@ -11,7 +11,6 @@ import { blobStoreUrl, type Home, type PlatformNote } from './home.ts';
 import type { Settings } from './settings.ts';
 
 const HOST = '127.0.0.1';
-const NODES_PER_CELL = 2;
 const DATA_CENTER = 'here';
 
 export type Platform = {
@@ -32,7 +31,7 @@ export async function startPlatform(
   const discovery = makeChild('discovery', 'discovery');
   const cellNames = Array.from('abcdefgh').slice(0, settings.cells);
   const nodes = cellNames.flatMap((cell) =>
-    Array.from({ length: NODES_PER_CELL }, (_, index) => ({
+    Array.from({ length: settings.appServers }, (_, index) => ({
       cell,
       node: `${cell}-${index}`,
       child: makeChild(`app-server ${cell}-${index}`, 'app-server'),

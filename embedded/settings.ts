@@ -14,6 +14,8 @@ export type Settings = {
   sessionTimeoutMs: number;
   /** Named a, b and so on. */
   cells: number;
+  /** Of each cell. */
+  appServers: number;
   /** What the MTA proxy reads about authentication, policy and limits, as it stands in our own environment. */
   mail: Environment;
   /** How long app servers wait for the user index; their own default unless it is set. */
@@ -27,6 +29,7 @@ export type Settings = {
 
 /** More than one machine has a use for. */
 const MAX_CELLS = 8;
+const MAX_APP_SERVERS = 8;
 
 const variables = z.object({
   CELLPOST_HOME: z.string().default('.cellpost'),
@@ -43,6 +46,8 @@ const variables = z.object({
   CELLPOST_MEMCACHED: z.string().optional(),
   /** One more gets its share of the users by `cellctl rebalance`. */
   CELLPOST_CELLS: positiveInteger.max(MAX_CELLS).default(2),
+  /** Of each cell: with two the users of one that dies are served by the other; one alone takes in more mail on few cores. */
+  CELLPOST_APP_SERVERS: positiveInteger.max(MAX_APP_SERVERS).default(2),
 });
 
 /** @throws ConfigError */
@@ -56,6 +61,7 @@ export function readSettings(env: Environment): Settings {
     logLevel: values.CELLPOST_LOG_LEVEL,
     sessionTimeoutMs: values.CELLPOST_SESSION_TIMEOUT_MS,
     cells: values.CELLPOST_CELLS,
+    appServers: values.CELLPOST_APP_SERVERS,
     mail: Object.fromEntries(MAIL_VARIABLES.map((name) => [name, env[name]])),
     userIndexTimeoutMs: values.CELLPOST_USER_INDEX_TIMEOUT_MS,
     memcached: values.CELLPOST_MEMCACHED,

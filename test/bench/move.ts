@@ -90,7 +90,11 @@ class Load {
 
 await using resources = new AsyncDisposableStack();
 const programs = await postfixPrograms();
-const services = await startServices({ logStore: (cell, folder) => `sqlite:${folder}/${cell}.db` });
+const services = await startServices({
+  cells: ['a', 'b'],
+  appServers: 2,
+  logStore: (cell, folder) => `sqlite:${folder}/${cell}.db`,
+});
 resources.defer(() => services.close());
 const { cells } = services;
 const user = await cells.createUser({ addresses: [ADDRESS], displayName: 'Mover', password: 'password' });

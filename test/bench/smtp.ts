@@ -3,6 +3,8 @@
 // the user's log, 250), then to a Postfix of this machine that holds them in its queue on the same disk, and so on in turns.
 // Every message that was acknowledged must be in its mailbox afterwards, once.
 //   --store hbase      the logs are in a real one-node HBase with hsync; the default is SQLite
+//   --cells 2          and
+//   --app-servers 2    of each cell
 //   --rounds 3         of each, after one that warms up
 //   --messages 3000    a round
 //   --profile FOLDER   CPU profiles of Cellpost's processes
@@ -35,11 +37,15 @@ type Peer = { port: number; cpu(): Promise<Cpu> };
 const { values } = parseArgs({
   options: {
     store: { type: 'string', default: 'sqlite' },
+    cells: { type: 'string', default: '2' },
+    'app-servers': { type: 'string', default: '2' },
     rounds: { type: 'string', default: '3' },
     messages: { type: 'string', default: '3000' },
     profile: { type: 'string' },
   },
 });
+const cellNames = Array.from('abcdefgh').slice(0, Number(values.cells));
+const appServers = Number(values['app-servers']);
 const rounds = Number(values.rounds);
 const perClient = Math.ceil(Number(values.messages) / CLIENTS);
 
@@ -108,7 +114,7 @@ async function openLogs(resources: AsyncDisposableStack): Promise<Logs> {
     return { logStore: (cell, folder) => `sqlite:${folder}/${cell}.db`, cpu: async () => [] };
   const hbase = await startHbase();
   resources.defer(() => hbase.close());
-  for (const cell of ['a', 'b']) {
+  for (const cell of cellNames) {
     const table = `cell-${cell}`;
     await ensureSchema({ restUrl: hbase.restUrl, master: hbase.master, table, regions: REGIONS });
   }
@@ -126,7 +132,12 @@ const programs = await postfixPrograms();
 const postfix = await startPostfix(DOMAIN);
 resources.defer(() => postfix.close());
 const logs = await openLogs(resources);
-const services = await startServices({ logStore: logs.logStore, profileFolder: values.profile });
+const services = await startServices({
+  cells: cellNames,
+  appServers,
+  logStore: logs.logStore,
+  profileFolder: values.profile,
+});
 resources.defer(() => services.close());
 for (let client = 0; client < CLIENTS; client++) {
   await services.cells.createUser({
@@ -150,7 +161,7 @@ const peer: Peer = {
   cpu: async () => [['postfix', await treeCpuSeconds(postfix.pid)]],
 };
 console.log(
-  `${machine()}; logs in ${values.store}; ${CLIENTS} clients, ${CLIENTS * perClient} messages a round\n`,
+  `${machine()}; ${cellNames.length} cells of ${appServers} app servers, logs in ${values.store}; ${CLIENTS} clients, ${CLIENTS * perClient} messages a round\n`,
 );
 const speeds: (string | number)[][] = [];
 const uses: (string | number)[][] = [];

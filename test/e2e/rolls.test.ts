@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { until } from '../support/wait.ts';
 import type { Fault } from './support/bad-images.ts';
-import { cellTools, cpu } from './support/cell.ts';
+import { cellTools, cpu, isAtRest } from './support/cell.ts';
 import { openCluster, type TestCluster } from './support/cluster.ts';
 import { tellLoad } from './support/load-report.ts';
 import { assertLoadKept, startLoad } from './support/load.ts';
@@ -21,7 +21,12 @@ const MAX_USERS = 40;
 let cluster: TestCluster;
 let users: User[] = [];
 
-const { kubectl, getCell, patch, podsBy, settled } = cellTools(() => cluster, CELL, ROLL_DEADLINE_MS);
+const { kubectl, getCell, patch, podsBy, settled } = cellTools(
+  () => cluster,
+  CELL,
+  ROLL_DEADLINE_MS,
+  isAtRest,
+);
 
 /** Pod → uid: another uid is another pod. */
 const uids = (): Promise<Map<string, string>> => podsBy('.metadata.uid');

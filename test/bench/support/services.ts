@@ -1,4 +1,4 @@
-// The processes of a platform as in production: two cells of two app servers each, discovery and the MTA proxy, over a log
+// The processes of a platform as in production: cells of app servers, discovery and the MTA proxy, over a log
 // store that the benchmark chooses. `--profile FOLDER` writes a CPU profile of each thread there.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
@@ -9,9 +9,6 @@ import { startCoordinator } from '../../../embedded/coordinator.ts';
 import { openCells, type Cells } from '../../../workloads/common/cell-client/cells.ts';
 import { createLogger } from '../../../workloads/common/log.ts';
 
-const CELLS = ['a', 'b'];
-const NODES_PER_CELL = 2;
-
 export type Services = {
   cells: Cells;
   smtpPort: number;
@@ -21,13 +18,21 @@ export type Services = {
 };
 
 export type ServicesOptions = {
+  cells: readonly string[];
+  /** Of each cell. */
+  appServers: number;
   /** CELLPOST_LOG_STORE of a cell; the folder is temporary. */
   logStore: (cell: string, folder: string) => string;
   /** Where each thread writes its CPU profile at its end. */
   profileFolder?: string | undefined;
 };
 
-export async function startServices({ logStore, profileFolder }: ServicesOptions): Promise<Services> {
+export async function startServices({
+  cells: cellNames,
+  appServers,
+  logStore,
+  profileFolder,
+}: ServicesOptions): Promise<Services> {
   const home = await mkdtemp(join(tmpdir(), 'cellpost-bench-'));
   await mkdir(join(home, 'logs'));
   const optionsBefore = process.env.NODE_OPTIONS;
@@ -40,8 +45,8 @@ export async function startServices({ logStore, profileFolder }: ServicesOptions
       onDeath: (line) => console.log(line),
     });
   const discovery = child('discovery', 'discovery');
-  const nodes = CELLS.flatMap((cell) =>
-    Array.from({ length: NODES_PER_CELL }, (_, index) => ({
+  const nodes = cellNames.flatMap((cell) =>
+    Array.from({ length: appServers }, (_, index) => ({
       cell,
       node: `${cell}-${index}`,
       child: child(`app-server ${cell}-${index}`, 'app-server'),
@@ -89,7 +94,7 @@ export async function startServices({ logStore, profileFolder }: ServicesOptions
         }),
       ),
     );
-    for (const cell of CELLS) {
+    for (const cell of cellNames) {
       await cells.putCell(cell, {
         state: 'Enabled',
         dataCenter: 'here',

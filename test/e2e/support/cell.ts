@@ -39,11 +39,24 @@ async function plight(kubectl: Kubectl, name: string): Promise<string> {
   return told.join('\n');
 }
 
+type Status = NonNullable<Cell['status']>;
+
+/** Nothing of the cell is in trouble. */
+const serves = ({ phase }: Status): boolean => phase === 'Serving';
+/** The operator has nothing left to do, whatever trouble it tells of. */
+export const isAtRest = ({ nextAction }: Status): boolean => nextAction === '';
+
 /**
  * @param cluster is asked when it is needed: it is there once the tests run
  * @param timeoutMs in which a change of the cell has to end
+ * @param isSettled what `settled` waits for
  */
-export function cellTools(cluster: () => TestCluster, name: string, timeoutMs: number) {
+export function cellTools(
+  cluster: () => TestCluster,
+  name: string,
+  timeoutMs: number,
+  isSettled: (status: Status) => boolean = serves,
+) {
   const kubectl = (...args: string[]): Promise<string> => cluster().kubectl(['-n', NAMESPACE, ...args]);
   const getCell = async (): Promise<Cell> =>
     JSON.parse(await kubectl('get', 'cell', name, '-o', 'json')) as Cell;
@@ -80,7 +93,7 @@ export function cellTools(cluster: () => TestCluster, name: string, timeoutMs: n
           follow(cell, load);
           const { status, metadata } = cell;
           const seen = status?.observedGeneration === metadata.generation;
-          return seen && status?.nextAction === '' && !status.roll && cell;
+          return seen && status && isSettled(status) && !status.roll && cell;
         },
         { timeoutMs, what, intervalMs: LOOK_MS, explain: () => plight(kubectl, name) },
       ),
