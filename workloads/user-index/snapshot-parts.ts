@@ -2,12 +2,16 @@
 // first, as every machine that runs Node has them) and ids, a line each.
 import { z } from 'zod';
 import type { BlobId, BlobStore } from '../common/blobs/blob-store.ts';
+import { inParallel } from '../common/parallel.ts';
 import type { IdTable } from './id-table.ts';
 import { Turns } from './turns.ts';
 
 export const CHUNK_BYTES = 8 * 1024 * 1024;
 /** Hashed and written at one go. */
 const WRITE_BYTES = 32 * 1024;
+/** Blobs on their way at once. */
+const PARALLEL = 4;
+const LF = 0x0a;
 
 export const blobId = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -81,22 +85,40 @@ export async function readIds(
   count: number,
 ): Promise<Uint32Array> {
   const numbers = new Uint32Array(count);
-  const turns = new Turns();
   let read = 0;
+  const rest = await eachLine(store, blobs, (bytes, start, end) => {
+    if (read === count) throw new BadSnapshot('There are more ids than there should be.');
+    numbers[read++] = ids.addBytes(bytes, start, end);
+  });
+  if (read !== count || rest.length > 0) throw new BadSnapshot('Ids are missing.');
+  return numbers;
+}
+
+/** Takes the lines of blobs one by one, while questions are answered. @returns what follows the last line break */
+export async function eachLine(
+  store: BlobStore,
+  blobs: readonly BlobId[],
+  take: (bytes: Buffer, start: number, end: number) => void,
+): Promise<Buffer> {
+  const turns = new Turns();
   let rest = Buffer.alloc(0);
-  for (const blob of blobs) {
-    const data = Buffer.concat([rest, await store.get(blob)]);
+  for await (const blob of readBlobs(store, blobs)) {
+    const bytes = Buffer.concat([rest, blob]);
     let start = 0;
-    for (let end = data.indexOf(0x0a); end >= 0; end = data.indexOf(0x0a, start)) {
-      if (read === count) throw new BadSnapshot('There are more ids than there should be.');
-      numbers[read++] = ids.addBytes(data, start, end);
+    for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, start)) {
+      take(bytes, start, end);
       start = end + 1;
       if (turns.isOver()) await turns.next();
     }
-    rest = data.subarray(start);
+    rest = bytes.subarray(start);
   }
-  if (read !== count) throw new BadSnapshot('Ids are missing.');
-  return numbers;
+  return rest;
+}
+
+/** Blobs in their order, some of them on their way at once. */
+export async function* readBlobs(store: BlobStore, blobs: readonly BlobId[]): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < blobs.length; at += PARALLEL)
+    yield* await inParallel(blobs.slice(at, at + PARALLEL), PARALLEL, (blob) => store.get(blob));
 }
 
 export function bytesOf(numbers: Uint32Array): Uint8Array {

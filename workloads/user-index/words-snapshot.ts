@@ -2,17 +2,18 @@
 // Of a user with several records the last one counts, so that mostly only what is new is stored.
 import { z } from 'zod';
 import type { BlobId, BlobStore } from '../common/blobs/blob-store.ts';
-import { inParallel } from '../common/parallel.ts';
 import { FriendGraph } from './graph.ts';
 import { renumbered } from './renumbering.ts';
 import {
   BadSnapshot,
   blobId,
   bytesOf,
+  eachLine,
   idLines,
   numbersOf,
   parse,
   putParts,
+  readBlobs,
   readIds,
 } from './snapshot-parts.ts';
 import { Turns } from './turns.ts';
@@ -26,8 +27,6 @@ const RECORDS = 2;
 const MAX_LATER = 1 / 4;
 /** or this number of blobs: a start reads each. */
 const MAX_BLOBS = 500;
-/** Blobs on their way at once. */
-const PARALLEL = 4;
 
 const watermarks = z.record(z.string(), z.number());
 const linesDocument = z.object({ format: z.literal(LINES), watermarks, blobs: z.array(blobId) });
@@ -196,29 +195,12 @@ function isBelow(list: Uint32Array, bound: number): boolean {
 }
 
 async function loadLines(store: BlobStore, blobs: readonly BlobId[], graph: FriendGraph): Promise<void> {
-  const turns = new Turns();
-  let rest = Buffer.alloc(0);
   const say = (line: Buffer): void => {
     const [userId, friends, former] = parse(wordsLine, line);
     graph.say(userId, { friends, former });
   };
-  for await (const blob of readBlobs(store, blobs)) {
-    const data = Buffer.concat([rest, blob]);
-    let start = 0;
-    for (let end = data.indexOf(0x0a); end >= 0; end = data.indexOf(0x0a, start)) {
-      say(data.subarray(start, end));
-      start = end + 1;
-      if (turns.isOver()) await turns.next();
-    }
-    rest = data.subarray(start);
-  }
-  if (rest.length > 0) say(rest);
-}
-
-/** Blobs in their order, some of them on their way at once. */
-async function* readBlobs(store: BlobStore, blobs: readonly BlobId[]): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < blobs.length; at += PARALLEL)
-    yield* await inParallel(blobs.slice(at, at + PARALLEL), PARALLEL, (blob) => store.get(blob));
+  const last = await eachLine(store, blobs, (bytes, start, end) => say(bytes.subarray(start, end)));
+  if (last.length > 0) say(last);
 }
 
 /** The blobs that words need: no sweep may take them. */
