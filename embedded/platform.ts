@@ -8,7 +8,7 @@ import { Child } from './child.ts';
 import { startCoordinator } from './coordinator.ts';
 import { DEMO_PASSWORD, DEMO_USERS } from './demo-users.ts';
 import { blobStoreUrl, type Home, type PlatformNote } from './home.ts';
-import type { Settings } from './settings.ts';
+import { CELL_NAMES, type Settings } from './settings.ts';
 
 const HOST = '127.0.0.1';
 const DATA_CENTER = 'here';
@@ -29,7 +29,7 @@ export async function startPlatform(
     new Child({ name, workload, logFile: join(home.path, 'logs', `${name}.log`), onDeath: say });
   // All at once: loading code is what takes the time, and they wait for their environment when they have.
   const discovery = makeChild('discovery', 'discovery');
-  const cellNames = Array.from('abcdefgh').slice(0, settings.cells);
+  const cellNames = CELL_NAMES.slice(0, settings.cells);
   const nodes = cellNames.flatMap((cell) =>
     Array.from({ length: settings.appServers }, (_, index) => ({
       cell,

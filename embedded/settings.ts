@@ -28,7 +28,7 @@ export type Settings = {
 };
 
 /** More than one machine has a use for. */
-const MAX_CELLS = 8;
+export const CELL_NAMES: readonly string[] = Array.from('abcdefgh');
 const MAX_APP_SERVERS = 8;
 
 const variables = z.object({
@@ -45,7 +45,7 @@ const variables = z.object({
   /** memcached servers for the counts of unread messages, if there are any. */
   CELLPOST_MEMCACHED: z.string().optional(),
   /** One more gets its share of the users by `cellctl rebalance`. */
-  CELLPOST_CELLS: positiveInteger.max(MAX_CELLS).default(2),
+  CELLPOST_CELLS: positiveInteger.max(CELL_NAMES.length).default(2),
   /** Of each cell: with two the users of one that dies are served by the other; one alone takes in more mail on few cores. */
   CELLPOST_APP_SERVERS: positiveInteger.max(MAX_APP_SERVERS).default(2),
 });

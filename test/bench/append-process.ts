@@ -29,11 +29,11 @@ export type AppendWork = {
 };
 export type FromAppendProcess = { ready: true } | { result: Measured } | { error: string };
 
-const { BENCH_STORE = '' } = process.env;
+const { BENCH_STORE = '', BENCH_REGIONS = '' } = process.env;
 const ENTRY_BYTES = 1_024;
 const USERS = 512;
 /** Of the table, in even parts. */
-const REGIONS = 4;
+const REGIONS = Number(BENCH_REGIONS);
 const CACHE_BYTES = 256 * 1024 * 1024;
 const BUSY_MS = 5_000;
 

@@ -11,6 +11,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
+import { CELL_NAMES } from '../../embedded/settings.ts';
 import { userKey } from '../../workloads/common/keys.ts';
 import { ensureSchema } from '../../workloads/common/hbase/schema.ts';
 import { startHbase } from '../real/hbase.ts';
@@ -44,7 +45,7 @@ const { values } = parseArgs({
     profile: { type: 'string' },
   },
 });
-const cellNames = Array.from('abcdefgh').slice(0, Number(values.cells));
+const cellNames = CELL_NAMES.slice(0, Number(values.cells));
 const appServers = Number(values['app-servers']);
 const rounds = Number(values.rounds);
 const perClient = Math.ceil(Number(values.messages) / CLIENTS);

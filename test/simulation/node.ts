@@ -195,10 +195,12 @@ export class SimNode {
 
   /** Others are asked to read ahead what may be theirs soon. Nobody waits for their answers. */
   #tellAhead(others: readonly { name: string }[], keys: readonly string[]): void {
-    for (const { name } of others) {
-      const node = this.#parts.nodes.find((one) => one.name === name);
-      this.#wayTo(name).up.send('read ahead', () => node?.readAhead(keys));
-    }
+    for (const { name } of others)
+      this.#wayTo(name).up.send('read ahead', () => this.#other(name)?.readAhead(keys));
+  }
+
+  #other(name: string): SimNode | undefined {
+    return this.#parts.nodes.find((node) => node.name === name);
   }
 
   readAhead(keys: readonly string[]): void {
@@ -208,10 +210,11 @@ export class SimNode {
 
   /** It may be late, come twice or be lost. */
   async #tellLeft({ name }: { name: string }, session: string): Promise<void> {
-    const node = this.#parts.nodes.find((one) => one.name === name);
     const { up, down } = this.#wayTo(name);
     await new Promise<void>((resolve) =>
-      up.send(`${session} has left`, () => node?.hear(session, () => down.send('heard', resolve))),
+      up.send(`${session} has left`, () =>
+        this.#other(name)?.hear(session, () => down.send('heard', resolve)),
+      ),
     );
   }
 

@@ -78,11 +78,15 @@ export async function openImage<S, A>(
   }
   const savedSeq = begun.replay.image.saved?.seq;
   const [image, snapshot] = await Promise.all([
-    takeOver(key, parts, begun, true),
+    takeOver(key, parts, begun, true).catch((error: unknown) => {
+      if (error instanceof PageLost) return undefined;
+      throw error;
+    }),
     readWithin(parts.clock, parts.store.getSnapshot(key), key),
   ]);
+  if (image && snapshot?.seq === savedSeq) return image;
   // Another snapshot took the place of the one that it began with, whose pages may be gone.
-  return snapshot?.seq === savedSeq ? image : await openImage(key, parts, trustSnapshot);
+  return await openImage(key, parts, trustSnapshot);
 }
 
 /**

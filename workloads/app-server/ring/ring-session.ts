@@ -159,14 +159,9 @@ export class RingSession {
     // without waiting for all of them.
     const finished = Promise.race([released, delay(clock, FINISH_MS)]);
     const { tellLeft } = this.#options;
-    if (tellLeft) {
-      for (const other of this.#view.members)
-        if (other.name !== identity.name)
-          this.#told.set(
-            other.session,
-            finished.then(() => this.#tellLeft(other, tellLeft)),
-          );
-    }
+    const others = this.#view.members.filter(({ name }) => name !== identity.name);
+    const tell = tellLeft && ((other: RingMember) => finished.then(() => this.#tellLeft(other, tellLeft)));
+    if (tell) for (const other of others) this.#told.set(other.session, tell(other));
     await finished;
     await Promise.all([this.#publish('draining'), ...this.#told.values(), released]);
     const giveUpAt = clock.now() + SEEN_MS;
