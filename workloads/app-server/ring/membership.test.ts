@@ -8,7 +8,7 @@ import { SimProcess } from '../../../test/simulation/process.ts';
 import { Random } from '../../../test/simulation/random.ts';
 import { World } from '../../../test/simulation/world.ts';
 import type { CoordinationSession } from '../../common/coordination/coordination.ts';
-import { NODES } from '../../common/ring/registry.ts';
+import { decodeMember, NODES } from '../../common/ring/registry.ts';
 import { LeaseLost, Misdirected } from '../log/user-log-errors.ts';
 import { Membership, type MembershipOptions } from './membership.ts';
 
@@ -307,6 +307,29 @@ test('who leaves tells the others, who own its keys before the ring shows it; wh
   await cell.until(() => told, 10);
   a.links.up.cut = false;
   await cell.until(() => left);
+});
+
+test('the ring shows a leave a moment later when all others have heard of it, and at once when one has not', async () => {
+  const shownAfterMs = async (hears: boolean): Promise<number> => {
+    const cell = new Cell();
+    const tellLeft = async (_member: unknown, session: string) => {
+      if (!hears) throw new Error('it is out of reach');
+      b.membership.hasLeft(session);
+    };
+    const [a, b] = [cell.start('a', { tellLeft }), cell.start('b')];
+    await cell.serving(a, b);
+    const key = ownedBy(a)[0] ?? '';
+    const from = cell.world.now;
+    void a.membership.leave();
+    await cell.until(() => answer(b, key) === 'yes', hears ? 30 : 100);
+    await cell.until(() => {
+      const node = cell.coordination.read(`${NODES}/a`);
+      return node === undefined || decodeMember(node)?.state === 'draining';
+    }, 300);
+    return cell.world.now - from;
+  };
+  assert.ok((await shownAfterMs(true)) >= 80);
+  assert.ok((await shownAfterMs(false)) < 80);
 });
 
 test('a newcomer is let in when it is prepared, and who serves goes on until then', async () => {

@@ -46,6 +46,12 @@ const TELL_MS = 200;
 const FINISH_MS = 10;
 
 /**
+ * How long a leaving member of which all others have heard keeps that off the ring: a change there is work for every server
+ * and every client, at the moment at which its users' logs are opened elsewhere.
+ */
+const QUIET_MS = 80;
+
+/**
  * After the end of an earlier session that this server did not end itself, the others take over; this one joins so much
  * later. At once it would make each user wait for two changes of owner, of which the second is to a cold process.
  */
@@ -160,9 +166,18 @@ export class RingSession {
     const finished = Promise.race([released, delay(clock, FINISH_MS)]);
     const { tellLeft } = this.#options;
     const others = this.#view.members.filter(({ name }) => name !== identity.name);
-    const tell = tellLeft && ((other: RingMember) => finished.then(() => this.#tellLeft(other, tellLeft)));
-    if (tell) for (const other of others) this.#told.set(other.session, tell(other));
+    const hearings = tellLeft
+      ? others.map(async (other) => {
+          const hearing = finished.then(() => this.#tellLeft(other, tellLeft));
+          this.#told.set(
+            other.session,
+            hearing.then(() => undefined),
+          );
+          if (!(await hearing)) throw new Error(`${other.name} did not hear`);
+        })
+      : [];
     await finished;
+    if (hearings.length > 0) await this.#quiet(hearings);
     await Promise.all([this.#publish('draining'), ...this.#told.values(), released]);
     const giveUpAt = clock.now() + SEEN_MS;
     while (clock.now() < giveUpAt) {
@@ -180,11 +195,21 @@ export class RingSession {
     if (this.#sight.hasLeft(session)) this.#install();
   }
 
-  async #tellLeft(other: RingMember, tell: NonNullable<RingSessionOptions['tellLeft']>): Promise<void> {
+  /** @returns false when it did not hear */
+  async #tellLeft(other: RingMember, tell: NonNullable<RingSessionOptions['tellLeft']>): Promise<boolean> {
     const { session, logger } = this.#options;
-    await this.#atMost(TELL_MS, tell(other, session.sessionId), (error) =>
-      logger?.info({ err: error, node: other.name }, 'it did not hear of the leave from this server'),
-    );
+    let heard = true;
+    await this.#atMost(TELL_MS, tell(other, session.sessionId), (error) => {
+      heard = false;
+      logger?.info({ err: error, node: other.name }, 'it did not hear of the leave from this server');
+    });
+    return heard;
+  }
+
+  /** Resolves after a while, at once when one of the others did not hear: it learns from the ring. */
+  async #quiet(hearings: readonly Promise<void>[]): Promise<void> {
+    const pause = delay(this.#options.clock, QUIET_MS);
+    await Promise.race([pause, Promise.all(hearings).then(() => pause)]).catch(() => {});
   }
 
   /** The gate is shut from this call on. What is under way goes on: release it before the session is closed. */
