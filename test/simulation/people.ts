@@ -1,5 +1,6 @@
 // The users of a simulated cell: what marks data as theirs, and how they sign in.
 import { scryptSync } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { ScryptHash } from '../../workloads/app-server/image/model.ts';
 
 const USER = /^user:(.+)$/;
@@ -7,6 +8,8 @@ const MARK = /\bof-([a-z]+\d*)\b/g;
 /** As cheap as scrypt can be. */
 const COST = { n: 2, r: 1, p: 1 };
 const HASH_BYTES = 16;
+/** There are a few passwords, asked thousands of times; that of nobody costs as much as a real one. */
+const hashes = new LRUCache<string, Buffer>({ max: 1_000 });
 
 export function userIdOf(key: string): string {
   const userId = USER.exec(key)?.[1];
@@ -36,5 +39,9 @@ export function matchesAtOnce(password: string, wanted: ScryptHash): Promise<boo
 }
 
 function hash(password: string, salt: Uint8Array, { n, r, p }: typeof COST, bytes = HASH_BYTES): Buffer {
-  return scryptSync(password, salt, bytes, { N: n, r, p, maxmem: 64 * 1024 * 1024 });
+  const asked = JSON.stringify([password, Buffer.from(salt).toString('hex'), n, r, p, bytes]);
+  const known =
+    hashes.get(asked) ?? scryptSync(password, salt, bytes, { N: n, r, p, maxmem: 64 * 1024 * 1024 });
+  hashes.set(asked, known);
+  return known;
 }

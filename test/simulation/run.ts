@@ -1,13 +1,17 @@
 // Runs simulations from the command line (npm run simulate -- …):
 //   --seeds 100 [--from 1]        seeds 1 to 100
 //   --minutes 10 [--from 1]       as many seeds as ten minutes take
+//   --jobs 2                      so many at once; one a core by default
 //   --seed 17 [--trace]           one seed; with every event
 //   --replay FILE [--trace]       a run as a script says
 //   --mutation "no fence" --harm  with one of the safeguards taken out, looking for its harm
 //   --kinds "kill,leave"          with some kinds of faults only
 // The first run that fails is made smaller (--shrink 0: is not) and printed as a script, which --out FILE also writes.
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { MUTATIONS } from './mutations.ts';
 import { makePlan, parseKinds, parsePlan, type Plan } from './plan.ts';
 import { describeFailure, scriptOf } from './report.ts';
@@ -19,6 +23,7 @@ const { values } = parseArgs({
     seeds: { type: 'string' },
     minutes: { type: 'string' },
     from: { type: 'string', default: '1' },
+    jobs: { type: 'string' },
     seed: { type: 'string' },
     replay: { type: 'string' },
     out: { type: 'string' },
@@ -102,18 +107,49 @@ function showProgress(line: string): void {
   if (process.stdout.isTTY) process.stdout.write(`\r\u001B[K${line}`);
 }
 
-for (const plan of plansToRun()) {
-  const from = performance.now();
-  const result = await runPlan(plan);
+/** @returns false when it failed, and was reported */
+async function take(result: RunResult, tookMs: number): Promise<boolean> {
   count(result);
   if (values.trace) console.log(result.lines.join('\n'));
-  const line = describeRun(result, performance.now() - from);
+  const line = describeRun(result, tookMs);
   // Thousands of lines tell a person nothing; a line now and then tells a log that it goes on.
   if (totals.runs <= 20 || (!process.stdout.isTTY && totals.runs % 100 === 0)) console.log(line);
   else showProgress(summary());
-  if (!result.violation) continue;
+  if (!result.violation) return true;
   await report(result);
-  break;
+  return false;
 }
+
+async function runHere(plans: Iterable<Plan>): Promise<void> {
+  for (const plan of plans) {
+    const from = performance.now();
+    const result = await runPlan(plan);
+    if (!(await take(result, performance.now() - from))) return;
+  }
+}
+
+/** Each in a thread; a run that fails there is run again here, to be reported. */
+async function runInThreads(plans: Iterator<Plan>, jobs: number): Promise<void> {
+  let failed = false;
+  const work = async (worker: Worker): Promise<void> => {
+    for (let next = plans.next(); !next.done && !failed; next = plans.next()) {
+      const from = performance.now();
+      // eslint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+      worker.postMessage(next.value);
+      const [result] = (await once(worker, 'message')) as [RunResult];
+      if (failed) return;
+      failed = result.violation !== undefined;
+      await take(failed ? await runPlan(next.value) : result, performance.now() - from);
+    }
+  };
+  const workers = Array.from({ length: jobs }, () => new Worker(new URL('run-worker.ts', import.meta.url)));
+  await Promise.all(workers.map(work));
+  await Promise.all(workers.map((worker) => worker.terminate()));
+}
+
+const plans = plansToRun();
+const jobs = Number(values.jobs ?? availableParallelism());
+if (Array.isArray(plans) || values.trace || jobs === 1) await runHere(plans);
+else await runInThreads(plans[Symbol.iterator](), jobs);
 showProgress('');
 console.log(summary());

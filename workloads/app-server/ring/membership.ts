@@ -131,11 +131,17 @@ export class Membership implements OwnershipGate {
     await this.#loop;
   }
 
+  /** Whether this server may answer for a key now. */
+  owns(key: string): boolean {
+    const ring = this.#current;
+    if (!ring?.serves) return false;
+    return ring.ownership?.owner(key)?.session === this.#session?.sessionId;
+  }
+
   assertOwner(key: string): void {
+    if (this.owns(key)) return;
     const ring = this.#current;
     if (!ring?.hasLease || !ring.ownership) throw new LeaseLost('this server does not know what it owns');
-    const owner = ring.ownership.owner(key);
-    if (ring.state === 'serving' && owner?.session === this.#session?.sessionId) return;
     throw this.redirect(key);
   }
 
