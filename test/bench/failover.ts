@@ -35,7 +35,7 @@ const option = (name: string, otherwise: number): number =>
 const KILLS = option('kills', 20);
 const LEAVES = option('leaves', 10);
 /** First as much load as the machine takes: an HBase that has just started spends a core on compiling itself. */
-const WARM_UP_S = option('warm-up', 45);
+const WARM_UP_S = option('warm-up', 90);
 const WARM_UP_IN_FLIGHT = 16;
 
 const USING = ['urn:ietf:params:jmap:core', 'urn:ietf:params:jmap:mail'];

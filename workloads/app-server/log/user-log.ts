@@ -35,8 +35,8 @@ const IMAGE_OVERHEAD_BYTES = 1_024;
 
 /** Snapshots stored at once on a planned leave. */
 const PARALLEL_SAVES = 8;
-/** Logs read ahead at once: beside them others are served. */
-const PARALLEL_READS_AHEAD = 8;
+/** Logs read ahead at once. With more, those who are served meanwhile wait longer than for the handover itself. */
+const PARALLEL_READS_AHEAD = 3;
 
 export type UserLogsOptions<S, A> = {
   store: LogStore;
