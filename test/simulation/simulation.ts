@@ -21,6 +21,8 @@ import { World } from './world.ts';
  */
 const RECOVERY_MS = 120_000;
 
+const LEAVE_AGAIN_MS = 100;
+
 /** When servers start that are there from the beginning, and those whose names nobody has heard before. */
 const SOON_MS = [0, 8_000] as const;
 const LATE_MS = [10_000, 45_000] as const;
@@ -203,7 +205,12 @@ async function expectVerified(
 
 async function expectLeave(world: World, nodes: readonly SimNode[]): Promise<void> {
   const deadline = world.now + RECOVERY_MS;
-  for (const node of nodes) void node.leave();
+  // A node that a fault made leave starts again once it has left: then it is asked again.
+  const leave = async (node: SimNode): Promise<void> => {
+    await node.leave();
+    world.after(LEAVE_AGAIN_MS, `${node.name} is asked to leave`, () => void leave(node));
+  };
+  for (const node of nodes) void leave(node);
   await world.run(() => nodes.every((node) => !node.isUp) || world.now > deadline);
   if (nodes.some((node) => node.isUp)) world.fail('a node does not leave');
 }
