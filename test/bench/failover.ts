@@ -15,7 +15,7 @@ import { startHbase } from '../real/hbase.ts';
 import { startZooKeeper } from '../real/zookeeper.ts';
 import { until } from '../support/wait.ts';
 import { machine } from './support/cpu.ts';
-import { quantile } from './support/measure.ts';
+import { load, quantile } from './support/measure.ts';
 import { table } from './support/table.ts';
 
 const NODES = 4;
@@ -161,15 +161,12 @@ async function leave(platform: Platform, index: number, whenBack: number[]): Pro
 }
 
 async function warmUp({ cells, users }: Platform): Promise<void> {
-  const end = performance.now() + WARM_UP_S * 1_000;
   let turn = 0;
-  const worker = async (): Promise<void> => {
-    while (performance.now() < end) {
-      const user = users[turn++ % users.length] ?? '';
-      await (turn % 2 === 0 ? read(cells, user) : write(cells, user, turn % 1_000));
-    }
-  };
-  await Promise.all(Array.from({ length: WARM_UP_IN_FLIGHT }, worker));
+  await load({ inFlight: WARM_UP_IN_FLIGHT, durationMs: WARM_UP_S * 1_000 }, async () => {
+    const n = turn++;
+    const user = users[n % users.length] ?? '';
+    await (n % 2 === 0 ? read(cells, user) : write(cells, user, n % 1_000));
+  });
 }
 
 async function measure(
@@ -177,11 +174,11 @@ async function measure(
   times: number,
   step: (platform: Platform, index: number) => Promise<number>,
 ): Promise<{ took: number[]; load: Load }> {
-  const load = new Load(platform.cells, platform.users);
+  const under = new Load(platform.cells, platform.users);
   const took: number[] = [];
   for (let n = 0; n < times; n++) took.push(await step(platform, n % NODES));
-  await load.end();
-  return { took: took.sort((a, b) => a - b), load };
+  await under.end();
+  return { took: took.sort((a, b) => a - b), load: under };
 }
 
 function row(name: string, took: readonly number[], load: Load): string[] {

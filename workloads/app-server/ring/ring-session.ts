@@ -46,8 +46,8 @@ const TELL_MS = 200;
 const FINISH_MS = 10;
 
 /**
- * How long a leaving member of which all others have heard keeps that off the ring: a change there is work for every server
- * and every client, at the moment at which its users' logs are opened elsewhere.
+ * How long a leaving member that tells the others keeps that off the ring, unless one is known not to have heard: a change
+ * there is work for every server and every client, at the moment at which its users' logs are opened elsewhere.
  */
 const QUIET_MS = 80;
 
