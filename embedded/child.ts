@@ -5,6 +5,7 @@ import { closeSync, openSync, renameSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ChildMessage, ParentMessage } from '../cli/run-service.ts';
 import { ConfigError, type Environment } from '../workloads/common/config/env.ts';
+import { V8_FLAGS } from '../workloads/common/v8-flags.ts';
 
 const MAIN = fileURLToPath(new URL('../cli/cellpost.ts', import.meta.url));
 /** A log file of more than this is set aside as `.old` at the next start. */
@@ -25,9 +26,7 @@ export type ChildOptions = {
   onDeath: (line: string) => void;
 };
 
-/** The young generation of each process: by itself it grows with the machine, to a hundred megabytes and more. */
-const YOUNG_SEMI_SPACE_MIB = 8;
-const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', `--max-semi-space-size=${YOUNG_SEMI_SPACE_MIB}`];
+const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', ...V8_FLAGS];
 
 export class Child {
   readonly name: string;

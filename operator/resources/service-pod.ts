@@ -1,5 +1,6 @@
 // Pods of Cellpost's own programs.
 import type { V1Container, V1ContainerPort, V1EnvVar } from '@kubernetes/client-node';
+import { V8_FLAGS } from '../../workloads/common/v8-flags.ts';
 import { bytesOf } from '../runtime/quantity.ts';
 import type { PullPolicy, Resources, TracingSpec } from '../types.ts';
 import { CONTAINER_SECURITY, probeHttp, resourcesOf } from './pod.ts';
@@ -44,7 +45,7 @@ export function serviceContainer(options: ServiceContainerOptions): V1Container 
     image: options.image,
     imagePullPolicy: options.pullPolicy,
     securityContext: CONTAINER_SECURITY,
-    command: ['node', `--max-old-space-size=${heap}`, 'cli/cellpost.ts', options.workload],
+    command: ['node', `--max-old-space-size=${heap}`, ...V8_FLAGS, 'cli/cellpost.ts', options.workload],
     env: [
       { name: 'CELLPOST_HTTP_HOST', value: '0.0.0.0' },
       { name: 'CELLPOST_HTTP_PORT', value: String(options.httpPort) },

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { V8_FLAGS } from '../../workloads/common/v8-flags.ts';
 import { ensureSchema } from '../../workloads/common/hbase/schema.ts';
 import { startHbase } from '../real/hbase.ts';
 import type { AppendWork, FromAppendProcess } from './append-process.ts';
@@ -40,10 +41,10 @@ const regions = Number(values.regions);
 type Appender = { pid: number; measure(work: AppendWork): Promise<Measured>; close(): Promise<void> };
 
 async function startAppender(kind: 'users' | 'raw', store: string): Promise<Appender> {
-  const execArgv = profile && kind === 'users' ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : [];
+  const profiling = profile && kind === 'users' ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : [];
   const child = fork(new URL('append-process.ts', import.meta.url), {
     env: { ...process.env, BENCH_KIND: kind, BENCH_STORE: store, BENCH_REGIONS: String(regions) },
-    execArgv,
+    execArgv: [...V8_FLAGS, ...profiling],
   });
   const answer = async (): Promise<FromAppendProcess> => await nextMessage(child);
   await answer();

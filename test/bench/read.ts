@@ -16,6 +16,7 @@ import { entryCodec } from '../../workloads/app-server/log/entry.ts';
 import type { LogStore } from '../../workloads/app-server/log/log-store.ts';
 import { openLogStore } from '../../workloads/app-server/log/open-log-store.ts';
 import { userKey } from '../../workloads/common/keys.ts';
+import { V8_FLAGS } from '../../workloads/common/v8-flags.ts';
 import { inParallel } from '../../workloads/common/parallel.ts';
 import { parseMessage } from '../../workloads/common/mime/parser.ts';
 import { ensureSchema } from '../../workloads/common/hbase/schema.ts';
@@ -127,7 +128,7 @@ class Server {
 
   static async start(store: string, folder: string): Promise<Server> {
     const child = fork(new URL('read-server.ts', import.meta.url), {
-      execArgv: ['--expose-gc'],
+      execArgv: ['--expose-gc', ...V8_FLAGS],
       env: { ...process.env, BENCH_STORE: store, BENCH_BLOBS: `file:${folder}/blobs`, BENCH_TOKEN: TOKEN },
     });
     const [ready] = (await once(child, 'message')) as [FromReadServer];

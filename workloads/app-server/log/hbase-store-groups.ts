@@ -12,7 +12,7 @@ import { inSpan, tracePlace, type Place } from '../../common/tracing.ts';
 const MAX_GROUP_ROWS = 64;
 const MAX_GROUP_BYTES = 1024 * 1024;
 /** What waits is shared out among the groups that may begin: in one group, all would wait for its sync, and then for one another. */
-const MIN_SHARED_ROWS = 8;
+const MIN_SHARED_ROWS = 16;
 /**
  * At one region server, which syncs its log once for all that came meanwhile; what comes while they are under way gathers.
  * The client alone is fastest with about four groups (`npm run bench:append`); with one it waits for each sync, and many
@@ -37,14 +37,15 @@ type Waiting = {
   reject: (error: unknown) => void;
 };
 /** What waits for a region. */
-type Group = { region: Region; waiting: Waiting[] };
+type Group = { waiting: Waiting[]; isReady: boolean };
 /** What a region server has to do: groups under way, and those that wait, the longest first. */
-type Server = { running: number; ready: Set<Group>; woken: boolean };
+type Server = { running: number; ready: Group[]; woken: boolean };
 
 export class AppendGroups {
   readonly #client: HbaseClient;
   readonly #table: string;
-  readonly #groups = new Map<Region, Group>();
+  /** Kept as long as the region is known: a Map of those that wait would keep alive what passes through it (NumberMap). */
+  readonly #groups = new WeakMap<Region, Group>();
   readonly #servers = new Map<string, Server>();
 
   constructor(client: HbaseClient, table: string) {
@@ -59,7 +60,7 @@ export class AppendGroups {
 
   /** Appends that wait for a group, in all. */
   get waiting(): number {
-    return this.#groups.values().reduce((sum, { waiting }) => sum + waiting.length, 0);
+    return this.#servers.values().reduce((sum, { ready }) => sum + countWaiting(ready), 0);
   }
 
   /** As putRow. */
@@ -70,15 +71,16 @@ export class AppendGroups {
     return await new Promise((resolve, reject) => {
       const bytes = put.columns.reduce((sum, { value }) => sum + value.length, 0);
       const deadline = performance.now() + deadlineMs;
-      const group = this.#groups.get(region) ?? { region, waiting: [] };
+      const group = this.#groups.get(region) ?? { waiting: [], isReady: false };
       this.#groups.set(region, group);
       const place = tracePlace();
       // It takes some microseconds, so only for those who see it.
       const here = place ? AsyncLocalStorage.snapshot() : anywhere;
       group.waiting.push({ put, condition, deadline, bytes, here, place, resolve, reject });
-      const server = this.#servers.get(region.server) ?? { running: 0, ready: new Set(), woken: false };
+      const server = this.#servers.get(region.server) ?? { running: 0, ready: [], woken: false };
       this.#servers.set(region.server, server);
-      server.ready.add(group);
+      if (!group.isReady) server.ready.push(group);
+      group.isReady = true;
       if (server.woken) return;
       server.woken = true;
       // Those who have just had their answers write again at once: in a moment all of them are here.
@@ -90,16 +92,16 @@ export class AppendGroups {
   }
 
   #start(server: Server): void {
-    let waiting = 0;
-    for (const group of server.ready) waiting += group.waiting.length;
     const free = MAX_GROUPS_UNDER_WAY - server.running;
-    const maxRows = Math.min(MAX_GROUP_ROWS, Math.max(MIN_SHARED_ROWS, Math.ceil(waiting / free)));
-    for (const group of server.ready) {
-      if (server.running >= MAX_GROUPS_UNDER_WAY) return;
-      server.ready.delete(group);
+    if (free <= 0) return;
+    const share = Math.ceil(countWaiting(server.ready) / free);
+    const maxRows = Math.min(MAX_GROUP_ROWS, Math.max(MIN_SHARED_ROWS, share));
+    while (server.running < MAX_GROUPS_UNDER_WAY) {
+      const group = server.ready.shift();
+      if (!group) return;
       const members = takeGroup(group, maxRows);
-      if (group.waiting.length > 0) server.ready.add(group);
-      else this.#groups.delete(group.region);
+      group.isReady = group.waiting.length > 0;
+      if (group.isReady) server.ready.push(group);
       server.running++;
       const end = (): void => {
         if (timer === undefined) return;
@@ -160,6 +162,9 @@ export class AppendGroups {
     }
   }
 }
+
+const countWaiting = (groups: readonly Group[]): number =>
+  groups.reduce((sum, { waiting }) => sum + waiting.length, 0);
 
 const anywhere = <T>(work: () => T): T => work();
 

@@ -4,6 +4,7 @@ import { ConfigError } from '../../common/config/env.ts';
 import type { Logger } from '../../common/log.ts';
 import type { Stopwatch } from '../../common/metrics/durations.ts';
 import type { WorkloadMetrics } from '../../common/metrics/workload-metrics.ts';
+import { NumberMap } from '../../common/number-map.ts';
 import { inSpan } from '../../common/tracing.ts';
 import { OutcomeUnknown, SequenceGap, StoreUnavailable } from './log-store.ts';
 import type {
@@ -30,6 +31,7 @@ export const MAX_WAITING_CALLS = 20_000;
 const MAX_FAILED_STARTS = 3;
 
 type Waiting = {
+  id: number;
   resolve: (value: unknown) => void;
   reject: (error: Error) => void;
   /** The error for a call whose answer never came. */
@@ -44,7 +46,7 @@ export class SqliteThread {
   readonly #logger: Logger | undefined;
   readonly #metrics: WorkloadMetrics | undefined;
   readonly #stopwatches = new Map<OperationName, Stopwatch>();
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new NumberMap<Waiting>();
   #nextId = 1;
   #failedStarts = 0;
   /** Calls that go to the thread at the end of this turn of the event loop. */
@@ -91,6 +93,7 @@ export class SqliteThread {
         CALL_DEADLINE_MS,
       );
       this.#waiting.set(id, {
+        id,
         resolve,
         reject,
         lost,
@@ -125,7 +128,7 @@ export class SqliteThread {
   #send(unsent: { call: Call; transfer: ArrayBuffer[] }[]): void {
     this.#open().then(
       (worker) => {
-        const left = unsent.filter(({ call }) => this.#waiting.has(call.id));
+        const left = unsent.filter(({ call }) => this.#waiting.get(call.id) !== undefined);
         if (left.length === 0) return;
         post(
           worker,
@@ -215,16 +218,15 @@ export class SqliteThread {
 
   #onExit(why: string): void {
     this.#worker = undefined;
-    for (const id of this.#waiting.keys()) {
+    for (const { id } of this.#waiting.values()) {
       const waiting = this.#settle(id);
       waiting?.reject(waiting.lost(why));
     }
   }
 
   #settle(id: number): Waiting | undefined {
-    const waiting = this.#waiting.get(id);
+    const waiting = this.#waiting.take(id);
     if (!waiting) return undefined;
-    this.#waiting.delete(id);
     clearTimeout(waiting.timer);
     waiting.took?.since(waiting.startedAt);
     if (this.#waiting.size === 0) this.#onIdle?.();

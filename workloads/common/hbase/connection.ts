@@ -1,6 +1,7 @@
 // One TCP connection to one service of one server, with many calls under way at once.
 import { connect, type Socket } from 'node:net';
 import type { Stopwatch } from '../metrics/durations.ts';
+import { NumberMap } from '../number-map.ts';
 import { inSpan } from '../tracing.ts';
 import { ConnectionLost, ServerException } from './errors.ts';
 import {
@@ -45,7 +46,7 @@ export class Connection {
   readonly #address: string;
   readonly #stopwatchOf: StopwatchOf;
   /** Calls that the server has, or may have. */
-  readonly #sent = new Map<number, Pending>();
+  readonly #sent = new NumberMap<Pending>();
   #sentBytes = 0;
   #isCorked = false;
   /** Calls that it does not have yet, the oldest first. */
@@ -134,22 +135,31 @@ export class Connection {
         if (performance.now() - silentSince >= SILENCE_MS) this.#break('silent for too long');
         else this.#send();
       }, timeoutMs);
-      this.#waiting.set(id, { frame, resolve, reject, timer, startedAt, took });
-      this.#send();
+      const pending = { frame, resolve, reject, timer, startedAt, took };
+      if (this.#waiting.size === 0 && this.#hasRoomFor(pending)) this.#sendNow(id, pending);
+      else this.#waiting.set(id, pending);
     });
   }
 
   /** Sends what the bounds allow. */
   #send(): void {
     for (const [id, call] of this.#waiting) {
-      const fits = this.#sent.size < MAX_CALLS_SENT && this.#sentBytes + call.frame.length <= MAX_BYTES_SENT;
-      if (!fits && this.#sent.size > 0) return;
+      if (!this.#hasRoomFor(call)) return;
       this.#waiting.delete(id);
-      this.#sent.set(id, call);
-      this.#sentBytes += call.frame.length;
-      this.#silentSince ??= performance.now();
-      this.#write(call.frame);
+      this.#sendNow(id, call);
     }
+  }
+
+  #hasRoomFor({ frame }: Pending): boolean {
+    if (this.#sent.size === 0) return true;
+    return this.#sent.size < MAX_CALLS_SENT && this.#sentBytes + frame.length <= MAX_BYTES_SENT;
+  }
+
+  #sendNow(id: number, call: Pending): void {
+    this.#sent.set(id, call);
+    this.#sentBytes += call.frame.length;
+    this.#silentSince ??= performance.now();
+    this.#write(call.frame);
   }
 
   /** What is sent in one turn goes in one call of the system: groups of appends mostly start together. */
@@ -166,10 +176,8 @@ export class Connection {
   }
 
   #forget(id: number): Pending | undefined {
-    const call = this.#sent.get(id);
-    if (!call) return undefined;
-    this.#sent.delete(id);
-    this.#sentBytes -= call.frame.length;
+    const call = this.#sent.take(id);
+    if (call) this.#sentBytes -= call.frame.length;
     return call;
   }
 

@@ -83,7 +83,7 @@ export function requestFrame(
   call: { id: number; method: string; timeoutMs: number },
   parameter: { type: MessageName; message: object },
 ): Buffer {
-  // One buffer for all of it: groups of writes are large. The length is known last.
+  // One buffer for all of it, and no copy at the end: groups of writes are large. The length is known last.
   const writer = protobuf.Writer.create().fixed32(0);
   typeOf('RequestHeader').encodeDelimited(
     {
@@ -94,7 +94,7 @@ export function requestFrame(
     },
     writer,
   );
-  const bytes = typeOf(parameter.type).encodeDelimited(parameter.message, writer).finish();
+  const bytes = typeOf(parameter.type).encodeDelimited(parameter.message, writer).finish(true);
   const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   frame.writeInt32BE(frame.length - LENGTH_BYTES, 0);
   return frame;

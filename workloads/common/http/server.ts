@@ -9,6 +9,7 @@ import {
 import type { Socket } from 'node:net';
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
 import type { Logger } from '../log.ts';
+import { NumberMap } from '../number-map.ts';
 import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
 import { inRequest, requestIdOf } from '../request-id.ts';
 import { beginSpan, continuing } from '../tracing.ts';
@@ -126,7 +127,7 @@ async function listenAdmin(host: string, port: number, health: HealthOptions, ma
   }
 }
 
-type Door = { server: Server; port: number; sockets: Set<Socket> };
+type Door = { server: Server; port: number; sockets: NumberMap<Socket> };
 
 async function listen(host: string, port: number, answer: RequestListener): Promise<Door> {
   const server = createServer(answer);
@@ -134,10 +135,12 @@ async function listen(host: string, port: number, answer: RequestListener): Prom
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
   server.maxConnections = MAX_CONNECTIONS;
-  const sockets = new Set<Socket>();
+  const sockets = new NumberMap<Socket>();
+  let accepted = 0;
   server.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+    const number = ++accepted;
+    sockets.set(number, socket);
+    socket.once('close', () => sockets.take(number));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -199,7 +202,7 @@ async function closeDoor({ server, sockets }: Door): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
   // Node counts a connection that was opened ahead of any request as busy until its headers time out.
-  for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+  for (const socket of sockets.values()) if (socket.bytesRead === 0) socket.destroy();
   const cut = setTimeout(() => server.closeAllConnections(), CLOSE_DEADLINE_MS);
   await closed;
   clearTimeout(cut);

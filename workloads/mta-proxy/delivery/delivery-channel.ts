@@ -12,6 +12,7 @@ import {
   type DeliveryHeader,
 } from '../../common/delivery/delivery-wire.ts';
 import { FrameReader, FrameWriter } from '../../common/delivery/frames.ts';
+import { NumberMap } from '../../common/number-map.ts';
 import { bearer } from '../../common/http/platform-token.ts';
 import { traceHeaders } from '../../common/tracing.ts';
 
@@ -40,7 +41,7 @@ export class DeliveryChannel {
   readonly #url: URL;
   readonly #token: string;
   readonly #onGone: () => void;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new NumberMap<Waiting>();
   readonly #opening: Promise<Open>;
   #open: Open | undefined;
   #nextNumber = 1;
@@ -85,7 +86,7 @@ export class DeliveryChannel {
     const number = this.#nextNumber++;
     return new Promise<Answer>((resolve, reject) => {
       if (this.#isGone) return reject(new ChannelLost('the channel has ended'));
-      const onAbort = (): void => this.#take(number)?.reject(new ChannelLost(String(ending.reason)));
+      const onAbort = (): void => this.#waiting.take(number)?.reject(new ChannelLost(String(ending.reason)));
       const letGo = (): void => ending.removeEventListener('abort', onAbort);
       ending.addEventListener('abort', onAbort, { once: true });
       this.#waiting.set(number, {
@@ -137,7 +138,7 @@ export class DeliveryChannel {
       try {
         for (const { head: bytes } of reader.push(chunk)) {
           const answer = decodeAnswer(bytes);
-          this.#take(answer.number)?.resolve(answer);
+          this.#waiting.take(answer.number)?.resolve(answer);
         }
       } catch (error) {
         this.#end(new ChannelLost('what came is no answer', { cause: error }));
@@ -155,17 +156,13 @@ export class DeliveryChannel {
     if (head.length > 0) take(head);
   }
 
-  #take(number: number): Waiting | undefined {
-    const waiting = this.#waiting.get(number);
-    this.#waiting.delete(number);
-    return waiting;
-  }
-
   #end(error: Error): void {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#onGone();
     this.#open?.socket.destroy();
-    for (const number of this.#waiting.keys()) this.#take(number)?.reject(error);
+    const waiting = this.#waiting.values();
+    this.#waiting.clear();
+    for (const { reject } of waiting) reject(error);
   }
 }

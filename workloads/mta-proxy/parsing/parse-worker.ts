@@ -3,17 +3,18 @@ import { createHash, type Hash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 import { encodeMessageBytes } from '../../common/mime/message-wire.ts';
 import { MessageParser } from '../../common/mime/parser.ts';
+import { NumberMap } from '../../common/number-map.ts';
 import type { ParseAnswer, ParseJob } from './parse-protocol.ts';
 
 const port = parentPort;
 if (!port) throw new Error('this file is a worker thread of parser-thread.ts');
 
 type Message = { parser: MessageParser; hash: Hash };
-const open = new Map<number, Message>();
+const open = new NumberMap<Message>();
 
 function work(job: Exclude<ParseJob, { forget: true }>): ParseAnswer {
   const { id, trace, bytes, end } = job;
-  const message = open.get(id) ?? { parser: new MessageParser(), hash: createHash('sha256') };
+  const message = open.take(id) ?? { parser: new MessageParser(), hash: createHash('sha256') };
   if (trace) message.parser.push(trace);
   if (bytes) {
     message.parser.push(bytes);
@@ -23,7 +24,6 @@ function work(job: Exclude<ParseJob, { forget: true }>): ParseAnswer {
     open.set(id, message);
     return { id };
   }
-  open.delete(id);
   const parsed = message.parser.end();
   return {
     id,
@@ -41,14 +41,14 @@ function answerOf(job: Exclude<ParseJob, { forget: true }>): ParseAnswer {
   try {
     return work(job);
   } catch (error) {
-    open.delete(job.id);
+    open.take(job.id);
     return { id: job.id, failure: error instanceof Error ? error.message : String(error) };
   }
 }
 
 port.on('message', (job: ParseJob) => {
   if ('forget' in job) {
-    open.delete(job.id);
+    open.take(job.id);
     return;
   }
   port.postMessage(answerOf(job));

@@ -1,5 +1,6 @@
 // The listener: connections in total and per address, and a graceful end.
 import { createServer, type Server, type Socket } from 'node:net';
+import { NumberMap } from '../../common/number-map.ts';
 import { runCommand } from './commands/table.ts';
 import { SmtpSession, type SessionOptions } from './session.ts';
 
@@ -23,7 +24,8 @@ export type ServerOptions<R> = SessionOptions<R> & {
 /** @throws the listener's error, with code EADDRINUSE when the port is taken */
 export async function listenSmtp<R>(options: ServerOptions<R>): Promise<SmtpListener> {
   const { limits } = options;
-  const sessions = new Set<SmtpSession<R>>();
+  const sessions = new NumberMap<SmtpSession<R>>();
+  let accepted = 0;
   const perAddress = new Map<string, number>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const address = socket.remoteAddress ?? 'unknown';
@@ -40,11 +42,12 @@ export async function listenSmtp<R>(options: ServerOptions<R>): Promise<SmtpList
       else perAddress.delete(address);
     });
     const session = new SmtpSession(socket, options);
-    sessions.add(session);
+    const number = ++accepted;
+    sessions.set(number, session);
     session.run(runCommand).then(
-      () => sessions.delete(session),
+      () => sessions.take(number),
       (error: unknown) => {
-        sessions.delete(session);
+        sessions.take(number);
         options.onError(error);
       },
     );
@@ -76,11 +79,15 @@ function refuse(socket: Socket, hostname: string): void {
   socket.once('close', () => clearTimeout(cut));
 }
 
-async function closeAll<R>(server: Server, sessions: Set<SmtpSession<R>>, deadlineMs: number): Promise<void> {
+async function closeAll<R>(
+  server: Server,
+  sessions: NumberMap<SmtpSession<R>>,
+  deadlineMs: number,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  for (const session of sessions) session.close();
+  for (const session of sessions.values()) session.close();
   const cut = setTimeout(() => {
-    for (const session of sessions) session.destroy();
+    for (const session of sessions.values()) session.destroy();
   }, deadlineMs);
   await closed;
   clearTimeout(cut);
