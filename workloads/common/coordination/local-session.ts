@@ -1,6 +1,7 @@
 // A session with the embedded coordinator. Reconnects by itself and attaches to its session again; a coordinator that
 // was started anew does not know the session: then it has expired.
 import { createConnection, type Socket } from 'node:net';
+import { NumberMap } from '../number-map.ts';
 import { CoordinationError, type Stat, type Watcher, type Znode } from './coordination.ts';
 import { MAX_TIMEOUT_MS } from './limits.ts';
 import {
@@ -40,7 +41,7 @@ export class LocalSession extends SessionBase {
   #reconnectTimer: NodeJS.Timeout | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   /** Requests that were sent, by number, in order. */
-  readonly #sent = new Map<number, Call>();
+  readonly #sent = new NumberMap<Call>();
   /** Requests that wait for a connection. */
   #unsent: { request: Request; call: Call }[] = [];
 
@@ -208,9 +209,8 @@ export class LocalSession extends SessionBase {
   }
 
   #answer(response: LocalResponse): void {
-    const call = this.#sent.get(response.id);
+    const call = this.#sent.take(response.id);
     if (!call) return;
-    this.#sent.delete(response.id);
     this.#lastZxid = Math.max(this.#lastZxid, response.zxid);
     if ('ok' in response) call.settle(response.ok);
     else call.reject(new CoordinationError(response.error, response.message));

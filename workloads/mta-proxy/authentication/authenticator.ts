@@ -1,6 +1,7 @@
 // The near side of the authentication thread. A message is never lost or refused because it could not be checked.
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../../common/log.ts';
+import { NumberMap } from '../../common/number-map.ts';
 import { inSpan } from '../../common/tracing.ts';
 import type { Checked, Job, Lookups, Question, ThreadAnswer, ThreadOptions } from './protocol.ts';
 import { MESSAGE_DEADLINE_MS, notFoundOut } from './verify.ts';
@@ -27,7 +28,7 @@ export type AuthenticatorOptions = ThreadOptions & {
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
   readonly #line: Waiting[] = [];
-  readonly #atWork = new Map<number, Waiting & { hangs: NodeJS.Timeout }>();
+  readonly #atWork = new NumberMap<Waiting & { hangs: NodeJS.Timeout }>();
   #worker: Worker | undefined;
   #nextId = 1;
   /** Threads since the last answer that were given up. */
@@ -112,9 +113,8 @@ export class Authenticator {
   }
 
   #take(id: number): Waiting | undefined {
-    const waiting = this.#atWork.get(id);
+    const waiting = this.#atWork.take(id);
     clearTimeout(waiting?.hangs);
-    this.#atWork.delete(id);
     return waiting;
   }
 
@@ -129,7 +129,7 @@ export class Authenticator {
         'the authentication thread is given up',
       );
     void worker.terminate();
-    for (const id of this.#atWork.keys()) this.#take(id)?.resolve(undefined);
+    for (const { job } of this.#atWork.values()) this.#take(job.id)?.resolve(undefined);
     if (!this.#closed) this.#next();
   }
 }
