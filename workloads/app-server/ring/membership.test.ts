@@ -1,110 +1,15 @@
 // Memberships against the simulated coordination: what happens when, to the millisecond.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SimCoordination } from '../../../test/simulation/coordination-server.ts';
 import { SimSession } from '../../../test/simulation/coordination-session.ts';
 import { Link } from '../../../test/simulation/link.ts';
 import { SimProcess } from '../../../test/simulation/process.ts';
 import { Random } from '../../../test/simulation/random.ts';
-import { World } from '../../../test/simulation/world.ts';
 import type { CoordinationSession } from '../../common/coordination/coordination.ts';
-import { decodeMember, NODES } from '../../common/ring/registry.ts';
+import { NODES } from '../../common/ring/registry.ts';
 import { LeaseLost, Misdirected } from '../log/user-log-errors.ts';
-import { Membership, type MembershipOptions } from './membership.ts';
-
-const TIMEOUT_MS = 2_000;
-const KEYS = Array.from({ length: 200 }, (_, index) => `user:u${index}`);
-
-type Server = {
-  name: string;
-  membership: Membership;
-  process: SimProcess;
-  links: { up: Link; down: Link };
-  /** What a release waits for. */
-  underWay: Promise<void>;
-  losses: number;
-};
-
-class Cell {
-  readonly world = new World();
-  readonly coordination = new SimCoordination(this.world);
-  readonly #random = new Random('cell');
-  #starts = 0;
-
-  /** @param onSession gets each session that it opens */
-  start(
-    name: string,
-    more: Partial<MembershipOptions> = {},
-    onSession: (session: CoordinationSession) => void = () => {},
-  ): Server {
-    const { world, coordination } = this;
-    const random = this.#random.fork(name);
-    const process = new SimProcess(world, name, random);
-    const links = {
-      up: new Link(world, `${name} up`, random),
-      down: new Link(world, `${name} down`, random),
-    };
-    const server: Server = {
-      name,
-      process,
-      links,
-      underWay: Promise.resolve(),
-      losses: 0,
-      membership: new Membership({
-        clock: process.clock,
-        openSession: (signal) => {
-          const session = new SimSession(process, coordination, links, TIMEOUT_MS);
-          onSession(session);
-          return new Promise((resolve, reject) => {
-            session.onState((state) => state === 'connected' && resolve(session));
-            signal.addEventListener('abort', () => reject(signal.reason));
-          });
-        },
-        identity: { name, url: `http://${name}`, tokens: 64, version: 'test', pid: 1 },
-        instance: String(++this.#starts),
-        release: () => server.underWay,
-        onLoss: () => server.losses++,
-        ...more,
-      }),
-    };
-    void server.membership.join();
-    return server;
-  }
-
-  /** @throws when it has not come true after so long */
-  async until(condition: () => boolean, atMostMs = 60_000): Promise<void> {
-    const deadline = this.world.now + atMostMs;
-    await this.world.run(() => condition() || this.world.now > deadline);
-    if (!condition()) throw new Error(`not so after ${atMostMs} ms: ${condition}`);
-  }
-
-  async serving(...servers: Server[]): Promise<void> {
-    await this.until(() =>
-      servers.every(
-        ({ membership }) => membership.isReady() && membership.view.members.length === servers.length,
-      ),
-    );
-    await this.wait(100);
-  }
-
-  async wait(ms: number): Promise<void> {
-    const end = this.world.now + ms;
-    this.world.after(ms, 'waited', () => {});
-    await this.world.run(() => this.world.now >= end);
-  }
-}
-
-function answer(server: Server, key: string): 'yes' | Misdirected | LeaseLost {
-  try {
-    server.membership.assertOwner(key);
-    return 'yes';
-  } catch (error) {
-    assert.ok(error instanceof Misdirected || error instanceof LeaseLost);
-    return error;
-  }
-}
-
-const ownedBy = (server: Server) => KEYS.filter((key) => answer(server, key) === 'yes');
+import type { MembershipOptions } from './membership.ts';
+import { answer, Cell, KEYS, ownedBy, TIMEOUT_MS } from './testing.ts';
 
 test('one server alone owns everything, several share it and name each other', async () => {
   const cell = new Cell();
@@ -255,83 +160,6 @@ test('a restarted server waits for the end of its earlier session and takes its 
   assert.deepEqual(ownedBy(again), keys);
 });
 
-test('who leaves hands over at once, and goes when its requests are over and the others have seen it', async () => {
-  const cell = new Cell();
-  const [a, b] = [cell.start('a'), cell.start('b')];
-  await cell.serving(a, b);
-  const key = ownedBy(a)[0] ?? '';
-  let finish = () => {};
-  const order: string[] = [];
-  a.underWay = new Promise((resolve) => (finish = resolve));
-  const left = a.membership.leave().then(() => order.push('left'));
-  const redirect = answer(a, key);
-  assert.ok(redirect instanceof Misdirected);
-  assert.equal(redirect.owner?.name, 'b');
-  assert.ok(redirect.retryAfterMs > 0);
-  await cell.until(() => answer(b, key) === 'yes', 200);
-  await cell.wait(500);
-  assert.deepEqual(order, []);
-  finish();
-  await cell.until(() => order.length === 1, 200);
-  await left;
-  assert.equal(a.membership.state, 'closed');
-  assert.equal(cell.coordination.read(`${NODES}/a`), undefined);
-  await a.membership.leave();
-  await a.membership.close();
-});
-
-test('who leaves tells the others, who own its keys before the ring shows it; who asks it is told where to go then', async () => {
-  const cell = new Cell();
-  const heard = Promise.withResolvers<void>();
-  const tellLeft = async (_member: unknown, session: string) => {
-    await heard.promise;
-    b.membership.hasLeft(session);
-  };
-  const [a, b] = [cell.start('a', { tellLeft }), cell.start('b')];
-  await cell.serving(a, b);
-  const key = ownedBy(a)[0] ?? '';
-  // It can't tell the ring any more.
-  a.links.up.cut = true;
-  let left = false;
-  void a.membership.leave().then(() => (left = true));
-  const redirect = answer(a, key);
-  assert.ok(redirect instanceof Misdirected);
-  assert.deepEqual([redirect.owner?.name, redirect.retryAfterMs], ['b', 0]);
-  let told = false;
-  void redirect.tellAfter?.().then(() => (told = true));
-  await cell.wait(100);
-  assert.notEqual(answer(b, key), 'yes');
-  assert.equal(told, false);
-  heard.resolve();
-  await cell.until(() => answer(b, key) === 'yes', 10);
-  await cell.until(() => told, 10);
-  a.links.up.cut = false;
-  await cell.until(() => left);
-});
-
-test('the ring shows a leave a moment later when all others have heard of it, and at once when one has not', async () => {
-  const shownAfterMs = async (hears: boolean): Promise<number> => {
-    const cell = new Cell();
-    const tellLeft = async (_member: unknown, session: string) => {
-      if (!hears) throw new Error('it is out of reach');
-      b.membership.hasLeft(session);
-    };
-    const [a, b] = [cell.start('a', { tellLeft }), cell.start('b')];
-    await cell.serving(a, b);
-    const key = ownedBy(a)[0] ?? '';
-    const from = cell.world.now;
-    void a.membership.leave();
-    await cell.until(() => answer(b, key) === 'yes', hears ? 30 : 100);
-    await cell.until(() => {
-      const node = cell.coordination.read(`${NODES}/a`);
-      return node === undefined || decodeMember(node)?.state === 'draining';
-    }, 300);
-    return cell.world.now - from;
-  };
-  assert.ok((await shownAfterMs(true)) >= 80);
-  assert.ok((await shownAfterMs(false)) < 80);
-});
-
 test('a newcomer is let in when it is prepared, and who serves goes on until then', async () => {
   const cell = new Cell();
   const ready = Promise.withResolvers<void>();
@@ -360,51 +188,6 @@ test('a newcomer that does not get ready is let in all the same', async () => {
   const b = cell.start('b');
   await cell.until(() => b.membership.isReady(), 3_000);
   await cell.serving(a, b);
-});
-
-test('who is drained owns nothing, still tells clients who does, and takes part again when nobody ends it', async () => {
-  const cell = new Cell();
-  const [a, b] = [cell.start('a'), cell.start('b')];
-  await cell.serving(a, b);
-  const keys = ownedBy(a);
-  const tenure = a.membership.tenure();
-  const drained: string[] = [];
-  void a.membership.drain(20_000).then(() => drained.push('a'));
-  await cell.until(() => drained.length === 1);
-  assert.deepEqual(ownedBy(b).length, KEYS.length);
-  await cell.wait(10_000);
-  assert.equal(a.membership.state, 'draining');
-  const redirect = answer(a, keys[0] ?? '');
-  assert.ok(redirect instanceof Misdirected);
-  assert.equal(redirect.owner?.name, 'b');
-  // Asked again, the time begins anew.
-  void a.membership.drain(20_000).then(() => drained.push('again'));
-  await cell.until(() => drained.length === 2);
-  await cell.wait(15_000);
-  assert.equal(a.membership.state, 'draining');
-  await cell.wait(8_000);
-  await cell.serving(a, b);
-  assert.deepEqual(ownedBy(a), keys);
-  assert.notDeepEqual(a.membership.tenure(), tenure);
-});
-
-test('who is drained may be asked back, and leaves at once when it ends', async () => {
-  const cell = new Cell();
-  const [a, b] = [cell.start('a'), cell.start('b')];
-  await cell.serving(a, b);
-  const drained: string[] = [];
-  void a.membership.drain(20_000).then(() => drained.push('a'));
-  await cell.until(() => drained.length === 1);
-  a.membership.rejoin();
-  await cell.serving(a, b);
-  assert.ok(ownedBy(a).length > 0);
-  void a.membership.drain(20_000);
-  const left: string[] = [];
-  void a.membership.leave().then(() => left.push('a'));
-  await cell.until(() => left.length === 1);
-  assert.equal(a.membership.state, 'closed');
-  await cell.until(() => ownedBy(b).length === KEYS.length);
-  await assert.rejects(a.membership.drain(20_000), LeaseLost);
 });
 
 test('a wrong time of day changes nothing on the ring', async () => {
