@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import type { Verdict } from '../http/health.ts';
 import { bearer } from '../http/platform-token.ts';
 import type { Logger } from '../log.ts';
+import { NumberMap } from '../number-map.ts';
 import { Pulse } from '../pulse.ts';
 import { Directory } from './directory.ts';
 import { directoryMessage, PING_MS } from './directory-messages.ts';
@@ -22,7 +23,8 @@ export class DirectoryFollower {
   readonly #token: string;
   readonly #logger: Logger;
   readonly #ending = new AbortController();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new NumberMap<() => void>();
+  #nextListener = 1;
   readonly #running: Promise<void>;
   readonly #pulse: Pulse;
   #known = false;
@@ -48,8 +50,9 @@ export class DirectoryFollower {
 
   /** Calls after each change; returns what takes the listener off again. */
   onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    const number = this.#nextListener++;
+    this.#listeners.set(number, listener);
+    return () => this.#listeners.take(number);
   }
 
   /** Resolves at the next change or after so long, whichever comes first. Rejects with the signal's reason. */
@@ -136,7 +139,7 @@ export class DirectoryFollower {
       if (message.type === 'ping') continue;
       this.directory.apply(message);
       if (message.type === 'snapshot') this.#known = true;
-      for (const listener of this.#listeners) listener();
+      for (const listener of this.#listeners.values()) listener();
     }
     if (failure !== undefined) throw failure;
   }
