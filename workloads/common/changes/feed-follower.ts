@@ -74,8 +74,9 @@ export class FeedFollower {
 
   /** Was everything of each cell heard once, since this began? A cell whose servers are all away is not waited for. */
   get isCurrent(): boolean {
-    const served = new Set([...this.#streams.values()].map(({ cell }) => cell));
-    return [...this.#cells].every(([cell, state]) => !state.isBehind || !served.has(cell));
+    // Asked of the map itself: what it shows since the last look is not followed yet.
+    const served = new Set(this.#options.cells.appServers().map(({ cell }) => cell));
+    return [...served].every((cell) => this.#cells.get(cell)?.isBehind === false);
   }
 
   /** Not well when a feed is neither heard nor tried, or a cell's changes are asked without an end. */
