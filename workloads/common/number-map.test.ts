@@ -23,6 +23,19 @@ test('values are found, replaced and taken by number', () => {
   assert.equal(map.get(2 ** 40), undefined);
 });
 
+test('what is added is removed by what add returns, once', () => {
+  const map = new NumberMap<{ name: string }>();
+  const [removeFirst] = [map.add({ name: 'first' }), map.add({ name: 'second' })];
+  removeFirst();
+  removeFirst();
+  map.add({ name: 'third' });
+  assert.equal(map.size, 2);
+  assert.deepEqual(
+    map.values().map(({ name }) => name),
+    ['second', 'third'],
+  );
+});
+
 test('what passed through is free at the next small collection, also after one of the whole heap', () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as (options: { type: 'major' | 'minor' }) => void;

@@ -6,6 +6,7 @@
 export class NumberMap<T extends object> {
   #values: Record<number, T> = {};
   #size = 0;
+  #added = 0;
 
   get size(): number {
     return this.#size;
@@ -18,6 +19,13 @@ export class NumberMap<T extends object> {
   set(number: number, value: T): void {
     if (this.#values[number] === undefined) this.#size++;
     this.#values[number] = value;
+  }
+
+  /** For those who need no number: under the next one. Not to be used beside set(). @returns what removes it */
+  add(value: T): () => void {
+    const number = this.#added++;
+    this.set(number, value);
+    return () => void this.take(number);
   }
 
   /** Removes a value. @returns it, or undefined when there is none */

@@ -2,14 +2,17 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { V8_FLAGS } from '../../../workloads/common/v8-flags.ts';
 import { residentBytes } from './cpu.ts';
 import { NAMESPACE } from './operator-fleet.ts';
 import { cpuSeconds } from './processes.ts';
 import { readMetrics, type Metrics } from './prometheus.ts';
 
 /** As the chart starts it, in a container of 512 MiB. */
-const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', ...V8_FLAGS, '--max-old-space-size=256'];
+const NODE_FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  '--max-semi-space-size=8',
+  '--max-old-space-size=256',
+];
 const RECONCILE = 'cellpost_operator_reconcile_duration_seconds';
 const CELLS = { controller: 'cell' };
 const REQUESTS = 'cellpost_operator_api_requests_total';

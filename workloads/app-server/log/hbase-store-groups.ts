@@ -37,7 +37,7 @@ type Waiting = {
   reject: (error: unknown) => void;
 };
 /** What waits for a region. */
-type Group = { waiting: Waiting[]; isReady: boolean };
+type Group = { waiting: Waiting[] };
 /** What a region server has to do: groups under way, and those that wait, the longest first. */
 type Server = { running: number; ready: Group[]; woken: boolean };
 
@@ -71,16 +71,16 @@ export class AppendGroups {
     return await new Promise((resolve, reject) => {
       const bytes = put.columns.reduce((sum, { value }) => sum + value.length, 0);
       const deadline = performance.now() + deadlineMs;
-      const group = this.#groups.get(region) ?? { waiting: [], isReady: false };
+      const group = this.#groups.get(region) ?? { waiting: [] };
       this.#groups.set(region, group);
       const place = tracePlace();
       // It takes some microseconds, so only for those who see it.
       const here = place ? AsyncLocalStorage.snapshot() : anywhere;
-      group.waiting.push({ put, condition, deadline, bytes, here, place, resolve, reject });
       const server = this.#servers.get(region.server) ?? { running: 0, ready: [], woken: false };
       this.#servers.set(region.server, server);
-      if (!group.isReady) server.ready.push(group);
-      group.isReady = true;
+      // One that others wait for already is in its server's line.
+      if (group.waiting.length === 0) server.ready.push(group);
+      group.waiting.push({ put, condition, deadline, bytes, here, place, resolve, reject });
       if (server.woken) return;
       server.woken = true;
       // Those who have just had their answers write again at once: in a moment all of them are here.
@@ -100,8 +100,7 @@ export class AppendGroups {
       const group = server.ready.shift();
       if (!group) return;
       const members = takeGroup(group, maxRows);
-      group.isReady = group.waiting.length > 0;
-      if (group.isReady) server.ready.push(group);
+      if (group.waiting.length > 0) server.ready.push(group);
       server.running++;
       const end = (): void => {
         if (timer === undefined) return;

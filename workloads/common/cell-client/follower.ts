@@ -24,7 +24,6 @@ export class DirectoryFollower {
   readonly #logger: Logger;
   readonly #ending = new AbortController();
   readonly #listeners = new NumberMap<() => void>();
-  #nextListener = 1;
   readonly #running: Promise<void>;
   readonly #pulse: Pulse;
   #known = false;
@@ -50,9 +49,7 @@ export class DirectoryFollower {
 
   /** Calls after each change; returns what takes the listener off again. */
   onChange(listener: () => void): () => void {
-    const number = this.#nextListener++;
-    this.#listeners.set(number, listener);
-    return () => this.#listeners.take(number);
+    return this.#listeners.add(listener);
   }
 
   /** Resolves at the next change or after so long, whichever comes first. Rejects with the signal's reason. */

@@ -9,8 +9,8 @@ import {
 import type { Socket } from 'node:net';
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
 import type { Logger } from '../log.ts';
-import { NumberMap } from '../number-map.ts';
 import type { WorkloadMetrics } from '../metrics/workload-metrics.ts';
+import { NumberMap } from '../number-map.ts';
 import { inRequest, requestIdOf } from '../request-id.ts';
 import { beginSpan, continuing } from '../tracing.ts';
 import { addHealth, addPublicHealth, type HealthOptions, type Verdict } from './health.ts';
@@ -136,11 +136,8 @@ async function listen(host: string, port: number, answer: RequestListener): Prom
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
   server.maxConnections = MAX_CONNECTIONS;
   const sockets = new NumberMap<Socket>();
-  let accepted = 0;
   server.on('connection', (socket) => {
-    const number = ++accepted;
-    sockets.set(number, socket);
-    socket.once('close', () => sockets.take(number));
+    socket.once('close', sockets.add(socket));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -25,7 +25,6 @@ export type ServerOptions<R> = SessionOptions<R> & {
 export async function listenSmtp<R>(options: ServerOptions<R>): Promise<SmtpListener> {
   const { limits } = options;
   const sessions = new NumberMap<SmtpSession<R>>();
-  let accepted = 0;
   const perAddress = new Map<string, number>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const address = socket.remoteAddress ?? 'unknown';
@@ -42,15 +41,11 @@ export async function listenSmtp<R>(options: ServerOptions<R>): Promise<SmtpList
       else perAddress.delete(address);
     });
     const session = new SmtpSession(socket, options);
-    const number = ++accepted;
-    sessions.set(number, session);
-    session.run(runCommand).then(
-      () => sessions.take(number),
-      (error: unknown) => {
-        sessions.take(number);
-        options.onError(error);
-      },
-    );
+    const remove = sessions.add(session);
+    session.run(runCommand).then(remove, (error: unknown) => {
+      remove();
+      options.onError(error);
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
