@@ -1,171 +1,34 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { discoveryAdmin } from '../../operator/outside/discovery.ts';
-import { start, type RunningOperator } from '../../operator/main.ts';
-import type { Cell } from '../../operator/types.ts';
-import type { SchemaOptions } from '../../workloads/common/hbase/schema.ts';
-import { startApiServer, type ApiServer } from '../real/apiserver.ts';
-import { standInForDiscovery, type DiscoveryStandIn } from '../support/discovery-stand-in.ts';
-import { renderChart } from '../support/helm.ts';
-import { until } from '../support/wait.ts';
-
-// The API server is real; there is no node, so the tests say themselves when pods are ready, and stand in for discovery
-// and HBase, which the cluster suite has for real.
-const DEADLINE_MS = 60_000;
-
-let server: ApiServer;
-let kubeconfig: string;
-let operator: RunningOperator;
-let discovery: DiscoveryStandIn;
-const schemas: SchemaOptions[] = [];
-
-const startOperator = (identity = 'test'): Promise<RunningOperator> =>
-  start(
-    {
-      KUBECONFIG: kubeconfig,
-      CELLPOST_HTTP_PORT: '0',
-      CELLPOST_LOG_LEVEL: process.env.CELLPOST_LOG_LEVEL ?? 'silent',
-      CELLPOST_OPERATOR_NAMESPACE: 'cellpost',
-      CELLPOST_OPERATOR_IDENTITY: identity,
-      CELLPOST_IMAGE: 'localhost/cellpost:1.0',
-      CELLPOST_HBASE_IMAGE: 'localhost/hbase:1.0',
-      CELLPOST_MEMCACHED_IMAGE: 'localhost/memcached:1.0',
-    },
-    {
-      discovery: (_url, token) => discoveryAdmin(discovery.url, token),
-      async ensureSchema(options) {
-        schemas.push(options);
-      },
-    },
-  );
-
-before(async () => {
-  server = await startApiServer();
-  await server.kubectl(['apply', '-f', 'crds/']);
-  await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
-  // The operator has the chart's service account and its rights, no more.
-  const rights = new Set(['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding']);
-  await server.kubectl(['create', 'namespace', 'cellpost']);
-  await apply(...(await renderChart()).filter(({ kind }) => rights.has(kind)));
-  kubeconfig = await server.kubeconfigOf('cellpost', 'cellpost-operator');
-  discovery = await standInForDiscovery();
-});
-
-after(async () => {
-  discovery?.close();
-  await server?.close();
-});
-
-beforeEach(async () => {
-  schemas.length = 0;
-  discovery.cells.clear();
-  discovery.buckets = 0;
-  operator = await startOperator();
-});
-
-afterEach(async () => {
-  await operator.close();
-});
-
-async function json<T>(...args: string[]): Promise<T> {
-  return JSON.parse(await server.kubectl([...args, '-o', 'json'])) as T;
-}
-
-const exists = (kind: string, name: string): Promise<boolean> =>
-  server.kubectl(['get', kind, name, '--ignore-not-found', '-o', 'name']).then((text) => text !== '');
-
-const waitFor = <T>(what: string, ask: () => Promise<T | undefined | false>): Promise<T> =>
-  until(ask, { timeoutMs: DEADLINE_MS, what });
-
-const waitForExisting = (kind: string, name: string): Promise<boolean> =>
-  waitFor(`${kind} ${name}`, () => exists(kind, name));
-
-/** Says what a controller and a node would: all pods run and are ready. */
-async function markReady(kind: 'statefulset' | 'deployment', name: string, ready?: number): Promise<void> {
-  await waitForExisting(kind, name);
-  const set = await json<{ metadata: { generation: number }; spec: { replicas: number } }>('get', kind, name);
-  const { replicas } = set.spec;
-  const status = {
-    observedGeneration: set.metadata.generation,
-    replicas,
-    readyReplicas: ready ?? replicas,
-    updatedReplicas: replicas,
-    availableReplicas: ready ?? replicas,
-    ...(kind === 'statefulset' && { currentRevision: 'r1', updateRevision: 'r1' }),
-  };
-  await server.kubectl([
-    'patch',
-    kind,
-    name,
-    '--subresource=status',
-    '--type=merge',
-    '-p',
-    JSON.stringify({ status }),
-  ]);
-}
-
-async function applyPlatform(name = 'cellpost'): Promise<void> {
-  await apply(
-    {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { name: 's3', namespace: 'default' },
-      stringData: { accessKeyId: 'id', secretAccessKey: 'key' },
-    },
-    {
-      apiVersion: 'cellpost.dev/v1alpha1',
-      kind: 'Platform',
-      metadata: { name, namespace: 'default' },
-      spec: {
-        blobStore: { s3: { endpoint: 'http://s3:7070', bucket: 'blobs', secretRef: { name: 's3' } } },
-        zookeeper: { replicas: 1 },
-      },
-    },
-  );
-}
+import { test } from 'node:test';
+import {
+  apply,
+  applyCell,
+  applyPlatform,
+  becomes,
+  bringUp,
+  condition,
+  discovery,
+  exists,
+  getCell,
+  json,
+  markReady,
+  markStopped,
+  metric,
+  operator,
+  remove,
+  removeAll,
+  replicasOf,
+  restartOperator,
+  schemas,
+  server,
+  startOperator,
+  waitFor,
+  waitForCondition,
+  waitForExisting,
+} from './operator-cell-harness.ts';
+import { rights } from './operator-rights.ts';
 
 type Summary = { summary?: string };
-
-const apply = (...items: unknown[]): Promise<string> =>
-  server.kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
-
-const applyCell = (name: string, spec: unknown = {}): Promise<string> =>
-  apply({
-    apiVersion: 'cellpost.dev/v1alpha1',
-    kind: 'Cell',
-    metadata: { name, namespace: 'default' },
-    spec,
-  });
-
-const getCell = (name: string): Promise<Cell> => json<Cell>('get', 'cell', name);
-
-const condition = (cell: Cell, type: string): string | undefined =>
-  cell.status?.conditions?.find((one) => one.type === type)?.status;
-
-const waitForCondition = (name: string, type: string, status: string): Promise<Cell> =>
-  waitFor(`cell ${name} to be ${type}=${status}`, async () => {
-    const cell = await getCell(name);
-    return condition(cell, type) === status && cell;
-  });
-
-async function bringUp(name: string, spec: unknown = {}): Promise<Cell> {
-  await applyPlatform();
-  await applyCell(name, spec);
-  for (const role of ['zk', 'hbase', 'app']) await markReady('statefulset', `${name}-${role}`);
-  return await waitForCondition(name, 'Ready', 'True');
-}
-
-async function remove(kind: string, name: string): Promise<void> {
-  await server.kubectl(['delete', kind, name, '--wait=false', '--ignore-not-found']);
-  await waitFor(`${kind} ${name} to be gone`, async () => !(await exists(kind, name)));
-}
-
-async function removeAll(...cells: string[]): Promise<void> {
-  for (const name of cells) {
-    await server.kubectl(['annotate', 'cell', name, 'cellpost.dev/delete-with-data=true', '--overwrite']);
-    await remove('cell', name);
-  }
-}
 
 test('a cell comes up step by step, each step after the one before is ready', async () => {
   await applyPlatform();
@@ -249,8 +112,7 @@ test('HDFS is recorded before it may be formatted, and as formatted before it ge
   const formatted = async (): Promise<string> =>
     (await json<{ data: { formatted: string } }>('get', 'configmap', 'blocks-nn')).data.formatted;
   assert.equal(await formatted(), 'no');
-  await operator.close();
-  operator = await startOperator('another');
+  await restartOperator('another');
   await markReady('statefulset', 'blocks-nn');
   await waitForExisting('statefulset', 'blocks-dn');
   assert.ok((await getCell('blocks')).status?.hdfs?.formattedAt);
@@ -293,7 +155,7 @@ test('reconciling an unchanged cell and platform makes no API write, also by ano
     );
   await operator.close();
   const before = await versions();
-  operator = await startOperator('another');
+  await restartOperator('another');
   await waitFor(
     'some reconciles',
     async () => (await metric('cellpost_operator_reconcile_duration_seconds_count')) >= 2,
@@ -312,15 +174,6 @@ test('reconciling an unchanged cell and platform makes no API write, also by ano
   );
   await removeAll('steady');
 });
-
-/** The sum of a metric of the operator over its labels, without lines that speak of `except`. */
-async function metric(name: string, except = '\n', url = operator.url): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith(name) && !line.includes(except))
-    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
-}
 
 test('a platform that wants counts gets memcached and its service, and loses them when it wants none', async () => {
   const want = (counts: unknown): Promise<string> =>
@@ -445,21 +298,6 @@ test('a state is told to discovery whatever the app servers do', async () => {
   await removeAll('states');
 });
 
-/** A controller's word: the StatefulSet has no pods any more, as it was asked to. */
-async function markStopped(name: string): Promise<void> {
-  await waitFor(`statefulset ${name} to want no pods`, async () => {
-    const set = await json<{ spec: { replicas: number } }>('get', 'statefulset', name);
-    return set.spec.replicas === 0;
-  });
-  await markReady('statefulset', name);
-}
-
-const replicasOf = async (name: string): Promise<number> =>
-  (await json<{ spec: { replicas: number } }>('get', 'statefulset', name)).spec.replicas;
-
-const becomes = (name: string, state: string): Promise<string> =>
-  server.kubectl(['patch', 'cell', name, '--type=merge', '-p', JSON.stringify({ spec: { state } })]);
-
 test('a cell hibernates role by role, keeps its numbers, and takes its users back when it serves', async () => {
   await bringUp('winter', { appServers: { replicas: 3 } });
   await becomes('winter', 'Hibernated');
@@ -474,8 +312,7 @@ test('a cell hibernates role by role, keeps its numbers, and takes its users bac
   await markStopped('winter-app');
   await waitFor('HBase to be stopped', async () => (await replicasOf('winter-hbase')) === 0);
   assert.equal(await replicasOf('winter-zk'), 3, 'ZooKeeper waits for HBase to be gone');
-  await operator.close();
-  operator = await startOperator('another');
+  await restartOperator('another');
   await markStopped('winter-hbase');
   await markStopped('winter-zk');
   const asleep = await waitFor('the cell to sleep', async () => {
@@ -562,84 +399,6 @@ test('an object of the same name that is not the cell’s is left alone and name
   await removeAll('taken');
 });
 
-const REFUSED: [string, unknown, RegExp][] = [
-  ['two ZooKeeper servers', { zookeeper: { replicas: 2 } }, /must be 1, 3, 5 or 7/],
-  ['minus one app servers', { appServers: { replicas: -1 } }, /greater than or equal to 0/],
-  ['no tokens', { appServers: { tokens: 0 } }, /greater than or equal to 1/],
-  ['1025 tokens', { appServers: { tokens: 1025 } }, /less than or equal to 1024/],
-  ['an unknown state', { state: 'Asleep' }, /Unsupported value: "Asleep"/],
-  ['HDFS without its servers', { hbase: { storage: 'HDFS' } }, /storage HDFS needs it/],
-  [
-    'more copies than DataNodes',
-    { hbase: { storage: 'HDFS', hdfs: { replication: 4 } } },
-    /replication may not be above hbase\.hdfs\.dataNodes\.replicas/,
-  ],
-  [
-    'two JournalNodes',
-    { hbase: { storage: 'HDFS', hdfs: { journalNodes: { replicas: 2 } } } },
-    /journalNodes\.replicas must be 3, 5 or 7/,
-  ],
-  ['a size that is none', { zookeeper: { storage: { size: 'lots' } } }, /must be a quantity above zero/],
-  ['a size of nothing', { hbase: { volume: { size: '0' } } }, /must be a quantity above zero/],
-  [
-    'too little memory',
-    { appServers: { resources: { limits: { memory: '64Mi' } } } },
-    /appServers\.resources\.limits\.memory must be at least 256Mi/,
-  ],
-  [
-    'a cache above the memory',
-    { appServers: { cacheBytes: 629_145_600 } },
-    /at most half of resources\.limits\.memory/,
-  ],
-  [
-    'a heap of its own',
-    { zookeeper: { jvm: { options: ['-XX:MaxHeapSize=1g'] } } },
-    /jvm\.options may not set the heap/,
-  ],
-  ['no option for a JVM', { hbase: { master: { jvm: { options: ['-Xmx1g'] } } } }, /should match/],
-  [
-    'requests above limits',
-    { hbase: { rest: { resources: { requests: { memory: '1Gi' }, limits: { memory: '512Mi' } } } } },
-    /requests\.memory may not be above limits\.memory/,
-  ],
-];
-
-for (const [what, spec, sentence] of REFUSED) {
-  test(`kubectl apply of a cell with ${what} is refused with a sentence`, async () => {
-    await assert.rejects(applyCell('refused', spec), (error: { stderr?: string }) => {
-      assert.match(error.stderr ?? '', sentence);
-      return true;
-    });
-  });
-}
-
-test('what can not change later is refused with a sentence', async () => {
-  await applyCell('fixed');
-  const changes: [unknown, RegExp][] = [
-    [{ zookeeper: { storage: { size: '512Mi' } } }, /Volumes can't shrink/],
-    [{ hbase: { volume: { size: '9Gi' } } }, /Volumes can't shrink/],
-    [{ hbase: { volume: { size: '20Gi', className: 'fast' } } }, /The StorageClass can't change/],
-    [{ hbase: { regions: 8 } }, /hbase\.regions can't change once the table is made/],
-    [{ platform: { name: 'other' } }, /A cell can't move to another platform/],
-  ];
-  for (const [spec, sentence] of changes) {
-    await assert.rejects(applyCell('fixed', spec), (error: { stderr?: string }) => {
-      assert.match(error.stderr ?? '', sentence);
-      return true;
-    });
-  }
-  await remove('cell', 'fixed');
-});
-
-test('a cell of an impossible name is refused with a sentence', async () => {
-  for (const name of ['9a', 'a.b', 'a'.repeat(31)]) {
-    await assert.rejects(applyCell(name), (error: { stderr?: string }) => {
-      assert.match(error.stderr ?? '', /A cell's name has at most 30/);
-      return true;
-    });
-  }
-});
-
 /** Rights that leave no trace in the audit log: the API server asks for them beside those of the request itself. */
 const UNSEEN = new Set([
   'update cells/finalizers.cellpost.dev',
@@ -701,7 +460,7 @@ test('the operator uses each right that the chart gives it, and asks for no othe
   await server.kubectl(['patch', 'pod', 'rights-app-0', '--subresource=status', '--type=merge', '-p', stuck]);
   await applyCell('rights', { zookeeper: { storage: { size: '5Gi' } } });
   const unused = async (): Promise<string[]> => {
-    const { granted, used } = await rights();
+    const { granted, used } = await rights(server);
     return [...granted].filter((right) => !used.has(right) && !UNSEEN.has(right));
   };
   await waitFor('the rights of a cell’s life', async () =>
@@ -710,36 +469,10 @@ test('the operator uses each right that the chart gives it, and asks for no othe
   await removeAll('rights');
   await remove('platform', 'cellpost');
   assert.deepEqual(await unused(), [], 'rights that nothing needs');
-  const { granted, asked } = await rights();
+  const { granted, asked } = await rights(server);
   assert.deepEqual(
     [...asked].filter((right) => !granted.has(right)),
     [],
     'rights that the chart does not give',
   );
 });
-
-type Rights = { granted: Set<string>; used: Set<string>; asked: Set<string> };
-
-/** What the chart allows; what was allowed and done; what was asked for. */
-async function rights(): Promise<Rights> {
-  type Rule = { apiGroups: string[]; resources: string[]; verbs: string[] };
-  const roles = (await renderChart()).filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role');
-  const granted = new Set<string>();
-  for (const { apiGroups, resources, verbs } of roles.flatMap((role) => role.rules as Rule[]))
-    for (const group of apiGroups)
-      for (const resource of resources) for (const verb of verbs) granted.add(`${verb} ${resource}.${group}`);
-  const used = new Set<string>();
-  const asked = new Set<string>();
-  for (const { verb, user, objectRef, responseStatus, annotations } of await server.audit()) {
-    if (user.username !== 'system:serviceaccount:cellpost:cellpost-operator' || !objectRef) continue;
-    const { resource, subresource, apiGroup = '' } = objectRef;
-    const what = `${[resource, subresource].filter(Boolean).join('/')}.${apiGroup}`;
-    asked.add(`${verb} ${what}`);
-    // What is allowed may still be refused: a claim whose class does not let it grow.
-    if (annotations?.['authorization.k8s.io/decision'] !== 'allow') continue;
-    used.add(`${verb} ${what}`);
-    // An apply that makes the object.
-    if (verb === 'patch' && responseStatus?.code === 201) used.add(`create ${what}`);
-  }
-  return { granted, used, asked };
-}
