@@ -21,7 +21,7 @@ import { INDEX_DEADLINE_MS, IndexRelations } from './index-relations.ts';
 import { openLogStore } from './log/open-log-store.ts';
 import { keysByOwner, Membership } from './ring/membership.ts';
 import { Ownership } from './ring/ownership.ts';
-import type { RingIdentity } from './ring/ring-session.ts';
+import type { RingIdentity } from './ring/ring-nodes.ts';
 import { tellLeft, tellSuccessors } from './tell-successors.ts';
 
 const DEFAULT_PORT = 8081;

@@ -8,7 +8,8 @@ import type { MemberState, RingMember, RingView } from '../../common/ring/ring.t
 import { LeaseLost, Misdirected } from '../log/user-log-errors.ts';
 import type { OwnershipGate } from '../log/user-log-types.ts';
 import { Ownership } from './ownership.ts';
-import { RingSession, type RingIdentity } from './ring-session.ts';
+import type { RingIdentity } from './ring-nodes.ts';
+import { RingSession } from './ring-session.ts';
 
 /** Between a session and the next: long enough not to hammer a coordination that refuses, short against its timeout. */
 const FIRST_PAUSE_MS = 50;

@@ -16,22 +16,16 @@
 // for its own requests under way, which have deadlines. A member that dies or hangs loses its session, and with it its
 // node; then nobody waits for it. So two may join at once, and at first start all may.
 import { delay, withDeadline, type Clock } from '../../common/clock.ts';
-import { CoordinationError, type CoordinationSession } from '../../common/coordination/coordination.ts';
+import type { CoordinationSession } from '../../common/coordination/coordination.ts';
 import type { Logger } from '../../common/log.ts';
-import { ACKS, encodeMember, LEASES, NODES } from '../../common/ring/registry.ts';
+import { ACKS, LEASES, NODES } from '../../common/ring/registry.ts';
 import { watchRing, type RingWatcher } from '../../common/ring/ring-watcher.ts';
 import type { MemberState, RingMember, RingView } from '../../common/ring/ring.ts';
-import { decodeAck, encodeAck } from './ack.ts';
 import { Changes } from './changes.ts';
 import { Lease } from './lease.ts';
 import { Ownership } from './ownership.ts';
+import { RingNodes, type RingIdentity } from './ring-nodes.ts';
 import { Sight } from './sight.ts';
-
-/** Between tries of a call that got no answer. */
-const RETRY_MS = 50;
-
-/** Watches tell of changes; this is for one that is lost. */
-const LOOK_AGAIN_MS = 500;
 
 /** How long a leaving member stays, so that the others see it drain rather than vanish; they need a round trip. */
 const SEEN_MS = 2_000;
@@ -63,8 +57,6 @@ const REJOIN_MS = 1_000;
  */
 const RELEASE_MS = 3_000;
 
-export type RingIdentity = Omit<RingMember, 'state' | 'session'>;
-
 export type RingSessionOptions = {
   clock: Clock;
   session: CoordinationSession;
@@ -84,6 +76,7 @@ export class RingSession {
   readonly lost = new AbortController();
   readonly #options: RingSessionOptions;
   readonly #changes: Changes;
+  readonly #nodes: RingNodes;
   readonly #offState: () => void;
   #state: MemberState = 'joining';
   #lease: Lease | undefined;
@@ -100,6 +93,7 @@ export class RingSession {
   constructor(options: RingSessionOptions) {
     this.#options = options;
     this.#changes = new Changes(options.clock);
+    this.#nodes = new RingNodes({ ...options, changes: this.#changes, lost: this.lost.signal });
     this.#offState = options.session.onState((state) => {
       if (state === 'expired' || state === 'closed') this.end(`the session is ${state}`);
     });
@@ -140,17 +134,17 @@ export class RingSession {
   async join(): Promise<void> {
     const { clock, session, identity } = this.#options;
     // The node of the member comes last: who sees it finds its acknowledgements, not those of an earlier session.
-    const waited = await this.#register(LEASES, new Uint8Array());
-    if (waited && (await this.#hasOthers())) await delay(clock, REJOIN_MS, this.lost.signal);
+    const waited = await this.#nodes.register(LEASES);
+    if (waited && (await this.#nodes.hasOthers())) await delay(clock, REJOIN_MS, this.lost.signal);
     this.#lease = new Lease(clock, session, `${LEASES}/${identity.name}`);
-    await this.#register(ACKS, new Uint8Array());
-    await this.#register(NODES, this.#encoded());
+    await this.#nodes.register(ACKS);
+    await this.#nodes.register(NODES, this.#state);
     this.#watcher = watchRing(session, (view) => this.#see(view), undefined, clock);
     await this.#allHaveAcknowledged();
     // The others sent those here whom they let go of, so it serves before everybody can see it.
     this.#state = 'serving';
     this.#serving.resolve();
-    await this.#publish('serving');
+    await this.#nodes.publish('serving');
     this.#changes.note();
   }
 
@@ -178,12 +172,12 @@ export class RingSession {
       : [];
     await finished;
     if (hearings.length > 0) await this.#quiet(hearings);
-    await Promise.all([this.#publish('draining'), ...this.#told.values(), released]);
+    await Promise.all([this.#nodes.publish('draining'), ...this.#told.values(), released]);
     const giveUpAt = clock.now() + SEEN_MS;
     while (clock.now() < giveUpAt) {
       const seen = this.#changes.count;
       if (await this.#allAcks((members) => !members.includes(this.#options.session.sessionId))) return;
-      await this.#pause(seen);
+      await this.#nodes.pause(seen);
     }
   }
 
@@ -266,8 +260,7 @@ export class RingSession {
     this.#unacknowledged = true;
     if (this.#acknowledging) return;
     this.#acknowledging = true;
-    const { identity, session, logger } = this.#options;
-    const path = `${ACKS}/${identity.name}`;
+    const { session, logger } = this.#options;
     try {
       while (this.#unacknowledged && this.#ownership) {
         this.#unacknowledged = false;
@@ -278,7 +271,7 @@ export class RingSession {
           session: session.sessionId,
           members: ownership.sessions,
         };
-        await this.#persist(() => session.set(path, encodeAck(ack)));
+        await this.#nodes.acknowledge(ack);
       }
     } catch (error) {
       if (!this.lost.signal.aborted)
@@ -309,7 +302,7 @@ export class RingSession {
       const seen = this.#changes.count;
       const ok = await this.#allAcks((members) => members.includes(session.sessionId), acknowledged);
       if (ok && seen === this.#changes.count) return;
-      await this.#pause(seen);
+      await this.#nodes.pause(seen);
     }
   }
 
@@ -318,7 +311,7 @@ export class RingSession {
    * @param known sessions that have satisfied it before, and need not be asked again
    */
   async #allAcks(condition: (members: string[]) => boolean, known = new Set<string>()): Promise<boolean> {
-    const { session, identity } = this.#options;
+    const { identity } = this.#options;
     const ownership = this.#ownership;
     if (!ownership) return false;
     const others = this.#view.members.filter(
@@ -327,8 +320,7 @@ export class RingSession {
     );
     const answers = await Promise.all(
       others.map(async (other) => {
-        const node = await this.#persist(() => session.get(`${ACKS}/${other.name}`, this.#onAck));
-        const ack = node && decodeAck(node.data);
+        const ack = await this.#nodes.acknowledgementOf(other.name);
         const ok = ack?.session === other.session && condition(ack.members);
         if (ok) known.add(other.session);
         return ok;
@@ -336,84 +328,4 @@ export class RingSession {
     );
     return !answers.includes(false);
   }
-
-  readonly #onAck = () => this.#changes.note();
-
-  /**
-   * Creates this member's ephemeral node; waits for the one of an earlier session of the same name to go.
-   * @returns whether it had to wait
-   */
-  async #register(folder: string, data: Uint8Array): Promise<boolean> {
-    const { session, identity, logger } = this.#options;
-    const path = `${folder}/${identity.name}`;
-    await this.#make(folder);
-    for (let waited = false; ;) {
-      const seen = this.#changes.count;
-      const created = await this.#persist(() => this.#create(path, data, true));
-      if (created) return waited;
-      const there = await this.#persist(() => session.get(path, () => this.#changes.note()));
-      // Ours: the answer to the creation was lost.
-      if (there?.stat.ephemeralOwner === session.sessionId) return waited;
-      if (!there) continue;
-      waited = true;
-      logger?.info({ path }, 'waiting for the end of an earlier session of this name');
-      await this.#pause(seen);
-    }
-  }
-
-  async #hasOthers(): Promise<boolean> {
-    const { session, identity } = this.#options;
-    const listed = await this.#persist(() => session.children(NODES));
-    return listed?.names.some((name) => name !== identity.name) ?? false;
-  }
-
-  async #make(folder: string): Promise<void> {
-    await this.#persist(() => this.#create(folder, new Uint8Array(), false));
-  }
-
-  /** @returns whether it was created; false when it was there */
-  async #create(path: string, data: Uint8Array, ephemeral: boolean): Promise<boolean> {
-    try {
-      await this.#options.session.create(path, data, { ephemeral });
-      return true;
-    } catch (error) {
-      if (error instanceof CoordinationError && error.code === 'node-exists') return false;
-      throw error;
-    }
-  }
-
-  async #publish(state: MemberState): Promise<void> {
-    const { session, identity } = this.#options;
-    await this.#persist(() => session.set(`${NODES}/${identity.name}`, this.#encoded(state)));
-  }
-
-  #encoded(state: MemberState = this.#state): Uint8Array {
-    const { session, identity } = this.#options;
-    return encodeMember({ ...identity, state, session: session.sessionId });
-  }
-
-  /** Repeats a call whose answer was lost, until it is answered or the session ends. The call must bear repeating. */
-  async #persist<T>(call: () => Promise<T>): Promise<T> {
-    for (;;) {
-      this.lost.signal.throwIfAborted();
-      try {
-        const answer = await call();
-        this.lost.signal.throwIfAborted();
-        return answer;
-      } catch (error) {
-        if (!isPassing(error)) throw error;
-        await delay(this.#options.clock, RETRY_MS, this.lost.signal);
-      }
-    }
-  }
-
-  async #pause(seen: number): Promise<void> {
-    this.lost.signal.throwIfAborted();
-    await this.#changes.since(seen, LOOK_AGAIN_MS);
-    this.lost.signal.throwIfAborted();
-  }
-}
-
-function isPassing(error: unknown): boolean {
-  return error instanceof CoordinationError && (error.code === 'connection-loss' || error.code === 'timeout');
 }
