@@ -1,11 +1,10 @@
 // The cells' client: requests find their app server through leaves, crashes, redirects and lost discoveries.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { openCells } from '../../workloads/common/cell-client/cells.ts';
 import { AddressTaken, OutcomeUnknown, Unavailable } from '../../workloads/common/cell-client/errors.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/wait.ts';
@@ -15,7 +14,6 @@ import {
   closers,
   coordinator,
   discovery,
-  logger,
   nodeOf,
   openClient,
   post,
@@ -25,10 +23,23 @@ import {
   startDiscovery,
   startStub,
   startStubProcess,
-  TOKEN,
   WAIT,
 } from './discovery-harness.ts';
 import { StubServer } from './discovery-stub.ts';
+
+const nodesOf = async (keys: string[]): Promise<(string | undefined)[]> =>
+  (await Promise.all(keys.map((key) => cells.where(key)))).map(({ node }) => node);
+
+/** As an app server does that knows of a ring newer than any other's. */
+function misdirect(response: ServerResponse, owner: StubServer): void {
+  response.writeHead(421).end(
+    JSON.stringify({
+      type: 'urn:cellpost:error:misdirected',
+      owner: { name: owner.name, url: owner.url },
+      ringVersion: Number.MAX_SAFE_INTEGER,
+    }),
+  );
+}
 
 test('a join, a leave and a crash change where everybody looks, at once', async () => {
   await putCell('a');
@@ -37,26 +48,14 @@ test('a join, a leave and a crash change where everybody looks, at once', async 
   for (const key of keys) await assign(key);
   await served('user:u49');
   const second = await startStub('a', 'a-1');
-  await until(
-    async () => (await Promise.all(keys.map((key) => cells.where(key)))).some(({ node }) => node === 'a-1'),
-    WAIT,
-  );
+  await until(async () => (await nodesOf(keys)).some((node) => node === 'a-1'), WAIT);
   await second.leave();
-  await until(
-    async () => (await Promise.all(keys.map((key) => cells.where(key)))).every(({ node }) => node === 'a-0'),
-    WAIT,
-  );
+  await until(async () => (await nodesOf(keys)).every((node) => node === 'a-0'), WAIT);
   const child = await startStubProcess('a', 'a-2');
-  await until(
-    async () => (await Promise.all(keys.map((key) => cells.where(key)))).some(({ node }) => node === 'a-2'),
-    WAIT,
-  );
+  await until(async () => (await nodesOf(keys)).some((node) => node === 'a-2'), WAIT);
   const start = performance.now();
   child.kill('SIGKILL');
-  await until(
-    async () => (await Promise.all(keys.map((key) => cells.where(key)))).every(({ node }) => node === 'a-0'),
-    WAIT,
-  );
+  await until(async () => (await nodesOf(keys)).every((node) => node === 'a-0'), WAIT);
   assert.ok(performance.now() - start < 10_000);
 });
 
@@ -105,10 +104,7 @@ test('a crash costs waiting, not errors, for what may be repeated', async () => 
   const users = Array.from({ length: 20 }, (_, i) => `u${i}`);
   for (const user of users) await assign(`user:${user}`);
   await until(
-    async () =>
-      (await Promise.all(users.map((user) => cells.where(`user:${user}`)))).some(
-        ({ node }) => node === 'a-1',
-      ),
+    async () => (await nodesOf(users.map((user) => `user:${user}`))).some((node) => node === 'a-1'),
     WAIT,
   );
   child.kill('SIGKILL');
@@ -128,25 +124,13 @@ test('a redirect is followed before the ring is heard of, and two that disagree 
   let redirects = 0;
   first.intercept = (_request, response) => {
     redirects++;
-    response.writeHead(421).end(
-      JSON.stringify({
-        type: 'urn:cellpost:error:misdirected',
-        owner: { name: 'a-9', url: hidden.url },
-        ringVersion: Number.MAX_SAFE_INTEGER,
-      }),
-    );
+    misdirect(response, hidden);
     return true;
   };
   assert.equal(await nodeOf(await post('u1')), 'a-9');
   assert.equal(redirects, 1);
   hidden.intercept = (_request, response) => {
-    response.writeHead(421).end(
-      JSON.stringify({
-        type: 'urn:cellpost:error:misdirected',
-        owner: { name: 'a-0', url: first.url },
-        ringVersion: Number.MAX_SAFE_INTEGER,
-      }),
-    );
+    misdirect(response, first);
     return true;
   };
   await assert.rejects(
@@ -303,11 +287,9 @@ test('clients get over a restart of discovery, and over one that hangs', async (
     silent.close();
   });
   const address = silent.address();
-  const lost = await openCells({
-    discoveryUrl: `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`,
-    token: TOKEN,
-    logger,
-  });
+  const lost = await openClient(
+    `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`,
+  );
   closers.push(() => lost.close());
   assert.equal(lost.isReady(), false);
   await assert.rejects(
@@ -327,7 +309,7 @@ test('look-ups are answered while one of two replicas hangs, and a client that c
     () => service.close(),
     () => hanging.close(),
   );
-  const client = await openCells({ discoveryUrl: `http://127.0.0.1:${service.port}`, token: TOKEN, logger });
+  const client = await openClient(`http://127.0.0.1:${service.port}`);
   closers.push(() => client.close());
   const key = 'user:u1';
   await client.assign(key);
@@ -339,7 +321,7 @@ test('look-ups are answered while one of two replicas hangs, and a client that c
     assert.equal((await client.discovery.map()).counts().get('a'), 1);
   }
   for (let round = 0; round < 2; round++) {
-    const late = await openCells({ discoveryUrl: `http://127.0.0.1:${service.port}`, token: TOKEN, logger });
+    const late = await openClient(`http://127.0.0.1:${service.port}`);
     closers.push(() => late.close());
     assert.deepEqual(await late.cellNames(), ['a']);
   }

@@ -16,7 +16,7 @@ import { StubServer, type StubStore } from './discovery-stub.ts';
 
 export const TOKEN = 'a token for nothing but tests';
 export const WAIT = { timeoutMs: 20_000, intervalMs: 10 };
-export const logger = createLogger('test', 'silent');
+const logger = createLogger('test', 'silent');
 const STUB = fileURLToPath(new URL('discovery-stub.ts', import.meta.url));
 
 type Discovery = Awaited<ReturnType<typeof start>>;
@@ -70,8 +70,8 @@ export async function putCell(
   await cells.putCell(name, { state, dataCenter: 'here', coordination: coordinator.url(`/cells/${name}`) });
 }
 
-export function openClient(): Promise<Cells> {
-  return openCells({ discoveryUrl: discovery.url, token: TOKEN, logger });
+export function openClient(discoveryUrl = discovery.url): Promise<Cells> {
+  return openCells({ discoveryUrl, token: TOKEN, logger });
 }
 
 /** An app server in a process of its own, to be killed. */

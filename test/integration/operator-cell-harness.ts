@@ -5,7 +5,7 @@ import type { Cell } from '../../operator/types.ts';
 import type { SchemaOptions } from '../../workloads/common/hbase/schema.ts';
 import { startApiServer, type ApiServer } from '../real/apiserver.ts';
 import { standInForDiscovery, type DiscoveryStandIn } from '../support/discovery-stand-in.ts';
-import { renderChart } from '../support/helm.ts';
+import { installForOperator, operatorSettings } from '../support/operator-set-up.ts';
 import { until } from '../support/wait.ts';
 
 // The API server is real; there is no node, so the tests say themselves when pods are ready, and stand in for discovery
@@ -19,24 +19,12 @@ export let discovery: DiscoveryStandIn;
 export const schemas: SchemaOptions[] = [];
 
 export const startOperator = (identity = 'test'): Promise<RunningOperator> =>
-  start(
-    {
-      KUBECONFIG: kubeconfig,
-      CELLPOST_HTTP_PORT: '0',
-      CELLPOST_LOG_LEVEL: process.env.CELLPOST_LOG_LEVEL ?? 'silent',
-      CELLPOST_OPERATOR_NAMESPACE: 'cellpost',
-      CELLPOST_OPERATOR_IDENTITY: identity,
-      CELLPOST_IMAGE: 'localhost/cellpost:1.0',
-      CELLPOST_HBASE_IMAGE: 'localhost/hbase:1.0',
-      CELLPOST_MEMCACHED_IMAGE: 'localhost/memcached:1.0',
+  start(operatorSettings(kubeconfig, identity), {
+    discovery: (_url, token) => discoveryAdmin(discovery.url, token),
+    async ensureSchema(options) {
+      schemas.push(options);
     },
-    {
-      discovery: (_url, token) => discoveryAdmin(discovery.url, token),
-      async ensureSchema(options) {
-        schemas.push(options);
-      },
-    },
-  );
+  });
 
 /** Ends the operator, if it runs, and starts it again under another name. */
 export async function restartOperator(identity: string): Promise<void> {
@@ -46,13 +34,7 @@ export async function restartOperator(identity: string): Promise<void> {
 
 before(async () => {
   server = await startApiServer();
-  await server.kubectl(['apply', '-f', 'crds/']);
-  await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
-  // The operator has the chart's service account and its rights, no more.
-  const rights = new Set(['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding']);
-  await server.kubectl(['create', 'namespace', 'cellpost']);
-  await apply(...(await renderChart()).filter(({ kind }) => rights.has(kind)));
-  kubeconfig = await server.kubeconfigOf('cellpost', 'cellpost-operator');
+  kubeconfig = await installForOperator(server);
   discovery = await standInForDiscovery();
 });
 
@@ -114,7 +96,7 @@ export async function markReady(
 }
 
 export async function applyPlatform(name = 'cellpost'): Promise<void> {
-  await apply(
+  await server.apply(
     {
       apiVersion: 'v1',
       kind: 'Secret',
@@ -133,11 +115,8 @@ export async function applyPlatform(name = 'cellpost'): Promise<void> {
   );
 }
 
-export const apply = (...items: unknown[]): Promise<string> =>
-  server.kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
-
 export const applyCell = (name: string, spec: unknown = {}): Promise<string> =>
-  apply({
+  server.apply({
     apiVersion: 'cellpost.dev/v1alpha1',
     kind: 'Cell',
     metadata: { name, namespace: 'default' },

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  apply,
   applyCell,
   applyPlatform,
   becomes,
@@ -341,7 +340,7 @@ test('a cell hibernates role by role, keeps its numbers, and takes its users bac
 
 test('a cell that holds users is not deleted, says why, stays healthy, and goes when an annotation says so', async () => {
   await bringUp('kept');
-  await apply({
+  await server.apply({
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
     metadata: { name: 'data-kept-zk-0', namespace: 'default', labels: { 'cellpost.dev/cell': 'kept' } },
@@ -382,7 +381,7 @@ test('a platform stays while it has cells', async () => {
 });
 
 test('an object of the same name that is not the cell’s is left alone and named', async () => {
-  await apply({
+  await server.apply({
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: 'taken-zk', namespace: 'default' },
@@ -422,7 +421,7 @@ test('the operator uses each right that the chart gives it, and asks for no othe
   const labelsOf = async (name: string): Promise<Record<string, string>> =>
     (await json<Labelled>('get', 'statefulset', name)).spec.template.metadata.labels;
   // A pod of another revision is rolled, a claim grows, a rollout tells its state.
-  await apply(
+  await server.apply(
     {
       apiVersion: 'v1',
       kind: 'Pod',

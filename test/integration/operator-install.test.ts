@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { startApiServer, type ApiServer } from '../real/apiserver.ts';
 import { CHART, helm } from '../support/helm.ts';
 import { freePort } from '../support/free-port.ts';
+import { operatorSettings, waitForCrds } from '../support/operator-set-up.ts';
 import { until } from '../support/wait.ts';
 
 // What people do with the chart, on a real API server without nodes: install, upgrade, uninstall; and two operators as
@@ -36,7 +37,7 @@ const names = async (kinds: string): Promise<string[]> =>
 
 test('helm installs the chart with its resources, and all samples apply as they are', async () => {
   await chart('install', 'cellpost', CHART);
-  await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+  await waitForCrds(server);
   for (const folder of SAMPLES) {
     const told = await server.kubectl(['apply', '-f', `${CHART}/${folder}`]);
     assert.match(told, /created/);
@@ -108,14 +109,8 @@ async function startOperator(identity: string): Promise<Operator> {
     stdio: 'ignore',
     env: {
       ...process.env,
-      KUBECONFIG: server.kubeconfig,
+      ...operatorSettings(server.kubeconfig, identity),
       CELLPOST_HTTP_PORT: String(port),
-      CELLPOST_LOG_LEVEL: 'silent',
-      CELLPOST_OPERATOR_NAMESPACE: 'cellpost',
-      CELLPOST_OPERATOR_IDENTITY: identity,
-      CELLPOST_IMAGE: 'localhost/cellpost:1.0',
-      CELLPOST_HBASE_IMAGE: 'localhost/hbase:1.0',
-      CELLPOST_MEMCACHED_IMAGE: 'localhost/memcached:1.0',
     },
   });
   return {

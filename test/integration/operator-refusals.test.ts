@@ -2,27 +2,24 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startApiServer, type ApiServer } from '../real/apiserver.ts';
+import { installCrds } from '../support/operator-set-up.ts';
 
 let server: ApiServer;
 
 before(async () => {
   server = await startApiServer();
-  await server.kubectl(['apply', '-f', 'crds/']);
-  await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+  await installCrds(server);
 });
 
 after(() => server?.close());
 
 const applyCell = (name: string, spec: unknown = {}): Promise<string> =>
-  server.kubectl(
-    ['apply', '-f', '-'],
-    JSON.stringify({
-      apiVersion: 'cellpost.dev/v1alpha1',
-      kind: 'Cell',
-      metadata: { name, namespace: 'default' },
-      spec,
-    }),
-  );
+  server.apply({
+    apiVersion: 'cellpost.dev/v1alpha1',
+    kind: 'Cell',
+    metadata: { name, namespace: 'default' },
+    spec,
+  });
 
 async function assertRefused(name: string, spec: unknown, sentence: RegExp): Promise<void> {
   await assert.rejects(applyCell(name, spec), (error: { stderr?: string }) => {

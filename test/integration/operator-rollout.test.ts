@@ -7,13 +7,12 @@ import type { Rollout } from '../../operator/rollout/types.ts';
 import type { Cell } from '../../operator/types.ts';
 import { startApiServer, type ApiServer } from '../real/apiserver.ts';
 import { answering } from '../support/operator-harness.ts';
-import { renderChart } from '../support/helm.ts';
+import { installForOperator, operatorSettings } from '../support/operator-set-up.ts';
 import { until } from '../support/wait.ts';
 
 // The API server is real. Cells and platforms carry the annotation that keeps the operator's hands off them, so the test
 // says in their status how they fare; what their own reconciles do is tested elsewhere.
 const DEADLINE_MS = 60_000;
-const RIGHTS = new Set(['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding']);
 const CELLS = ['a', 'b', 'c', 'd'];
 const OLD_HBASE = 'localhost/hbase:1.0';
 const NEW_HBASE = 'localhost/hbase:2.0';
@@ -25,27 +24,15 @@ let operator: RunningOperator;
 let answers: AnswersOfServer | undefined;
 
 const startOperator = (): Promise<RunningOperator> =>
-  start(
-    {
-      KUBECONFIG: kubeconfig,
-      CELLPOST_HTTP_PORT: '0',
-      CELLPOST_LOG_LEVEL: process.env.CELLPOST_LOG_LEVEL ?? 'silent',
-      CELLPOST_OPERATOR_NAMESPACE: 'cellpost',
-      CELLPOST_OPERATOR_IDENTITY: 'test',
-      CELLPOST_IMAGE: 'localhost/cellpost:1.0',
-      CELLPOST_HBASE_IMAGE: 'localhost/hbase:1.0',
-      CELLPOST_MEMCACHED_IMAGE: 'localhost/memcached:1.0',
-    },
-    { discovery: discoveryAdmin, ensureSchema: async () => undefined, appServer: async () => answers },
-  );
+  start(operatorSettings(kubeconfig, 'test'), {
+    discovery: discoveryAdmin,
+    ensureSchema: async () => undefined,
+    appServer: async () => answers,
+  });
 
 before(async () => {
   server = await startApiServer();
-  await server.kubectl(['apply', '-f', 'crds/']);
-  await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
-  await server.kubectl(['create', 'namespace', 'cellpost']);
-  await apply(...(await renderChart()).filter(({ kind }) => RIGHTS.has(kind)));
-  kubeconfig = await server.kubeconfigOf('cellpost', 'cellpost-operator');
+  kubeconfig = await installForOperator(server);
 });
 
 after(async () => {
@@ -56,7 +43,7 @@ beforeEach(async () => {
   const meta = { namespace: 'default', annotations: { 'cellpost.dev/unmanaged': 'true' } };
   const at = { apiVersion: 'cellpost.dev/v1alpha1' };
   const s3 = { endpoint: 'http://s3:7070', bucket: 'blobs', secretRef: { name: 's3' } };
-  await apply(
+  await server.apply(
     { ...at, kind: 'Platform', metadata: { ...meta, name: 'cellpost' }, spec: { blobStore: { s3 } } },
     // Cell a names no version, as most cells do before the first rollout.
     ...CELLS.map((name) => ({
@@ -82,14 +69,11 @@ afterEach(async () => {
   await server.kubectl(['delete', 'rollouts,cells,platforms,pods', '--all', '--now']);
 });
 
-const apply = (...items: unknown[]): Promise<string> =>
-  server.kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
-
 const applyRollout = (name: string, spec: Record<string, unknown>): Promise<string> =>
   applyGiving(name, { version: '2.0', ...spec });
 
 const applyGiving = (name: string, spec: Record<string, unknown>): Promise<string> =>
-  apply({
+  server.apply({
     apiVersion: 'cellpost.dev/v1alpha1',
     kind: 'Rollout',
     metadata: { name, namespace: 'default' },
@@ -351,7 +335,7 @@ async function makeAppServer(cell: string): Promise<void> {
     'app.kubernetes.io/component': 'app-server',
     'cellpost.dev/cell': cell,
   };
-  await apply({
+  await server.apply({
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: `${cell}-app-0`, namespace: 'default', labels },

@@ -19,6 +19,8 @@ export type ApiServer = {
   kubeconfig: string;
   /** Runs kubectl with an input; what it prints, or an error with what it printed. */
   kubectl(args: string[], input?: string): Promise<string>;
+  /** `kubectl apply` of objects; what it prints, or an error with what it printed. */
+  apply(...objects: unknown[]): Promise<string>;
   /** A kubeconfig of a service account that exists: it may do what RBAC lets it. */
   kubeconfigOf(namespace: string, serviceAccount: string): Promise<string>;
   /** Ends the API server as a crash does; etcd stays. */
@@ -177,6 +179,8 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       config,
       kubeconfig,
       kubectl,
+      apply: (...items) =>
+        kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items })),
       kubeconfigOf,
       kill: () => end(server),
       async restart() {

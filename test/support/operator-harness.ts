@@ -15,12 +15,11 @@ import type { PodObject } from '../../operator/world.ts';
 import { WorkloadMetrics } from '../../workloads/common/metrics/workload-metrics.ts';
 import { startApiServer, type ApiServer } from '../real/apiserver.ts';
 import { standInForDiscovery } from './discovery-stand-in.ts';
-import { renderChart } from './helm.ts';
+import { installForOperator, operatorSettings } from './operator-set-up.ts';
 import { until } from './wait.ts';
 
 const DEADLINE_MS = 90_000;
 const KUBELET_MS = 150;
-const RIGHTS = new Set(['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding']);
 const CONTROLLERS =
   '--controllers=statefulset-controller,serviceaccount-controller,garbage-collector-controller,persistentvolumeclaim-protection-controller';
 
@@ -59,12 +58,7 @@ export class OperatorHarness {
     const server = await startApiServer({ controllers: true, flags: { controllers: [CONTROLLERS] } });
     let harness: OperatorHarness | undefined;
     try {
-      await server.kubectl(['apply', '-f', 'crds/']);
-      await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
-      await server.kubectl(['create', 'namespace', 'cellpost']);
-      const chart = (await renderChart()).filter(({ kind }) => RIGHTS.has(kind));
-      await server.kubectl(['apply', '-f', '-'], listOf(chart));
-      const kubeconfig = await server.kubeconfigOf('cellpost', 'cellpost-operator');
+      const kubeconfig = await installForOperator(server);
       harness = new OperatorHarness(server, kubeconfig, await standInForDiscovery());
       await until(async () => server.kubectl(['get', 'serviceaccount', 'default']).catch(() => undefined), {
         timeoutMs: DEADLINE_MS,
@@ -94,33 +88,21 @@ export class OperatorHarness {
 
   async startOperator(kubeconfig = this.#kubeconfig): Promise<void> {
     const { url } = this.#discovery;
-    this.operator = await start(
-      {
-        KUBECONFIG: kubeconfig,
-        CELLPOST_HTTP_PORT: '0',
-        CELLPOST_LOG_LEVEL: process.env.CELLPOST_LOG_LEVEL ?? 'silent',
-        CELLPOST_OPERATOR_NAMESPACE: 'cellpost',
-        CELLPOST_OPERATOR_IDENTITY: 'test',
-        CELLPOST_IMAGE: 'localhost/cellpost:1.0',
-        CELLPOST_HBASE_IMAGE: 'localhost/hbase:1.0',
-        CELLPOST_MEMCACHED_IMAGE: 'localhost/memcached:1.0',
+    this.operator = await start(operatorSettings(kubeconfig, 'test'), {
+      discovery: (_url, token) => discoveryAdmin(url, token),
+      ensureSchema: async () => undefined,
+      // The one with the highest number leads: in the order of numbers it would go first.
+      zookeeper: async (host) => ({
+        state: /-zk-2\./.test(host) ? 'leader' : 'follower',
+        syncedFollowers: 2,
+      }),
+      // As servers that hand over when they end.
+      appServerPlace: { drain: async () => false, rejoin: async () => undefined },
+      appServer: async (at) => {
+        const pod = this.#pods.get(new URL(at).hostname);
+        return pod && this.behaviour.answers(pod);
       },
-      {
-        discovery: (_url, token) => discoveryAdmin(url, token),
-        ensureSchema: async () => undefined,
-        // The one with the highest number leads: in the order of numbers it would go first.
-        zookeeper: async (host) => ({
-          state: /-zk-2\./.test(host) ? 'leader' : 'follower',
-          syncedFollowers: 2,
-        }),
-        // As servers that hand over when they end.
-        appServerPlace: { drain: async () => false, rejoin: async () => undefined },
-        appServer: async (at) => {
-          const pod = this.#pods.get(new URL(at).hostname);
-          return pod && this.behaviour.answers(pod);
-        },
-      },
-    );
+    });
   }
 
   /** A kubeconfig of the operator that reaches the API server by another way. @param url the way's beginning */
@@ -152,7 +134,7 @@ export class OperatorHarness {
   }
 
   apply(...items: unknown[]): Promise<string> {
-    return this.server.kubectl(['apply', '-f', '-'], listOf(items));
+    return this.server.apply(...items);
   }
 
   async #applyPlatform(): Promise<void> {
@@ -281,5 +263,3 @@ export class OperatorHarness {
     return address;
   }
 }
-
-const listOf = (items: unknown[]): string => JSON.stringify({ apiVersion: 'v1', kind: 'List', items });

@@ -7,7 +7,7 @@ import { OperatorMetrics } from '../../../operator/runtime/metrics.ts';
 import { KubeConfig } from '@kubernetes/client-node';
 import { kwokBinary } from '../../cluster/binaries.ts';
 import { startApiServer, type ApiServer } from '../../real/apiserver.ts';
-import { renderChart } from '../../support/helm.ts';
+import { installForOperator } from '../../support/operator-set-up.ts';
 import { until } from '../../support/wait.ts';
 import { WorkloadMetrics } from '../../../workloads/common/metrics/workload-metrics.ts';
 
@@ -82,9 +82,9 @@ export async function startFleet(): Promise<Fleet> {
     for (const one of closers.splice(0).toReversed()) await one();
   };
   try {
+    const kubeconfig = await installForOperator(server);
     await prepare(server);
     nodes = spawn(kwok, ['--kubeconfig', server.kubeconfig, '--manage-all-nodes=true'], { stdio: 'ignore' });
-    const kubeconfig = await server.kubeconfigOf(NAMESPACE, 'cellpost-operator');
     const asOperator = new KubeConfig();
     asOperator.loadFromFile(kubeconfig);
     const open = (config: KubeConfig): { api: KubeApi; metrics: OperatorMetrics } => {
@@ -101,20 +101,13 @@ export async function startFleet(): Promise<Fleet> {
 }
 
 async function prepare(server: ApiServer): Promise<void> {
-  const apply = (...items: unknown[]): Promise<string> =>
-    server.kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
-  await server.kubectl(['apply', '-f', 'crds/']);
-  await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
-  await server.kubectl(['create', 'namespace', NAMESPACE]);
-  const rights = new Set(['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding']);
-  await apply(...(await renderChart()).filter(({ kind }) => rights.has(kind)));
-  await apply(...PLACING, {
+  await server.apply(...PLACING, {
     apiVersion: 'v1',
     kind: 'Node',
     metadata: { name: NODE },
     spec: { podCIDR: '10.64.0.0/12' },
   });
-  await apply({
+  await server.apply({
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: { name: 'cellpost-s3', namespace: NAMESPACE },
