@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { Registry } from 'prom-client';
 import { ensure } from '../../operator/runtime/apply.ts';
@@ -303,6 +304,25 @@ test('a request that the API server has no time for now is made again when it sa
   const api = new KubeApi(connections, new OperatorMetrics(new WorkloadMetrics('operator')));
   assert.deepEqual((await api.create(configMap('late', { v: '1' }))).data, { v: '1' });
   assert.equal(asked, 2);
+});
+
+test('requests that were given up leave no error behind when their connections end', async () => {
+  // An error that nobody can catch would fail this test, or end an operator that stops.
+  for (let round = 0; round < 40; round++) {
+    const { api, end } = client();
+    const stop = new AbortController();
+    const follow = async (): Promise<void> => {
+      for await (const event of api.watch(TYPES.pod, '0', {}, stop.signal)) void event;
+    };
+    const underWay = [
+      ...Array.from({ length: 8 }, follow),
+      ...Array.from({ length: 8 }, () => api.list(TYPES.pod, {}, { signal: stop.signal })),
+    ];
+    await delay(2 * round);
+    stop.abort();
+    await Promise.allSettled(underWay);
+    await end();
+  }
 });
 
 test('one of two candidates leads; it stops before the other starts; a released lease passes at once', async (t) => {
